@@ -1,0 +1,1 @@
+"""Is the artefact on disk the model that was trained? Measures, verdicts, mutations."""

@@ -1,0 +1,273 @@
+"""Read and write best.pt and last.pt, safely.
+
+A checkpoint is a plain dict of tensors and primitives that ``torch.load(weights_only=True)``
+accepts: never a pickled class. ``last.pt`` is ``best.pt``'s record plus ``train_state``.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import platform
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fer_train.contract.architectures import architecture, expected_shapes
+from fer_train.contract.errors import (
+    ArchitectureMismatch,
+    CheckpointCorrupt,
+    CheckpointError,
+    CheckpointPickled,
+    NonFiniteWeights,
+    NotFound,
+)
+from fer_train.contract.files import write_bytes
+from fer_train.contract.labels import validate_labels
+from fer_train.contract.preprocess import PreprocessSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = "fertrain.checkpoint"
+FORMAT_VERSION = 1
+
+#: Key fragments that betray a wrapper or a pruning reparametrisation instead of a dense model.
+_WRAPPER_MARKS = {
+    "module.": "DataParallel or DistributedDataParallel",
+    "_orig_mod.": "torch.compile",
+}
+_PRUNING_SUFFIXES = ("_orig", "_mask")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Everything a converter needs to know about a trained model.
+
+    Attributes:
+        arch: one of the six architecture names.
+        labels: class names in the order of the logits.
+        preprocess: how pixels reach the backbone.
+        model: dense state dict with torchvision's names.
+        metrics: plain numbers, with the split they came from.
+        sparsity: ``{"global": 0..1, "layers": {key: 0..1}}``, or empty when not pruned.
+        config: the resolved training configuration.
+        data: fingerprint of the data: root name, counts per class and split, sha256.
+        created_with: versions of the tools.
+        train_state: only in last.pt: what exact resume needs.
+    """
+
+    arch: str
+    labels: tuple[str, ...]
+    preprocess: PreprocessSpec
+    model: Mapping[str, Tensor]
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    sparsity: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    created_with: Mapping[str, str] = field(default_factory=dict)
+    train_state: Mapping[str, Any] | None = None
+
+
+def write_checkpoint(path: Path | str, checkpoint: Checkpoint) -> None:
+    """Write atomically, after proving that the file loads with ``weights_only=True``.
+
+    Raises:
+        CannotWrite: disk full, no permission; the previous file is intact.
+        CheckpointError: a value is not a tensor or primitive; the message names the offender.
+    """
+    import torch
+
+    record: dict[str, Any] = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "arch": checkpoint.arch,
+        "labels": list(checkpoint.labels),
+        "preprocess": checkpoint.preprocess.to_dict(),
+        "model": {key: value.detach().cpu() for key, value in checkpoint.model.items()},
+        "metrics": dict(checkpoint.metrics),
+        "sparsity": dict(checkpoint.sparsity),
+        "config": dict(checkpoint.config),
+        "data": dict(checkpoint.data),
+        "created_with": dict(checkpoint.created_with),
+    }
+    if checkpoint.train_state is not None:
+        record["train_state"] = dict(checkpoint.train_state)
+    _require_primitives(record, where="checkpoint")
+    # Serialised in memory first: torch's own file writer turns a full disk into a RuntimeError
+    # without errno, and writes before we could refuse.
+    buffer = io.BytesIO()
+    torch.save(record, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_checkpoint(path: Path | str) -> Checkpoint:
+    """Read and validate best.pt or last.pt.
+
+    Raises:
+        NotFound, CheckpointCorrupt, CheckpointPickled: the file itself.
+        CheckpointError: another format or version, or a missing field.
+        ArchitectureMismatch, LabelMismatch, NonFiniteWeights: the content.
+    """
+    record = load_weights_only(path)
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} is not a fertrain checkpoint (it has no format = {FORMAT!r}).",
+            hint="For a bare torchvision state dict give ferconv --arch, --labels, --preprocess.",
+        )
+    version = record.get("format_version")
+    if version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has format version {version!r}; this tool reads version {FORMAT_VERSION}.",
+            hint="Upgrade the tool, or write the checkpoint again with this version.",
+        )
+    missing = [k for k in ("arch", "labels", "preprocess", "model") if k not in record]
+    if missing:
+        raise CheckpointError(f"{path} lacks the field(s) {', '.join(missing)}.")
+    labels = validate_labels(record["labels"])
+    validate_weights(record["model"], arch=record["arch"], num_classes=len(labels), source=path)
+    return Checkpoint(
+        arch=record["arch"],
+        labels=labels,
+        preprocess=PreprocessSpec.from_dict(record["preprocess"]),
+        model=record["model"],
+        metrics=record.get("metrics", {}),
+        sparsity=record.get("sparsity", {}),
+        config=record.get("config", {}),
+        data=record.get("data", {}),
+        created_with=record.get("created_with", {}),
+        train_state=record.get("train_state"),
+    )
+
+
+def load_weights_only(path: Path | str) -> Any:
+    """``torch.load(weights_only=True)`` on the CPU, with errors that say what the file is.
+
+    Raises:
+        NotFound: no such file.
+        CheckpointCorrupt: empty, truncated, or not a torch file at all.
+        CheckpointPickled: the file needs code to load.
+    """
+    import torch
+
+    file = Path(path)
+    if not file.is_file():
+        raise NotFound(f"There is no checkpoint file {file}.")
+    if is_torchscript(file):
+        raise CheckpointError(
+            f"{file} is a TorchScript program, not a checkpoint.",
+            hint="ferconv build accepts it with --labels and --preprocess.",
+        )
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise _unpickling_error(file, error) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
+        raise CheckpointCorrupt(
+            f"{file} ({file.stat().st_size} bytes) is damaged or truncated: it cannot be read.",
+            hint="Copy it again, or use the previous checkpoint of the run (last.pt).",
+        ) from error
+
+
+def is_torchscript(path: Path) -> bool:
+    """Tell whether a file is a TorchScript archive (it carries code)."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any("/code/" in name for name in archive.namelist())
+
+
+def validate_weights(
+    model: Mapping[str, Tensor], *, arch: str, num_classes: int, source: Path | str
+) -> None:
+    """Check that a state dict is dense, finite, and exactly the architecture's.
+
+    Raises:
+        CheckpointError: keys of a wrapper or of an unfinished pruning.
+        ArchitectureMismatch: missing, extra or differently shaped weights.
+        NonFiniteWeights: NaN or infinity, naming the first tensors.
+    """
+    import torch
+
+    if not isinstance(model, dict) or not model:
+        raise CheckpointError(f"{source} holds no state dict.")
+    _refuse_wrapped_keys(model, source)
+    architecture(arch)
+    expected = expected_shapes(arch, num_classes=num_classes)
+    wrong = [k for k in expected if k not in model] + [k for k in model if k not in expected]
+    if not wrong:
+        wrong = [k for k, shape in expected.items() if tuple(model[k].shape) != shape]
+    if wrong:
+        first = wrong[0]
+        seen = tuple(model[first].shape) if first in model else "absent"
+        raise ArchitectureMismatch(
+            f"The weights in {source} are not those of {arch} with {num_classes} classes: "
+            f"{len(wrong)} of {len(expected)} tensors differ.",
+            hint=f"First: {first} is {seen}, expected {expected.get(first, 'absent')}. "
+            "Check the architecture (--arch) and the number of labels.",
+        )
+    bad = [key for key, value in model.items() if not bool(torch.isfinite(value).all())]
+    if bad:
+        raise NonFiniteWeights(
+            f"{source} holds NaN or infinite values in {len(bad)} tensor(s), first {bad[0]}.",
+            hint="The training diverged: use an earlier checkpoint, or train with a lower --lr.",
+        )
+
+
+def tool_versions(**extra: str) -> dict[str, str]:
+    """Return the versions that decide a result, for ``created_with``."""
+    from importlib.metadata import version
+
+    packages = ("torch", "torchvision", "numpy")
+    return {**extra, **{p: version(p) for p in packages}, "python": platform.python_version()}
+
+
+def _unpickling_error(file: Path, error: pickle.UnpicklingError) -> CheckpointError:
+    if "global" not in str(error).lower():
+        return CheckpointCorrupt(
+            f"{file} ({file.stat().st_size} bytes) is not a torch file, or is damaged.",
+            hint="Copy it again, or use the previous checkpoint of the run (last.pt).",
+        )
+    return CheckpointPickled(
+        f"{file} is a pickled Python object; loading it would run whatever code it carries, so it "
+        "is refused.",
+        hint="Save plain weights where the class is at hand: "
+        "torch.save(model.state_dict(), 'weights.pt'), then give --arch, --labels, --preprocess.",
+    )
+
+
+def _refuse_wrapped_keys(model: Mapping[str, Tensor], source: Path | str) -> None:
+    for key in model:
+        for mark, wrapper in _WRAPPER_MARKS.items():
+            if key.startswith(mark):
+                raise CheckpointError(
+                    f"{source} was saved from a wrapped model ({wrapper}): its keys start "
+                    f"with {mark!r}, for example {key}.",
+                    hint="Save the inner module's state_dict() instead.",
+                )
+        if key.endswith(_PRUNING_SUFFIXES):
+            raise CheckpointError(
+                f"{source} was saved in the middle of pruning: it holds {key}.",
+                hint="Call torch.nn.utils.prune.remove on every pruned layer, then save again.",
+            )
+
+
+def _require_primitives(value: Any, *, where: str) -> None:
+    """Refuse anything ``weights_only`` loading would refuse, naming where it is."""
+    import torch
+
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _require_primitives(item, where=f"{where}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            _require_primitives(item, where=f"{where}[{index}]")
+    # Exact types: numpy's float64 is a float by inheritance and does not load back.
+    elif type(value) not in (str, int, float, bool, type(None)) and not isinstance(
+        value, torch.Tensor
+    ):
+        raise CheckpointError(
+            f"{where} is a {type(value).__name__}; a checkpoint holds only tensors and primitives."
+        )

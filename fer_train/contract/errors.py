@@ -1,0 +1,125 @@
+"""One exception tree for both tools; the exit code is a class attribute.
+
+* FerError                      1   anything the tools report without a traceback
+  * TrainingDiverged            3   a loss or gradient is NaN or infinite
+  * NotFound                    4   no such file or folder
+  * DeviceUnavailable           5   the requested device does not exist here
+  * CheckpointError            15   a checkpoint of another format or version, or a missing field
+    * CheckpointCorrupt        10   truncated or damaged file
+    * CheckpointPickled        11   a pickled module or other code-carrying pickle
+    * ArchitectureMismatch     12   the weights belong to another architecture
+    * NonFiniteWeights         13   NaN or infinity in the weights
+    * LabelMismatch            14   labels that are not the eight emotions, or another order
+  * ResumeMismatch             16   last.pt belongs to another configuration
+  * DataLayoutError            20   the folder is not a layout we know
+    * EmptyClass               21   a class without images
+    * UnreadableImage          22   an image that cannot be decoded
+  * CannotWrite                30   disk full, no permission
+    * OutputExists             31   the output exists and was not written by us
+  * ParityFailed               40   an artefact is not the trained model
+    * ParityNotRun             41   an artefact could not be compared at all
+  * ConversionFailed           42   the converter refused the network
+  * ArtefactError              50   a saved Core ML or ONNX file is unreadable or hostile
+    * UnsupportedOperation     51   the portable runtime lacks an operation
+
+Exit code 2 is click's (wrong usage); 130 and 143 are SIGINT and SIGTERM.
+"""
+
+from __future__ import annotations
+
+
+class FerError(Exception):
+    """An error for people: what happened, what was seen, what is allowed, what fixes it.
+
+    ``message`` is one sentence; ``hint`` (optional) is the next command or the allowed values.
+    """
+
+    exit_code: int = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}\n  {self.hint}"
+
+
+class TrainingDiverged(FerError):
+    exit_code = 3
+
+
+class NotFound(FerError):
+    exit_code = 4
+
+
+class DeviceUnavailable(FerError):
+    exit_code = 5
+
+
+class CheckpointError(FerError):
+    exit_code = 15
+
+
+class CheckpointCorrupt(CheckpointError):
+    exit_code = 10
+
+
+class CheckpointPickled(CheckpointError):
+    exit_code = 11
+
+
+class ArchitectureMismatch(CheckpointError):
+    exit_code = 12
+
+
+class NonFiniteWeights(CheckpointError):
+    exit_code = 13
+
+
+class LabelMismatch(CheckpointError):
+    exit_code = 14
+
+
+class ResumeMismatch(FerError):
+    exit_code = 16
+
+
+class DataLayoutError(FerError):
+    exit_code = 20
+
+
+class EmptyClass(DataLayoutError):
+    exit_code = 21
+
+
+class UnreadableImage(DataLayoutError):
+    exit_code = 22
+
+
+class CannotWrite(FerError):
+    exit_code = 30
+
+
+class OutputExists(CannotWrite):
+    exit_code = 31
+
+
+class ParityFailed(FerError):
+    exit_code = 40
+
+
+class ParityNotRun(ParityFailed):
+    exit_code = 41
+
+
+class ConversionFailed(FerError):
+    exit_code = 42
+
+
+class ArtefactError(FerError):
+    exit_code = 50
+
+
+class UnsupportedOperation(ArtefactError):
+    exit_code = 51

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from fer_train.contract.errors import LabelMismatch
+from fer_train.contract.labels import (
+    ALIASES,
+    EMOTIONS,
+    LABEL_ORDERS,
+    canonical_name,
+    describe_order,
+    label_order,
+    validate_labels,
+)
+
+
+def test_canonical_order_is_the_numeric_folders() -> None:
+    assert describe_order(EMOTIONS) == (
+        "0 anger, 1 disgust, 2 fear, 3 happiness, 4 sadness, 5 surprise, 6 neutral, 7 contempt"
+    )
+
+
+def test_affectnet_ids_map_to_the_published_permutation() -> None:
+    # The remap EmotiEffLib ships between AffectNet's ids and alphabetical order.
+    remap = {0: 6, 1: 7, 2: 5, 3: 4, 4: 1, 5: 0, 6: 2, 7: 3}
+    folders_to_ids = {EMOTIONS.index(n): i for i, n in enumerate(LABEL_ORDERS["affectnet-ids"])}
+    assert {v: k for k, v in folders_to_ids.items()}[0] == EMOTIONS.index("neutral")
+    alphabetical = LABEL_ORDERS["alphabetical"]
+    seen = {alphabetical.index(n): i for i, n in enumerate(LABEL_ORDERS["affectnet-ids"])}
+    assert seen == {0: 6, 1: 7, 2: 5, 3: 4, 4: 1, 5: 0, 6: 2, 7: 3} == remap
+
+
+@pytest.mark.parametrize("order", LABEL_ORDERS)
+def test_every_order_names_distinct_emotions(order: str) -> None:
+    names = label_order(order)
+    assert len(set(names)) == len(names)
+    assert set(names) <= set(EMOTIONS)
+
+
+@pytest.mark.parametrize("alias, emotion", ALIASES.items())
+def test_aliases_in_any_case(alias: str, emotion: str) -> None:
+    assert canonical_name(f" {alias.upper()} ") == emotion
+
+
+def test_a_typo_gets_a_suggestion() -> None:
+    with pytest.raises(LabelMismatch, match="Did you mean 'happiness'"):
+        canonical_name("hapiness")
+
+
+def test_labels_keep_their_order() -> None:
+    assert validate_labels(["Sad", "happy"]) == ("sadness", "happiness")
+
+
+@pytest.mark.parametrize("labels", [["happy", "joy"], ["fear"], []])
+def test_repeated_or_too_few_labels_are_refused(labels: list[str]) -> None:
+    with pytest.raises(LabelMismatch):
+        validate_labels(labels)
+
+
+def test_unknown_order_lists_the_known() -> None:
+    with pytest.raises(LabelMismatch, match="affectnet-ids"):
+        label_order("rafdb")
