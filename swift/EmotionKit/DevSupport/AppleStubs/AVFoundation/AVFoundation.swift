@@ -1,0 +1,146 @@
+@_exported import CoreMedia
+@_exported import CoreVideo
+import Dispatch
+
+public struct AVMediaType: Hashable, Sendable {
+  public static let video = AVMediaType()
+}
+
+public enum AVAuthorizationStatus: Int, Sendable {
+  case notDetermined, restricted, denied, authorized
+}
+
+public class AVCaptureDevice: NSObject {
+  public enum Position: Int, Sendable { case unspecified, back, front }
+  public struct DeviceType: Hashable, Sendable {
+    public static let builtInWideAngleCamera = DeviceType()
+  }
+
+  public let position: Position
+  init(position: Position) { self.position = position }
+
+  public class func authorizationStatus(for mediaType: AVMediaType) -> AVAuthorizationStatus {
+    StubCamera.script.status
+  }
+
+  public class func requestAccess(for mediaType: AVMediaType) async -> Bool {
+    StubCamera.script.grants
+  }
+
+  public class func `default`(
+    _ type: DeviceType, for mediaType: AVMediaType?, position: Position
+  ) -> AVCaptureDevice? {
+    StubCamera.script.hasCamera ? AVCaptureDevice(position: position) : nil
+  }
+
+  public class func `default`(for mediaType: AVMediaType) -> AVCaptureDevice? {
+    StubCamera.script.hasCamera ? AVCaptureDevice(position: .unspecified) : nil
+  }
+
+  @available(iOS 17.0, macOS 14.0, *)
+  public class RotationCoordinator: NSObject {
+    public init(device: AVCaptureDevice, previewLayer: CALayer?) {}
+    public var videoRotationAngleForHorizonLevelCapture: CGFloat { StubCamera.script.angle }
+    public var videoRotationAngleForHorizonLevelPreview: CGFloat { StubCamera.script.angle }
+  }
+}
+
+public class CALayer: NSObject {}
+public class AVCaptureInput: NSObject {}
+public class AVCaptureDeviceInput: AVCaptureInput {
+  public init(device: AVCaptureDevice) throws {}
+}
+public class AVCaptureOutput: NSObject {
+  fileprivate let theConnection = AVCaptureConnection()
+  public func connection(with mediaType: AVMediaType) -> AVCaptureConnection? { theConnection }
+}
+
+public class AVCaptureConnection: NSObject {
+  public var isVideoMirroringSupported: Bool { true }
+  public var automaticallyAdjustsVideoMirroring = true
+  public var isVideoMirrored = false
+  @available(iOS 17.0, macOS 14.0, *)
+  public var videoRotationAngle: CGFloat {
+    get { angle }
+    set { angle = newValue }
+  }
+  @available(iOS 17.0, macOS 14.0, *)
+  public func isVideoRotationAngleSupported(_ angle: CGFloat) -> Bool {
+    [0, 90, 180, 270].contains(angle)
+  }
+  private var angle: CGFloat = 0
+}
+
+public protocol AVCaptureVideoDataOutputSampleBufferDelegate: NSObjectProtocol {
+  func captureOutput(
+    _ output: AVCaptureOutput, didOutput sampleBuffer: CMSampleBuffer,
+    from connection: AVCaptureConnection)
+}
+
+public class AVCaptureVideoDataOutput: AVCaptureOutput {
+  public var alwaysDiscardsLateVideoFrames = true
+  public var videoSettings: [String: Any]! = [:]
+  fileprivate weak var delegate: (any AVCaptureVideoDataOutputSampleBufferDelegate)?
+  fileprivate var queue: DispatchQueue?
+
+  public func setSampleBufferDelegate(
+    _ delegate: (any AVCaptureVideoDataOutputSampleBufferDelegate)?, queue: DispatchQueue?
+  ) {
+    self.delegate = delegate
+    self.queue = queue
+  }
+
+  /// Stub only: what the hardware does for each frame.
+  func deliver(_ sample: StubCamera.Sample) {
+    nonisolated(unsafe) let output = self
+    queue?.sync {
+      var buffer: CVPixelBuffer?
+      _ = CVPixelBufferCreate(nil, sample.width, sample.height, 0, nil, &buffer)
+      output.delegate?.captureOutput(
+        output, didOutput: CMSampleBuffer(stubImage: buffer, seconds: sample.seconds),
+        from: output.theConnection)
+    }
+  }
+}
+
+public let AVCaptureSessionInterruptionReasonKey = "AVCaptureSessionInterruptionReasonKey"
+
+public class AVCaptureSession: NSObject {
+  public struct Preset: Hashable, Sendable {
+    public static let hd1280x720 = Preset()
+  }
+  public enum InterruptionReason: Int, Sendable {
+    case videoDeviceNotAvailableInBackground = 1
+    case audioDeviceInUseByAnotherClient = 2
+    case videoDeviceInUseByAnotherClient = 3
+    case videoDeviceNotAvailableWithMultipleForegroundApps = 4
+    case videoDeviceNotAvailableDueToSystemPressure = 5
+  }
+
+  public static let wasInterruptedNotification = Notification.Name("stub.wasInterrupted")
+  public static let interruptionEndedNotification = Notification.Name("stub.interruptionEnded")
+  public static let runtimeErrorNotification = Notification.Name("stub.runtimeError")
+
+  public var sessionPreset = Preset.hd1280x720
+  public private(set) var isRunning = false
+  private var outputs: [AVCaptureOutput] = []
+
+  public override init() {}
+  public func canSetSessionPreset(_ preset: Preset) -> Bool { true }
+  public func beginConfiguration() {}
+  public func commitConfiguration() {}
+  public func canAddInput(_ input: AVCaptureInput) -> Bool { true }
+  public func canAddOutput(_ output: AVCaptureOutput) -> Bool { true }
+  public func addInput(_ input: AVCaptureInput) {}
+  public func addOutput(_ output: AVCaptureOutput) { outputs.append(output) }
+
+  public func startRunning() {
+    isRunning = true
+    StubCamera.attach(outputs.compactMap { $0 as? AVCaptureVideoDataOutput }.first, session: self)
+  }
+
+  public func stopRunning() {
+    isRunning = false
+    StubCamera.attach(nil, session: nil)
+  }
+}

@@ -1,0 +1,56 @@
+import Foundation
+
+/// A camera that tests drive by hand, one test at a time.
+public enum StubCamera {
+  public struct Script: Sendable {
+    public var status: AVAuthorizationStatus = .authorized
+    public var grants = true
+    public var hasCamera = true
+    public var angle: CGFloat = 90
+    public init() {}
+  }
+
+  struct Sample: Sendable {
+    let width: Int
+    let height: Int
+    let seconds: Double
+  }
+
+  private static let lock = NSLock()
+  nonisolated(unsafe) private static var current = Script()
+  nonisolated(unsafe) private static var output: AVCaptureVideoDataOutput?
+  nonisolated(unsafe) private static var session: AVCaptureSession?
+
+  public static var script: Script { lock.withLock { current } }
+  public static var isRunning: Bool { lock.withLock { output != nil } }
+  public static var isMirrored: Bool {
+    lock.withLock { output?.connection(with: .video)?.isVideoMirrored ?? false }
+  }
+
+  public static func reset(_ script: Script) {
+    lock.withLock {
+      current = script
+      output = nil
+      session = nil
+    }
+  }
+
+  /// Delivers one frame to the running camera's delegate and returns when it was taken in.
+  public static func deliver(width: Int, height: Int, seconds: Double) {
+    lock.withLock { output }?.deliver(Sample(width: width, height: height, seconds: seconds))
+  }
+
+  public static func post(_ name: Notification.Name, reason: AVCaptureSession.InterruptionReason?) {
+    let info = reason.map { [AVCaptureSessionInterruptionReasonKey: NSNumber(value: $0.rawValue)] }
+    NotificationCenter.default.post(
+      name: name, object: lock.withLock { session }, userInfo: info)
+  }
+
+  static func attach(_ newOutput: AVCaptureVideoDataOutput?, session newSession: AVCaptureSession?)
+  {
+    lock.withLock {
+      output = newOutput
+      session = newSession
+    }
+  }
+}

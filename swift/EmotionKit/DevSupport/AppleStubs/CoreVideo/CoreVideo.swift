@@ -1,0 +1,42 @@
+@_exported import Foundation
+
+public class CVBuffer {
+  let width: Int
+  let height: Int
+
+  init(width: Int, height: Int) {
+    self.width = width
+    self.height = height
+  }
+}
+
+// As strict as Apple's: pixel buffers may not cross tasks.
+@available(*, unavailable)
+extension CVBuffer: Sendable {}
+
+public typealias CVImageBuffer = CVBuffer
+public typealias CVPixelBuffer = CVBuffer
+public typealias CVReturn = Int32
+public typealias OSType = UInt32
+public typealias CFString = String
+public typealias CFData = Data
+public typealias CFURL = URL
+public typealias CFDictionary = NSDictionary
+public class CFAllocator {}
+
+nonisolated(unsafe) public let kCFAllocatorDefault: CFAllocator? = nil
+public let kCVReturnSuccess: CVReturn = 0
+public let kCVPixelFormatType_32BGRA: OSType = 0x4247_5241
+public let kCVPixelFormatType_420YpCbCr8BiPlanarFullRange: OSType = 0x3432_3066
+public let kCVPixelBufferPixelFormatTypeKey: CFString = "PixelFormatType"
+
+public func CVPixelBufferGetWidth(_ buffer: CVPixelBuffer) -> Int { buffer.width }
+public func CVPixelBufferGetHeight(_ buffer: CVPixelBuffer) -> Int { buffer.height }
+
+public func CVPixelBufferCreate(
+  _ allocator: CFAllocator?, _ width: Int, _ height: Int, _ format: OSType,
+  _ attributes: CFDictionary?, _ out: UnsafeMutablePointer<CVPixelBuffer?>
+) -> CVReturn {
+  out.pointee = CVBuffer(width: width, height: height)
+  return kCVReturnSuccess
+}

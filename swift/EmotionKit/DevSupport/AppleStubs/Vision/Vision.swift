@@ -1,0 +1,99 @@
+@_exported import CoreML
+@_exported import CoreVideo
+@_exported import ImageIO
+
+public typealias VNConfidence = Float
+public typealias VNRequestCompletionHandler = (VNRequest, (any Error)?) -> Void
+public struct VNImageOption: Hashable, Sendable {}
+
+public class VNObservation: NSObject {
+  public let uuid = UUID()
+  public let confidence: VNConfidence
+  init(confidence: VNConfidence) { self.confidence = confidence }
+}
+
+public class VNDetectedObjectObservation: VNObservation {
+  public let boundingBox: CGRect
+  init(boundingBox: CGRect, confidence: VNConfidence) {
+    self.boundingBox = boundingBox
+    super.init(confidence: confidence)
+  }
+}
+
+public class VNFaceObservation: VNDetectedObjectObservation {}
+
+public class VNClassificationObservation: VNObservation {
+  public let identifier: String
+  init(identifier: String, confidence: VNConfidence) {
+    self.identifier = identifier
+    super.init(confidence: confidence)
+  }
+}
+
+public enum VNImageCropAndScaleOption: UInt, Sendable {
+  case centerCrop = 0
+  case scaleFit = 1
+  case scaleFill = 2
+}
+
+public class VNRequest: NSObject {
+  fileprivate var stored: [VNObservation]?
+  public var usesCPUOnly = false
+  // Apple declares `results` here and narrows it below, which Swift without Objective-C cannot.
+}
+
+public class VNImageBasedRequest: VNRequest {
+  public var regionOfInterest = CGRect(x: 0, y: 0, width: 1, height: 1)
+}
+
+public class VNDetectFaceRectanglesRequest: VNImageBasedRequest {
+  public override init() {}
+  public var results: [VNFaceObservation]? { stored as? [VNFaceObservation] }
+}
+
+public class VNCoreMLModel: NSObject {
+  let model: MLModel
+  public init(for model: MLModel) throws { self.model = model }
+}
+
+public class VNCoreMLRequest: VNImageBasedRequest {
+  public let model: VNCoreMLModel
+  public var results: [VNObservation]? { stored }
+  public var imageCropAndScaleOption: VNImageCropAndScaleOption = .centerCrop
+  public init(model: VNCoreMLModel) { self.model = model }
+}
+
+public class VNImageRequestHandler: NSObject {
+  private let size: (width: Int, height: Int)
+  private let orientation: CGImagePropertyOrientation
+
+  public init(
+    cvPixelBuffer buffer: CVPixelBuffer, orientation: CGImagePropertyOrientation,
+    options: [VNImageOption: Any] = [:]
+  ) {
+    size = (CVPixelBufferGetWidth(buffer), CVPixelBufferGetHeight(buffer))
+    self.orientation = orientation
+  }
+
+  public init(
+    cgImage: CGImage, orientation: CGImagePropertyOrientation, options: [VNImageOption: Any] = [:]
+  ) {
+    size = (cgImage.width, cgImage.height)
+    self.orientation = orientation
+  }
+
+  public func perform(_ requests: [VNRequest]) throws {
+    for request in requests {
+      switch request {
+      case let request as VNDetectFaceRectanglesRequest:
+        request.stored = try StubVision.detect(orientation)
+      case let request as VNCoreMLRequest:
+        request.stored = try StubVision.classify(
+          request.regionOfInterest, request.imageCropAndScaleOption,
+          request.model.model.configuration.computeUnits)
+      default:
+        throw StubCoreML.Failure(message: "the stub does not know \(type(of: request))")
+      }
+    }
+  }
+}

@@ -1,0 +1,74 @@
+// swift-tools-version: 6.0
+import Foundation
+import PackageDescription
+
+// The one manifest of the package: for development here, and as it is when the folder is published
+// on its own. A published copy has no DevSupport and no EmotionKitTests; both are added only where
+// they exist.
+
+/// Stand-ins for Apple's frameworks, so that the Apple layer is type-checked and run on Linux:
+/// `EMOTIONKIT_APPLE_STUBS=1 swift test --scratch-path .build-stubs`
+let stubDependencies: [(name: String, needs: [String])] = [
+  ("CoreVideo", []),
+  ("ImageIO", ["CoreVideo"]),
+  ("CoreMedia", ["CoreVideo"]),
+  ("CoreML", ["CoreVideo"]),
+  ("Vision", ["CoreML", "CoreVideo", "ImageIO"]),
+  ("AVFoundation", ["CoreMedia", "CoreVideo"]),
+]
+
+func exists(_ path: String) -> Bool {
+  FileManager.default.fileExists(atPath: Context.packageDirectory + "/" + path)
+}
+
+#if os(Linux)
+  let useStubs =
+    Context.environment["EMOTIONKIT_APPLE_STUBS"] == "1" && exists("DevSupport/AppleStubs")
+#else
+  let useStubs = false
+#endif
+
+let stubs: [Target.Dependency] =
+  useStubs ? stubDependencies.map { .init(stringLiteral: $0.name) } : []
+let stubDefine: [SwiftSetting] = useStubs ? [.define("EMOTIONKIT_APPLE_STUBS")] : []
+
+var targets: [Target] = [
+  .target(name: "EmotionKitCore"),
+  .target(
+    name: "EmotionKitModel", dependencies: ["EmotionKitCore"],
+    // The folder, not the model in it: SwiftPM would take a .mlpackage apart. And never a folder
+    // named "Resources", which code signing refuses.
+    resources: [.copy("Models"), .copy("PrivacyInfo.xcprivacy")]),
+  .target(name: "EmotionKit", dependencies: ["EmotionKitCore", "EmotionKitModel"] + stubs),
+  .target(name: "EmotionKitUI", dependencies: ["EmotionKit"]),
+  .testTarget(
+    name: "EmotionKitCoreTests", dependencies: ["EmotionKitCore", "EmotionKitModel"],
+    resources: [.copy("Golden")]),
+]
+if exists("Tests/EmotionKitTests") {
+  targets.append(
+    .testTarget(
+      name: "EmotionKitTests", dependencies: ["EmotionKit", "EmotionKitUI"] + stubs,
+      swiftSettings: stubDefine))
+}
+if useStubs {
+  targets += stubDependencies.map { stub in
+    .target(
+      name: stub.name, dependencies: stub.needs.map { .init(stringLiteral: $0) },
+      path: "DevSupport/AppleStubs/\(stub.name)",
+      // As lenient as the Objective-C headers they stand in for.
+      swiftSettings: [.swiftLanguageMode(.v5)])
+  }
+}
+
+let package = Package(
+  name: "EmotionKit",
+  platforms: [.iOS(.v16), .macOS(.v13), .visionOS(.v1)],
+  products: [
+    .library(name: "EmotionKit", targets: ["EmotionKit"]),
+    .library(name: "EmotionKitCore", targets: ["EmotionKitCore"]),
+    .library(name: "EmotionKitUI", targets: ["EmotionKitUI"]),
+  ],
+  targets: targets,
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,204 @@
+#if canImport(Vision) && !os(visionOS) && !os(tvOS)
+  import AVFoundation
+  import CoreMedia
+  import Foundation
+
+  /// What a preview layer shows. It only displays the session and never changes it.
+  package struct CameraPreview: @unchecked Sendable {
+    package let session: AVCaptureSession
+    package let device: AVCaptureDevice
+    package let isMirrored: Bool
+  }
+
+  /// The camera: upright frames and interruptions.
+  ///
+  /// `@unchecked Sendable`: everything mutable is touched on `queue` alone, which is also where
+  /// AVFoundation delivers frames.
+  final class CameraSource: NSObject, @unchecked Sendable {
+    typealias FrameHandler = @Sendable (EmotionFrame, Duration) -> Void
+    typealias InterruptionHandler = @Sendable (InterruptionReason?) -> Void
+
+    private let session = AVCaptureSession()
+    private let position: CameraPosition
+    private let onFrame: FrameHandler
+    private let onInterruption: InterruptionHandler
+    private let queue = DispatchQueue(label: "EmotionKit.Camera", qos: .userInitiated)
+    private let output = AVCaptureVideoDataOutput()
+    private var device: AVCaptureDevice?
+    private var rotation: NSObject?
+    private var deviceOrientation = DeviceOrientation.portrait
+    private var tokens: [any NSObjectProtocol] = []
+
+    init(
+      position: CameraPosition, onFrame: @escaping FrameHandler,
+      onInterruption: @escaping InterruptionHandler
+    ) {
+      self.position = position
+      self.onFrame = onFrame
+      self.onInterruption = onInterruption
+    }
+
+    deinit {
+      for token in tokens { NotificationCenter.default.removeObserver(token) }
+    }
+
+    /// Asks for permission if needed, configures and starts.
+    ///
+    /// - Returns: what a preview layer needs.
+    /// - Throws: ``EmotionKitError/cameraUnauthorized`` or
+    ///   ``EmotionKitError/cameraUnavailable(reason:)``.
+    func start() async throws -> CameraPreview {
+      switch AVCaptureDevice.authorizationStatus(for: .video) {
+      case .authorized: break
+      case .notDetermined:
+        guard await AVCaptureDevice.requestAccess(for: .video) else {
+          throw EmotionKitError.cameraUnauthorized
+        }
+      default: throw EmotionKitError.cameraUnauthorized
+      }
+      return try await onQueue { [self] in
+        let device = try configuredDevice()
+        // Blocks until the hardware runs, which is why it must not be on the main thread.
+        session.startRunning()
+        return CameraPreview(session: session, device: device, isMirrored: position == .front)
+      }
+    }
+
+    /// Stops; no frame is delivered after it returns.
+    func stop() async throws {
+      try await onQueue { [self] in session.stopRunning() }
+    }
+
+    /// Tells how the device is held. Needed before iOS 17 only.
+    func setDeviceOrientation(_ orientation: DeviceOrientation) {
+      queue.async { [self] in deviceOrientation = orientation }
+    }
+
+    private func onQueue<Output: Sendable>(
+      _ work: @escaping @Sendable () throws -> Output
+    ) async throws -> Output {
+      try await withCheckedThrowingContinuation { done in
+        queue.async { done.resume(with: Result { try work() }) }
+      }
+    }
+
+    private func configuredDevice() throws -> AVCaptureDevice {
+      if let device { return device }
+      let wanted: AVCaptureDevice.Position = position == .front ? .front : .back
+      #if os(macOS)
+        // A Mac's cameras need not have a position.
+        let fallback = AVCaptureDevice.default(for: .video)
+      #else
+        let fallback: AVCaptureDevice? = nil
+      #endif
+      let camera =
+        AVCaptureDevice.default(.builtInWideAngleCamera, for: .video, position: wanted) ?? fallback
+      guard let camera else {
+        throw EmotionKitError.cameraUnavailable(reason: "there is no \(position) camera")
+      }
+      let input: AVCaptureDeviceInput
+      do {
+        input = try AVCaptureDeviceInput(device: camera)
+      } catch {
+        throw EmotionKitError.cameraUnavailable(reason: error.localizedDescription)
+      }
+
+      session.beginConfiguration()
+      defer { session.commitConfiguration() }
+      guard session.canAddInput(input), session.canAddOutput(output) else {
+        throw EmotionKitError.cameraUnavailable(reason: "the session refuses it")
+      }
+      // Faces are reduced to a few dozen pixels; more than this only makes heat.
+      if session.canSetSessionPreset(.hd1280x720) { session.sessionPreset = .hd1280x720 }
+      session.addInput(input)
+      output.alwaysDiscardsLateVideoFrames = true
+      // The sensor's own format: no conversion, and Vision reads it.
+      output.videoSettings = [
+        kCVPixelBufferPixelFormatTypeKey as String:
+          Int(kCVPixelFormatType_420YpCbCr8BiPlanarFullRange)
+      ]
+      output.setSampleBufferDelegate(self, queue: queue)
+      session.addOutput(output)
+      if #available(iOS 17.0, macOS 14.0, *) {
+        rotation = AVCaptureDevice.RotationCoordinator(device: camera, previewLayer: nil)
+      }
+      if let connection = output.connection(with: .video) { setMirroring(of: connection) }
+      observeInterruptions()
+      device = camera
+      return camera
+    }
+
+    /// From iOS 17 the connection turns and mirrors the buffers. Before, they stay as the sensor
+    /// delivers them and ``OrientationMapper`` does both.
+    private func setMirroring(of connection: AVCaptureConnection) {
+      guard connection.isVideoMirroringSupported else { return }
+      connection.automaticallyAdjustsVideoMirroring = false
+      connection.isVideoMirrored = position == .front && rotation != nil
+    }
+
+    private func observeInterruptions() {
+      let center = NotificationCenter.default
+      let report = onInterruption
+      tokens = [
+        center.addObserver(
+          forName: AVCaptureSession.wasInterruptedNotification, object: session, queue: nil
+        ) { report(Self.reason($0)) },
+        center.addObserver(
+          forName: AVCaptureSession.runtimeErrorNotification, object: session, queue: nil
+        ) { _ in report(.other) },
+        center.addObserver(
+          forName: AVCaptureSession.interruptionEndedNotification, object: session, queue: nil
+        ) { _ in report(nil) },
+      ]
+    }
+
+    private static func reason(_ notification: Notification) -> InterruptionReason {
+      #if os(macOS)
+        return .other
+      #else
+        let value = notification.userInfo?[AVCaptureSessionInterruptionReasonKey] as? NSNumber
+        switch value.flatMap({ AVCaptureSession.InterruptionReason(rawValue: $0.intValue) }) {
+        case .videoDeviceNotAvailableInBackground: return .background
+        case .videoDeviceInUseByAnotherClient: return .inUseByAnotherClient
+        case .videoDeviceNotAvailableDueToSystemPressure: return .systemPressure
+        default: return .other
+        }
+      #endif
+    }
+  }
+
+  extension CameraSource: AVCaptureVideoDataOutputSampleBufferDelegate {
+    /// AVFoundation's callback, on `queue`.
+    func captureOutput(
+      _ output: AVCaptureOutput, didOutput sampleBuffer: CMSampleBuffer,
+      from connection: AVCaptureConnection
+    ) {
+      guard let buffer = CMSampleBufferGetImageBuffer(sampleBuffer),
+        let orientation = orientation(of: connection)
+      else { return }
+      let time = CMTimeGetSeconds(CMSampleBufferGetPresentationTimeStamp(sampleBuffer))
+      guard time.isFinite else { return }
+      onFrame(EmotionFrame(pixelBuffer: buffer, orientation: orientation), .seconds(time))
+    }
+
+    /// How the buffer lies, or nil for the one buffer that was under way when the device turned.
+    private func orientation(of connection: AVCaptureConnection) -> ImageOrientation? {
+      if #available(iOS 17.0, macOS 14.0, *),
+        let rotation = rotation as? AVCaptureDevice.RotationCoordinator
+      {
+        let angle = rotation.videoRotationAngleForHorizonLevelCapture
+        if connection.videoRotationAngle != angle, connection.isVideoRotationAngleSupported(angle) {
+          connection.videoRotationAngle = angle
+          return nil
+        }
+        return .up
+      }
+      #if os(macOS)
+        return .up
+      #else
+        return OrientationMapper.orientation(
+          device: deviceOrientation, camera: position, mirrored: position == .front)
+      #endif
+    }
+  }
+#endif

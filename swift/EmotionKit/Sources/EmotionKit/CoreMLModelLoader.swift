@@ -1,0 +1,153 @@
+#if canImport(Vision)
+  import CoreML
+  import Foundation
+
+  /// Finds a model, checks it, compiles it once, and opens it.
+  struct CoreMLModelLoader: Sendable {
+    /// A compiled model on disk, with what its manifest says.
+    struct Prepared: Sendable {
+      let compiled: URL
+      let manifest: ModelManifest?
+    }
+
+    /// A model in memory. Not Sendable: made and used on one ``VisionQueue``.
+    struct Opened {
+      let model: MLModel
+      let contract: ModelContract
+      let diagnostics: InferenceDiagnostics
+    }
+
+    /// One cache for the process, so that two monitors compile once.
+    private static let sharedCache = CompiledModelCache(
+      directory: CompiledModelCache.defaultDirectory)
+
+    private let cache: CompiledModelCache
+
+    init(cache: CompiledModelCache? = nil) {
+      self.cache = cache ?? Self.sharedCache
+    }
+
+    /// Finds and compiles.
+    ///
+    /// - Throws: ``EmotionKitError``.
+    func prepare(_ source: EmotionModelSource) async throws -> Prepared {
+      let located: LocatedModel
+      switch source {
+      case .bundled: located = try EmotionModelBundle.locate()
+      case .url(let url, _): located = try ModelLocator.inspect(url)
+      }
+      let manifest = try Self.manifest(of: located)
+      if case .url(_, let expected?) = source {
+        let found = try ModelManifest.contentHash(of: located.url)
+        guard found == expected.lowercased() else {
+          throw EmotionKitError.modelFileChanged(
+            path: located.url.lastPathComponent, expected: expected, found: found)
+        }
+      }
+      guard located.kind != .mlmodelc else {
+        return Prepared(compiled: located.url, manifest: manifest)
+      }
+      // What is inside the app is covered by its code signature: the manifest's word is enough
+      // there. A file from elsewhere may have changed since its manifest was written.
+      let hash =
+        if case .bundled = source, let manifest {
+          manifest.model.sha256
+        } else {
+          try ModelManifest.contentHash(of: located.url)
+        }
+      let compiled = try await cache.compiledModel(for: located.url, hash: hash) { url in
+        try await MLModel.compileModel(at: url)
+      }
+      return Prepared(compiled: compiled, manifest: manifest)
+    }
+
+    /// Opens a compiled model and checks its contract. Falls back to the processor once.
+    ///
+    /// - Throws: ``EmotionKitError/modelLoadFailed(_:reason:)`` or
+    ///   ``EmotionKitError/contractMismatch(field:expected:found:)``.
+    static func open(
+      _ prepared: Prepared, units requested: ComputeUnits
+    ) throws(EmotionKitError) -> Opened {
+      #if targetEnvironment(simulator)
+        let requested = ComputeUnits.cpuOnly
+      #endif
+      var active = requested
+      var reason: String?
+      let model: MLModel
+      do {
+        model = try load(prepared.compiled, units: requested)
+      } catch {
+        guard requested != .cpuOnly else { throw error }
+        active = .cpuOnly
+        reason = error.errorDescription
+        model = try load(prepared.compiled, units: .cpuOnly)
+      }
+      return Opened(
+        model: model,
+        contract: try contract(of: model.modelDescription, manifest: prepared.manifest),
+        diagnostics: InferenceDiagnostics(
+          requested: requested, active: active, fallbackReason: reason))
+    }
+
+    private static func load(
+      _ url: URL, units: ComputeUnits
+    ) throws(EmotionKitError) -> MLModel {
+      let configuration = MLModelConfiguration()
+      configuration.computeUnits = MLComputeUnits(units)
+      do {
+        return try MLModel(contentsOf: url, configuration: configuration)
+      } catch {
+        throw .modelLoadFailed(url, reason: error.localizedDescription)
+      }
+    }
+
+    private static func manifest(
+      of located: LocatedModel
+    ) throws(EmotionKitError) -> ModelManifest? {
+      let url = located.directory.appendingPathComponent(ModelManifest.fileName)
+      guard url.isExistingDirectory == false else { return nil }
+      let manifest = try ModelManifest.read(in: located.directory)
+      // A manifest of a model with another name is none of ours.
+      return manifest.model.name == located.url.deletingPathExtension().lastPathComponent
+        ? manifest : nil
+    }
+
+    private static func contract(
+      of description: MLModelDescription, manifest: ModelManifest?
+    ) throws(EmotionKitError) -> ModelContract {
+      let userDefined = description.metadata[.creatorDefinedKey] as? [String: String]
+      guard let json = userDefined?[ModelContract.metadataKey] else {
+        throw .contractMismatch(
+          field: "metadata", expected: "the key \(ModelContract.metadataKey)",
+          found: "the keys \((userDefined ?? [:]).keys.sorted())")
+      }
+      let contract = try ModelContract.parse(json)
+      if let manifest { try contract.validate(equals: manifest.contract) }
+      try contract.validate(classLabels: description.classLabels as? [String] ?? [])
+      let inputs = description.inputDescriptionsByName
+      guard let constraint = inputs[contract.input]?.imageConstraint else {
+        throw .contractMismatch(
+          field: "input", expected: "an image named \(contract.input)",
+          found: "\(inputs.keys.sorted())")
+      }
+      let side = contract.preprocess.inputSize
+      guard constraint.pixelsWide == side, constraint.pixelsHigh == side else {
+        throw .contractMismatch(
+          field: "input size", expected: "\(side) x \(side)",
+          found: "\(constraint.pixelsWide) x \(constraint.pixelsHigh)")
+      }
+      return contract
+    }
+  }
+
+  extension MLComputeUnits {
+    init(_ units: ComputeUnits) {
+      switch units {
+      case .cpuOnly: self = .cpuOnly
+      case .cpuAndGPU: self = .cpuAndGPU
+      case .cpuAndNeuralEngine: self = .cpuAndNeuralEngine
+      case .all: self = .all
+      }
+    }
+  }
+#endif

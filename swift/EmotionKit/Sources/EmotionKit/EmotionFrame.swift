@@ -1,0 +1,71 @@
+#if canImport(Vision)
+  import CoreVideo
+  import Foundation
+  import ImageIO
+  import Vision
+
+  /// A picture ready to be analysed, with its orientation.
+  ///
+  /// Make it where the pixels are, then hand it to any task. The pixels are not copied: do not
+  /// write to a pixel buffer while a frame of it is in use.
+  public struct EmotionFrame: AnalyzableFrame, @unchecked Sendable {
+    /// Size of the upright image.
+    public let orientedSize: PixelSize
+
+    /// Reads the pixels only, and only on the queue of one ``VisionQueue``. One handler for
+    /// detection and classification: both then speak of the same upright image.
+    let handler: VNImageRequestHandler
+
+    /// A frame of a camera, of ARKit or of a video.
+    public init(pixelBuffer: CVPixelBuffer, orientation: ImageOrientation = .up) {
+      let stored = PixelSize(
+        width: CVPixelBufferGetWidth(pixelBuffer), height: CVPixelBufferGetHeight(pixelBuffer))
+      orientedSize = orientation.orientedSize(of: stored)
+      handler = VNImageRequestHandler(
+        cvPixelBuffer: pixelBuffer, orientation: CGImagePropertyOrientation(orientation))
+    }
+
+    /// A decoded image.
+    public init(cgImage: CGImage, orientation: ImageOrientation = .up) {
+      orientedSize = orientation.orientedSize(
+        of: PixelSize(width: cgImage.width, height: cgImage.height))
+      handler = VNImageRequestHandler(
+        cgImage: cgImage, orientation: CGImagePropertyOrientation(orientation))
+    }
+
+    /// The bytes of a JPEG, PNG, HEIC or other image file. Its EXIF orientation is applied.
+    ///
+    /// - Throws: ``EmotionKitError/unreadableImage(reason:)``.
+    public init(imageData: Data) throws(EmotionKitError) {
+      guard let source = CGImageSourceCreateWithData(imageData as CFData, nil),
+        let image = CGImageSourceCreateImageAtIndex(source, 0, nil)
+      else {
+        throw .unreadableImage(reason: "\(imageData.count) bytes are not in a known image format")
+      }
+      let properties = CGImageSourceCopyPropertiesAtIndex(source, 0, nil) as? [CFString: Any]
+      let exif = (properties?[kCGImagePropertyOrientation] as? NSNumber)?.uint32Value
+      self.init(
+        cgImage: image, orientation: exif.flatMap(ImageOrientation.init(rawValue:)) ?? .up)
+    }
+
+    /// An image file. Its EXIF orientation is applied.
+    ///
+    /// - Throws: ``EmotionKitError/unreadableImage(reason:)``.
+    public init(contentsOf url: URL) throws(EmotionKitError) {
+      let data: Data
+      do {
+        data = try Data(contentsOf: url)
+      } catch {
+        throw .unreadableImage(reason: error.localizedDescription)
+      }
+      try self.init(imageData: data)
+    }
+  }
+
+  extension CGImagePropertyOrientation {
+    /// The same EXIF number.
+    init(_ orientation: ImageOrientation) {
+      self = CGImagePropertyOrientation(rawValue: orientation.rawValue) ?? .up
+    }
+  }
+#endif

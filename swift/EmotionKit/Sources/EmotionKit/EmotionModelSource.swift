@@ -1,0 +1,12 @@
+import Foundation
+
+/// Where the model comes from.
+public enum EmotionModelSource: Hashable, Sendable {
+  /// The one inside this package.
+  case bundled
+  /// A `.mlmodelc`, `.mlpackage` or `.mlmodel` the app chose, for instance one it downloaded.
+  ///
+  /// With `sha256` the model is hashed and refused when it differs; see
+  /// ``ModelManifest/contentHash(of:)``. Nothing else is ever loaded in its place.
+  case url(URL, sha256: String? = nil)
+}

@@ -1,0 +1,3 @@
+// One import gives an app everything: `import EmotionKit`.
+@_exported import EmotionKitCore
+@_exported import EmotionKitModel

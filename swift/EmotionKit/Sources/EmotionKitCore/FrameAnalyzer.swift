@@ -1,0 +1,82 @@
+/// One face of one frame, with the network's answer.
+public struct AnalyzedFace: Hashable, Sendable {
+  /// The detection.
+  public var face: DetectedFace
+  /// The network's output.
+  public var distribution: EmotionDistribution
+
+  /// Creates a result.
+  public init(face: DetectedFace, distribution: EmotionDistribution) {
+    self.face = face
+    self.distribution = distribution
+  }
+}
+
+/// Detects, chooses, plans regions and classifies; remembers nothing.
+public struct FrameAnalyzer<Detector: FaceDetecting, Classifier: EmotionClassifying>: Sendable
+where Detector.Frame == Classifier.Frame {
+  private let detector: Detector
+  private let classifier: Classifier
+  private let planner: RegionPlanner
+  private let configuration: PipelineConfiguration
+
+  /// Creates an analyzer that cuts regions with the model's own margin.
+  public init(
+    detector: Detector, classifier: Classifier, cropMargin: Double,
+    configuration: PipelineConfiguration = PipelineConfiguration()
+  ) {
+    self.detector = detector
+    self.classifier = classifier
+    self.planner = RegionPlanner(margin: cropMargin)
+    self.configuration = configuration
+  }
+
+  /// Analyses one frame.
+  ///
+  /// - Returns: the chosen faces, largest first.
+  /// - Throws: `CancellationError`, or the detector's or classifier's failure as an
+  ///   ``EmotionKitError``.
+  /// - Complexity: one detection, and one prediction for each chosen face.
+  public func analyze(_ frame: Detector.Frame) async throws -> [AnalyzedFace] {
+    do {
+      let chosen = choose(from: try await detector.faces(in: frame))
+      var results: [AnalyzedFace] = []
+      for face in chosen {
+        try Task.checkCancellation()
+        let region = try planner.region(around: face.box, in: frame.orientedSize)
+        let distribution = try await classifier.classify(region, in: frame)
+        results.append(AnalyzedFace(face: face, distribution: distribution))
+      }
+      return results
+    } catch let error as EmotionKitError {
+      throw error
+    } catch is CancellationError {
+      throw CancellationError()
+    } catch {
+      throw EmotionKitError.inferenceFailed(reason: error.localizedDescription)
+    }
+  }
+
+  /// Analyses one frame by itself and reports it without smoothing.
+  ///
+  /// - Returns: one reading for each chosen face, largest first, with identities counted from 1.
+  /// - Throws: as ``analyze(_:)``.
+  public func readings(in frame: Detector.Frame) async throws -> [EmotionReading] {
+    try await analyze(frame).enumerated().map { index, result in
+      EmotionReading(
+        faceID: FaceID(rawValue: UInt64(index + 1)), dominant: result.distribution.top.emotion,
+        probabilities: result.distribution, raw: result.distribution,
+        boundingBox: result.face.box, imageSize: frame.orientedSize,
+        detectionConfidence: result.face.confidence, timestamp: .zero)
+    }
+  }
+
+  private func choose(from faces: [DetectedFace]) -> [DetectedFace] {
+    let usable = faces.filter { face in
+      face.box.isUsable && face.box.height >= configuration.minimumFaceHeight
+        && face.confidence >= configuration.minimumDetectionConfidence
+    }
+    let largestFirst = usable.sorted { $0.box.area > $1.box.area }
+    return Array(largestFirst.prefix(max(configuration.maximumFaces, 0)))
+  }
+}

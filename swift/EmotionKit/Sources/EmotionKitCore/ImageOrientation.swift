@@ -1,0 +1,52 @@
+/// How stored pixels are to be turned to be seen upright: EXIF's `1...8`, the raw values of
+/// `CGImagePropertyOrientation`.
+public enum ImageOrientation: UInt32, CaseIterable, Codable, Hashable, Sendable {
+  /// As stored.
+  case up = 1
+  /// Mirrored left to right.
+  case upMirrored = 2
+  /// Turned by 180 degrees.
+  case down = 3
+  /// Mirrored top to bottom.
+  case downMirrored = 4
+  /// Transposed: mirrored, then turned by 90 degrees anticlockwise.
+  case leftMirrored = 5
+  /// To be turned by 90 degrees clockwise.
+  case right = 6
+  /// Mirrored about the other diagonal.
+  case rightMirrored = 7
+  /// To be turned by 90 degrees anticlockwise.
+  case left = 8
+}
+
+extension ImageOrientation {
+  /// True when width and height change places.
+  public var swapsAxes: Bool { rawValue >= 5 }
+
+  /// True when the upright image is a mirror image of the stored one.
+  public var isMirrored: Bool {
+    switch self {
+    case .upMirrored, .downMirrored, .leftMirrored, .rightMirrored: true
+    case .up, .down, .left, .right: false
+    }
+  }
+
+  /// The orientation whose upright image is the mirror image of this one's.
+  public var mirrored: ImageOrientation {
+    switch self {
+    case .up: .upMirrored
+    case .upMirrored: .up
+    case .down: .downMirrored
+    case .downMirrored: .down
+    case .right: .leftMirrored
+    case .leftMirrored: .right
+    case .left: .rightMirrored
+    case .rightMirrored: .left
+    }
+  }
+
+  /// The size of the upright image.
+  public func orientedSize(of stored: PixelSize) -> PixelSize {
+    swapsAxes ? PixelSize(width: stored.height, height: stored.width) : stored
+  }
+}

@@ -1,0 +1,100 @@
+import Foundation
+
+/// What a model promises about its inputs and outputs: the `emotionkit.contract` JSON that the
+/// exporter writes into the model's metadata.
+///
+/// A contract that can be read has been validated: a value of this type is always usable.
+public struct ModelContract: Hashable, Sendable {
+  /// The metadata key that holds the JSON.
+  public static let metadataKey = "emotionkit.contract"
+  /// The schema name this version reads.
+  public static let schema = "emotionkit.contract"
+  /// The schema version this version reads.
+  public static let version = 1
+
+  /// The colour the network works in; the conversion is inside the model.
+  public enum Color: String, CaseIterable, Codable, Hashable, Sendable {
+    /// BT.601 luma on three equal channels.
+    case gray
+    /// Red, green, blue.
+    case rgb
+  }
+
+  /// The pixels the network expects.
+  public struct Preprocess: Hashable, Sendable {
+    /// How much longer than the face box the square region is; see ``RegionPlanner``.
+    public let cropMargin: Double
+    /// Side of the square input in pixels.
+    public let inputSize: Int
+    /// The filter from the region to the input.
+    public let resize: String
+    /// The colour rule compiled into the model.
+    public let color: Color
+    /// Per-channel mean compiled into the model, on the 0...1 scale.
+    public let mean: [Double]
+    /// Per-channel standard deviation compiled into the model, on the 0...1 scale.
+    public let std: [Double]
+  }
+
+  /// For instance `efficientnet_b0`.
+  public let architecture: String
+  /// The eight emotions in the model's own order.
+  public let labels: [Emotion]
+  /// The pixels the network expects.
+  public let preprocess: Preprocess
+  /// Name of the image input.
+  public let input: String
+  /// Name of the output with the most probable label.
+  public let labelOutput: String
+  /// Name of the output with the probabilities keyed by label.
+  public let probabilitiesOutput: String
+  /// The checkpoint the model was made from, 64 hexadecimal digits.
+  public let checkpointSHA256: String
+  /// True for a model trained on synthetic faces, which knows nothing about people.
+  public let isDemo: Bool
+}
+
+extension ModelContract {
+  /// Reads and validates the JSON text from a model's metadata.
+  ///
+  /// - Throws: ``EmotionKitError/contractMismatch(field:expected:found:)``, which names the field.
+  /// - Complexity: O(*n*) in the length of the text.
+  public static func parse(_ json: String) throws(EmotionKitError) -> ModelContract {
+    do {
+      return try JSONDecoder().decode(ModelContract.self, from: Data(json.utf8))
+    } catch let error as EmotionKitError {
+      throw error
+    } catch {
+      throw .contractMismatch(decoding: error)
+    }
+  }
+
+  /// Checks that the model's own label list, in its order, is the one in the contract.
+  ///
+  /// - Throws: ``EmotionKitError/contractMismatch(field:expected:found:)``.
+  public func validate(classLabels: [String]) throws(EmotionKitError) {
+    guard classLabels == labels.map(\.rawValue) else {
+      throw .contractMismatch(
+        field: "class labels", expected: "\(labels.map(\.rawValue))", found: "\(classLabels)")
+    }
+  }
+
+  /// Checks that another copy of the contract, such as the manifest's, says the same.
+  ///
+  /// - Throws: ``EmotionKitError/contractMismatch(field:expected:found:)`` for the first difference.
+  public func validate(equals other: ModelContract) throws(EmotionKitError) {
+    let pairs: [(String, String, String)] = [
+      ("architecture", architecture, other.architecture),
+      ("labels", "\(labels)", "\(other.labels)"),
+      ("preprocess", "\(preprocess)", "\(other.preprocess)"),
+      ("input", input, other.input),
+      ("outputs.label", labelOutput, other.labelOutput),
+      ("outputs.probabilities", probabilitiesOutput, other.probabilitiesOutput),
+      ("checkpoint_sha256", checkpointSHA256, other.checkpointSHA256),
+      ("demo", "\(isDemo)", "\(other.isDemo)"),
+    ]
+    for (field, mine, theirs) in pairs where mine != theirs {
+      throw .contractMismatch(field: field, expected: theirs, found: mine)
+    }
+  }
+}

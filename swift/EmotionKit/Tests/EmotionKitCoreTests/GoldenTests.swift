@@ -1,0 +1,68 @@
+import EmotionKitCore
+import Foundation
+import Testing
+
+/// `golden.json`: values Python computed, which Swift must reproduce.
+struct Golden: Decodable {
+  struct Softmax: Decodable {
+    let logits: [Double]
+    let probabilities: [Double]
+  }
+  struct Region: Decodable {
+    let image: [Int]
+    let box: [Double]
+    let margin: Double
+    let region: [Double]
+  }
+  struct Image: Decodable {
+    let name: String
+    /// The face's true label; nil for a picture that is no face.
+    let label: String?
+    let probabilities: [Double]
+    let top1: String
+  }
+
+  let schema: String
+  let version: Int
+  let labels: [String]
+  let softmax: [Softmax]
+  let regions: [Region]
+  let images: [Image]
+
+  init(contentsOf url: URL) throws {
+    self = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: url))
+  }
+
+  /// Everything that needs no model. Comparing nothing is a failure.
+  func check() throws {
+    #expect(schema == "emotionkit.golden" && version == 1)
+    #expect(labels == Emotion.allCases.map(\.rawValue))
+    #expect(!softmax.isEmpty && !regions.isEmpty)
+    for vector in softmax {
+      let distribution = try EmotionDistribution(logits: vector.logits)
+      try #require(vector.probabilities.count == 8)
+      for (mine, theirs) in zip(distribution.probabilities, vector.probabilities) {
+        #expect(abs(mine - theirs) < 1e-9)
+      }
+    }
+    for vector in regions {
+      try #require(vector.image.count == 2 && vector.box.count == 4 && vector.region.count == 4)
+      let region = try RegionPlanner(margin: vector.margin).region(
+        around: PixelRect(
+          x: vector.box[0], y: vector.box[1], width: vector.box[2], height: vector.box[3]),
+        in: PixelSize(width: vector.image[0], height: vector.image[1]))
+      let mine = [region.x, region.y, region.width, region.height]
+      for (a, b) in zip(mine, vector.region) {
+        #expect(abs(a - b) < 1e-6, "box \(vector.box) in \(vector.image): \(mine)")
+      }
+    }
+  }
+}
+
+@Suite struct GoldenTests {
+  @Test func swiftReproducesPythonsNumbers() throws {
+    let url = try #require(
+      Bundle.module.url(forResource: "golden", withExtension: "json", subdirectory: "Golden"))
+    try Golden(contentsOf: url).check()
+  }
+}

@@ -1,0 +1,86 @@
+import EmotionKitCore
+import Foundation
+import Testing
+
+@Suite struct ModelContractTests {
+  @Test func readsWhatTheExporterWrites() throws {
+    let contract = try ModelContract.parse(ContractJSON.valid)
+    #expect(contract.architecture == "efficientnet_b0")
+    #expect(contract.labels == Emotion.allCases)
+    #expect(contract.preprocess.cropMargin == 0.3)
+    #expect(contract.preprocess.inputSize == 48)
+    #expect(contract.preprocess.color == .gray)
+    #expect(contract.preprocess.std == [0.229, 0.224, 0.225])
+    #expect(contract.probabilitiesOutput == "classLabel_probs")
+    #expect(!contract.isDemo)
+  }
+
+  @Test func theModelsOwnLabelOrderIsKept() throws {
+    let swapped = ContractJSON.replacing(#""anger", "disgust""#, with: #""disgust", "anger""#)
+    let contract = try ModelContract.parse(swapped)
+    #expect(contract.labels.prefix(3) == [.disgust, .anger, .fear])
+    try contract.validate(classLabels: contract.labels.map(\.rawValue))
+    #expect(throws: EmotionKitError.self) {
+      try contract.validate(classLabels: Emotion.allCases.map(\.rawValue))
+    }
+  }
+
+  /// One change each; the error must name the field and show what was found.
+  @Test(arguments: [
+    ("\"emotionkit.contract\"", "\"other\"", "schema", "other"),
+    ("\"version\": 1", "\"version\": 2", "version", "2"),
+    ("\"disgust\"", "\"anger\"", "labels", "anger"),
+    ("\"contempt\"", "\"boredom\"", "labels", "boredom"),
+    ("0.3", "-0.3", "preprocess.crop_margin", "-0.3"),
+    ("size\": 48", "size\": 0", "preprocess.input_size", "0"),
+    ("size\": 48", "size\": \"48\"", "preprocess.input_size", "another type"),
+    ("bilinear-antialias", "nearest", "preprocess.resize", "nearest"),
+    ("\"gray\"", "\"bgr\"", "preprocess.color", "bgr"),
+    ("0.485, ", "", "preprocess.mean", "[0.456, 0.406]"),
+    ("0.229", "0", "preprocess.std", "[0.0, 0.224, 0.225]"),
+    ("\"image\"", "\"\"", "input", "an empty text"),
+    ("\"label\": \"classLabel\", ", "", "outputs.label", "nothing"),
+    ("abab", "ABAB", "checkpoint_sha256", "ABAB"),
+    ("\"demo\": false", "\"demo\": null", "demo", "another type"),
+    (", \"demo\": false", "", "demo", "nothing"),
+  ])
+  func everyFieldIsChecked(old: String, new: String, field: String, found: String) throws {
+    let json = ContractJSON.replacing(old, with: new)
+    #expect(json != ContractJSON.valid)
+    do {
+      _ = try ModelContract.parse(json)
+      Issue.record("accepted \(new)")
+    } catch {
+      guard case .contractMismatch(let errorField, let expected, let errorFound) = error else {
+        throw error
+      }
+      #expect(errorField == field)
+      #expect(errorFound.contains(found))
+      #expect(!expected.isEmpty)
+      #expect(error.errorDescription?.contains(field) == true)
+    }
+  }
+
+  @Test(arguments: ["", "not json", "[]", "{}", "null"])
+  func textThatIsNoContractIsRefused(json: String) {
+    #expect(throws: EmotionKitError.self) { try ModelContract.parse(json) }
+  }
+
+  @Test func encodingGivesTheSameContractAgain() throws {
+    let contract = try ModelContract.parse(ContractJSON.valid)
+    let json = String(decoding: try JSONEncoder().encode(contract), as: UTF8.self)
+    #expect(try ModelContract.parse(json) == contract)
+  }
+
+  @Test func twoCopiesMustAgree() throws {
+    let contract = try ModelContract.parse(ContractJSON.valid)
+    try contract.validate(equals: contract)
+    let other = try ModelContract.parse(ContractJSON.replacing("0.3", with: "0.25"))
+    do {
+      try contract.validate(equals: other)
+      Issue.record("accepted another crop margin")
+    } catch {
+      guard case .contractMismatch(field: "preprocess", _, _) = error else { throw error }
+    }
+  }
+}

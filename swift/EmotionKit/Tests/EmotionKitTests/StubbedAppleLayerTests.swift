@@ -1,0 +1,153 @@
+#if EMOTIONKIT_APPLE_STUBS
+  import CoreML
+  import Foundation
+  import Testing
+  import Vision
+
+  @testable import EmotionKit
+
+  /// Runs the Apple layer on Linux against scripted frameworks.
+  ///
+  /// The scripts are global, as the frameworks are: one suite, one test at a time.
+  @Suite(.serialized, .timeLimit(.minutes(1))) struct StubbedAppleLayerTests {
+    let world: StubWorld
+
+    init() throws {
+      world = try StubWorld()
+    }
+
+    // MARK: Loading
+
+    @Test func loadingCompilesOnceAndReadsTheContract() async throws {
+      let engine = try await world.engine()
+      #expect(engine.classifier.contract.preprocess.inputSize == 48)
+      #expect(StubCoreML.compilations == [world.model])
+      #expect(StubCoreML.loads == [.cpuAndNeuralEngine])
+      let first = StubCoreML.loadURLs
+      _ = try await world.engine()
+      #expect(StubCoreML.compilations.count == 1)
+      #expect(StubCoreML.loadURLs == first + first)
+    }
+
+    @Test func aModelThatFailsOnTheNeuralEngineLoadsOnTheProcessor() async throws {
+      world.coreML { $0.failingLoads = [.cpuAndNeuralEngine] }
+      let diagnostics = try await world.engine().classifier.diagnostics()
+      #expect(diagnostics.requested == .cpuAndNeuralEngine && diagnostics.active == .cpuOnly)
+      #expect(diagnostics.fallbackReason?.contains("cannot load") == true)
+      #expect(StubCoreML.loads == [.cpuAndNeuralEngine, .cpuOnly])
+    }
+
+    @Test func aModelThatFailsEverywhereIsReportedOnce() async throws {
+      world.coreML { $0.failingLoads = [.cpuAndNeuralEngine, .cpuOnly] }
+      await #expect(throws: EmotionKitError.self) { try await world.engine() }
+      #expect(StubCoreML.loads == [.cpuAndNeuralEngine, .cpuOnly])
+    }
+
+    @Test func aPredictionThatFailsMovesToTheProcessorOnce() async throws {
+      world.vision { $0.failingPredictions = [.cpuAndNeuralEngine] }
+      let engine = try await world.engine()
+      _ = try await engine.classifier.classify(.full, in: world.frame())
+      #expect(
+        StubVision.predictions.map(\.units) == [.cpuAndNeuralEngine, .cpuOnly, .cpuOnly])
+      let diagnostics = try await engine.classifier.diagnostics()
+      #expect(diagnostics.active == .cpuOnly)
+      #expect(diagnostics.fallbackReason?.contains("cannot predict") == true)
+    }
+
+    @Test func aCompilerFailureHasItsOwnError() async throws {
+      world.coreML { $0.failsToCompile = true }
+      do {
+        _ = try await world.engine()
+        Issue.record("loaded a model that does not compile")
+      } catch EmotionKitError.modelCompileFailed(let url, let reason) {
+        #expect(url == world.model && reason.contains("cannot compile"))
+      }
+    }
+
+    @Test func aModelWithoutAContractIsRefused() async throws {
+      world.coreML { $0.userDefined = ["com.example": "x"] }
+      try await expectMismatch("metadata")
+    }
+
+    @Test func aModelWithOtherLabelsThanItsContractIsRefused() async throws {
+      world.coreML { $0.classLabels.swapAt(0, 1) }
+      try await expectMismatch("class labels")
+    }
+
+    @Test func aModelOfAnotherInputIsRefused() async throws {
+      world.coreML { $0.inputSide = 64 }
+      try await expectMismatch("input size")
+      world.coreML {
+        $0.inputSide = 48
+        $0.inputName = "photo"
+      }
+      try await expectMismatch("input")
+    }
+
+    @Test func aDownloadWithAnotherHashIsRefused() async throws {
+      let source = EmotionModelSource.url(world.model, sha256: String(repeating: "0", count: 64))
+      do {
+        _ = try await world.loader.prepare(source)
+        Issue.record("accepted another file")
+      } catch EmotionKitError.modelFileChanged(let path, _, _) {
+        #expect(path == "EmotionNet.mlmodel")
+      }
+      let hash = try ModelManifest.contentHash(of: world.model)
+      _ = try await world.loader.prepare(.url(world.model, sha256: hash))
+    }
+
+    // MARK: Pictures
+
+    @Test func theNetworkSeesTheTrainedSquareStretchedToItsInput() async throws {
+      // 128 x 96 pixels of 640 x 480, whose square with a margin of 0.3 is 166.4 pixels wide.
+      world.vision { $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)] }
+      let analyzer = try await world.analyzer()
+      let readings = try await analyzer.analyze(world.frame())
+      #expect(readings.map(\.dominant) == [.happiness])
+      let prediction = try #require(StubVision.predictions.last)
+      #expect(prediction.cropAndScale == .scaleFill)
+      #expect(abs(prediction.region.width * 640 - 166.4) < 1e-6)
+      #expect(abs(prediction.region.height * 480 - 166.4) < 1e-6)
+      #expect(abs(prediction.region.midX - 0.5) < 1e-9 && abs(prediction.region.midY - 0.5) < 1e-9)
+    }
+
+    @Test func orientationTurnsTheSizeAndReachesVision() async throws {
+      world.vision { $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)] }
+      let analyzer = try await world.analyzer()
+      let data = Data("stub-image 640 480 6".utf8)
+      let reading = try #require(try await analyzer.analyze(imageData: data).first)
+      #expect(reading.imageSize == PixelSize(width: 480, height: 640))
+      #expect(StubVision.detections == [.right])
+      // 96 x 128 pixels upright: the longer side is the height now.
+      let region = try #require(StubVision.predictions.last?.region)
+      #expect(abs(region.height * 640 - 166.4) < 1e-6)
+    }
+
+    @Test func bytesThatAreNoImageAreRefused() async throws {
+      let analyzer = try await world.analyzer()
+      await #expect(throws: EmotionKitError.self) {
+        try await analyzer.analyze(imageData: Data("nothing".utf8))
+      }
+      await #expect(throws: EmotionKitError.self) {
+        try await analyzer.analyze(contentsOf: URL(fileURLWithPath: "/no/such/file"))
+      }
+    }
+
+    @Test func anAnswerThatIsNoClassificationIsAnError() async throws {
+      let analyzer = try await world.analyzer()
+      world.vision {
+        $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)]
+        $0.classifications = []
+      }
+      await #expect(throws: EmotionKitError.self) { try await analyzer.analyze(world.frame()) }
+    }
+
+    private func expectMismatch(_ field: String) async throws {
+      do {
+        _ = try await world.engine()
+        Issue.record("accepted a model with another \(field)")
+      } catch EmotionKitError.contractMismatch(field, _, _) {
+      }
+    }
+  }
+#endif
