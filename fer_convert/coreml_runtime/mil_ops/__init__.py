@@ -1,0 +1,10 @@
+"""ML Program operations, grouped as Apple's MIL reference groups them.
+
+Importing this package imports torch and fills ``MIL``. Result shapes need not be computed: the plan
+compares each result with the shape that the file declares.
+"""
+
+from fer_convert.coreml_runtime.mil_ops import elementwise, neural, reshaping
+from fer_convert.coreml_runtime.mil_ops.table import MIL
+
+__all__ = ["MIL", "elementwise", "neural", "reshaping"]

@@ -1,0 +1,156 @@
+"""NeuralNetwork to graph: layers in order, image preprocessing as an operation in front.
+
+Only models with exact array shapes (``EXACT_ARRAY_MAPPING``) and four-dimensional images
+(``RANK4_IMAGE_MAPPING``) are read, which is what every converter since 2020 writes; the older
+five-dimensional mapping changes what each layer's axes mean.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from fer_convert.coreml_runtime.description import Description, Feature
+from fer_convert.coreml_runtime.element_types import TYPES
+from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
+from fer_convert.coreml_runtime.graph import Classifier, Constant, Graph, Operation, Value
+from fer_convert.coreml_runtime.nn_weights import take_weights
+
+_EXACT_ARRAY_MAPPING = 1
+_RANK4_IMAGE_MAPPING = 1
+FLAVOURS = ("neuralNetwork", "neuralNetworkClassifier")
+
+
+def read_network(spec: Any, description: Description) -> Graph:
+    """Read the network of ``spec``, taking its weights out of the message.
+
+    Raises:
+        ArtefactError: a layer reads what nothing defined, or two write the same value.
+        UnsupportedOperation: old array mapping, quantised weights, integer labels.
+    """
+    network = getattr(spec, spec.WhichOneof("Type"))
+    _check_mapping(network, description)
+    inputs = tuple(_input(feature) for feature in description.inputs)
+    prepared, renamed = _preprocessing(network, description)
+    operations = [*prepared]
+    defined = {value.name for value in inputs} | set(renamed.values())
+    counts = Counter(operation.type for operation in prepared)
+    for layer in network.layers:
+        counts[layer.WhichOneof("layer") or "none"] += 1
+        operation = _layer(layer, renamed)
+        for name in operation.reads:
+            if name not in defined:
+                raise ArtefactError(
+                    f"Layer '{layer.name}' reads '{name}', which nothing before it defines."
+                )
+        for output in operation.outputs:
+            if output.name in defined:
+                raise ArtefactError(f"The value '{output.name}' is defined twice.")
+            defined.add(output.name)
+        operations.append(operation)
+    classifier = _classifier(network, spec, defined)
+    arrays = tuple(o.name for o in description.outputs if o.kind == "array")
+    for name in arrays:
+        if name not in defined:
+            raise ArtefactError(f"The model's output '{name}' is not computed by any layer.")
+    return Graph(
+        inputs=inputs,
+        outputs=arrays,
+        operations=tuple(operations),
+        classifier=classifier,
+        counts=counts,
+    )
+
+
+def _check_mapping(network: Any, description: Description) -> None:
+    kinds = {feature.kind for feature in description.inputs}
+    if "image" in kinds and network.imageInputShapeMapping != _RANK4_IMAGE_MAPPING:
+        raise UnsupportedOperation("The network maps images to five dimensions (before iOS 13).")
+    if "array" in kinds and network.arrayInputShapeMapping != _EXACT_ARRAY_MAPPING:
+        raise UnsupportedOperation("The network maps arrays to five dimensions (before iOS 13).")
+
+
+def _input(feature: Feature) -> Value:
+    if feature.kind == "image":
+        channels = 1 if feature.color_layout == "GRAYSCALE" else 3
+        shape = (1, channels, feature.height, feature.width)
+    elif feature.kind == "array":
+        shape = feature.shape  # type: ignore[assignment]
+    else:
+        raise UnsupportedOperation(
+            f"Input '{feature.name}' is a {feature.kind}, not an image or array."
+        )
+    return Value(name=feature.name, element=TYPES["fp32"], shape=shape)
+
+
+def _preprocessing(
+    network: Any, description: Description
+) -> tuple[list[Operation], dict[str, str]]:
+    """Preprocessing entries as operations, and what the layers' input names become."""
+    operations: list[Operation] = []
+    renamed: dict[str, str] = {}
+    images = [feature.name for feature in description.inputs if feature.kind == "image"]
+    for entry in network.preprocessing:
+        name = entry.featureName or (images[0] if images else "")  # empty means the first image
+        if name not in images:
+            raise ArtefactError(
+                f"Preprocessing is declared for '{name}', which is not an image input."
+            )
+        kind = entry.WhichOneof("preprocessor") or "none"
+        source = renamed.get(name, name)
+        result = f"{source} ({kind})"
+        operations.append(
+            Operation(
+                type=kind,
+                name=f"{kind} of {name}",
+                arguments={"input": (source,)},
+                outputs=(_result(result),),
+                params=(getattr(entry, kind), _layout(description, name))
+                if kind != "none"
+                else None,
+            )
+        )
+        renamed[name] = result
+    return operations, renamed
+
+
+def _layout(description: Description, name: str) -> str:
+    return next(str(f.color_layout) for f in description.inputs if f.name == name)
+
+
+def _layer(layer: Any, renamed: dict[str, str]) -> Operation:
+    kind = layer.WhichOneof("layer")
+    if kind is None:
+        raise ArtefactError(f"Layer '{layer.name}' has no type this version of coremltools knows.")
+    params = getattr(layer, kind)
+    weights: dict[str, Constant] = take_weights(params, layer.name)
+    if kind == "activation":
+        function = params.WhichOneof("NonlinearityType") or "none"
+        kind = f"activation.{function}"
+    return Operation(
+        type=kind,
+        name=layer.name,
+        arguments={
+            "input": tuple(renamed.get(name, name) for name in layer.input),
+            **{path: (constant,) for path, constant in weights.items()},
+        },
+        outputs=tuple(_result(name) for name in layer.output),
+        params=params,
+    )
+
+
+def _result(name: str) -> Value:
+    return Value(name=name, element=TYPES["fp32"], shape=None)
+
+
+def _classifier(network: Any, spec: Any, defined: set[str]) -> Classifier | None:
+    if spec.WhichOneof("Type") != "neuralNetworkClassifier":
+        return None
+    if network.WhichOneof("ClassLabels") != "stringClassLabels":
+        raise UnsupportedOperation("The classifier's labels are not strings.")
+    scores = network.labelProbabilityLayerName
+    if scores not in defined:
+        raise ArtefactError(
+            f"The classifier takes its scores from '{scores}', which no layer computes."
+        )
+    return Classifier(scores=scores, labels=tuple(network.stringClassLabels.vector))

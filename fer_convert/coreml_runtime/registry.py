@@ -1,0 +1,184 @@
+"""What an operation's function sees, what it returns, and the tables that hold such functions.
+
+A function is called once, when a plan is made: it reads its constants and options and returns a
+`Call`, the closure that the plan runs for every image. Adding an operation is writing one function
+and decorating it with the format's table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fer_convert.coreml_runtime.element_types import Array
+from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
+from fer_convert.coreml_runtime.graph import Constant, Operation
+
+Precision = Literal["declared", "fp32", "fp16"]
+Kernel = Callable[..., Tensor]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``kernel`` applied to the values named ``reads``.
+
+    ``exact`` marks a kernel that only selects or moves values: its result is fp16 when its operands
+    are.
+    """
+
+    kernel: Kernel
+    reads: tuple[str, ...]
+    exact: bool
+
+
+class View:
+    """One operation as its function sees it: options as Python values, weights as tensors."""
+
+    def __init__(self, operation: Operation, *, precision: Precision) -> None:
+        self.operation = operation
+        self._precision = precision
+
+    @property
+    def params(self) -> Any:
+        """The layer's message (NeuralNetwork only)."""
+        return self.operation.params
+
+    def has(self, name: str) -> bool:
+        return name in self.operation.arguments
+
+    def option(self, name: str, kind: type[_T], default: _T | None = None) -> _T:
+        """A scalar option; ``default`` None means that it is required."""
+        if default is not None and not self.has(name):
+            return default
+        value = self._literal(name).reshape(-1)
+        if value.size != 1 or not isinstance(value.tolist()[0], (kind, int)):
+            raise self.refuse(f"option '{name}' is {value.tolist()!r}, not one {kind.__name__}")
+        return kind(value.tolist()[0])  # type: ignore[call-arg]
+
+    def integers(self, name: str, default: Iterable[int] | None = None) -> tuple[int, ...]:
+        """A vector of integers; ``default`` None means that it is required."""
+        if default is not None and not self.has(name):
+            return tuple(default)
+        value = self._literal(name)
+        if value.dtype.kind not in "iu":
+            raise self.refuse(f"option '{name}' holds {value.dtype}, not integers")
+        return tuple(value.reshape(-1).tolist())
+
+    def weight(self, name: str, shape: tuple[int, ...] | None = None) -> Tensor:
+        """A constant as a contiguous tensor, in ``shape`` if given.
+
+        Floating types come as fp32, holding what the plan's precision can hold.
+        """
+        constant = self._constant(name)
+        tensor = self._tensor(constant)
+        if shape is None:
+            return tensor
+        if tensor.numel() != prod(shape):
+            raise self.refuse(f"'{name}' holds {tensor.numel()} values, {list(shape)} are needed")
+        return tensor.reshape(shape)
+
+    def optional_weight(self, name: str) -> Tensor | None:
+        return self.weight(name) if self.has(name) else None
+
+    def call(self, kernel: Kernel, *names: str, exact: bool = False) -> Call:
+        """Bind ``kernel`` to the operands of the arguments ``names``, in that order.
+
+        An operand may be computed or constant; a variadic argument contributes all its operands.
+        """
+        operands = [operand for name in names for operand in self._bound(name)]
+        reads = tuple(operand for operand in operands if isinstance(operand, str))
+        if len(reads) == len(operands):
+            return Call(kernel, reads, exact)
+        slots = [None if isinstance(o, str) else self._tensor(o) for o in operands]
+
+        def with_constants(*computed: Tensor) -> Tensor:
+            supply = iter(computed)
+            return kernel(*(next(supply) if slot is None else slot for slot in slots))
+
+        return Call(with_constants, reads, exact)
+
+    def refuse(self, seen: str) -> ArtefactError:
+        return ArtefactError(f"{self.operation.type} '{self.operation.name}': {seen}.")
+
+    def unsupported(self, option: str) -> UnsupportedOperation:
+        return UnsupportedOperation(
+            f"{self.operation.type} '{self.operation.name}' uses {option}, which the portable "
+            "runtime does not have."
+        )
+
+    def _bound(self, name: str) -> tuple[str | Constant, ...]:
+        if not self.operation.arguments.get(name):
+            raise self.refuse(f"the argument '{name}' is missing")
+        return self.operation.arguments[name]
+
+    def _constant(self, name: str) -> Constant:
+        bound = self._bound(name)
+        if len(bound) != 1 or isinstance(bound[0], str):
+            raise self.unsupported(f"an argument '{name}' that is not one constant")
+        return bound[0]
+
+    def _literal(self, name: str) -> Array:
+        return self._constant(name).read()
+
+    def _tensor(self, constant: Constant) -> Tensor:
+        if constant.element.name == "string":
+            raise self.refuse(f"'{constant.name}' is text where numbers are needed")
+        array = constant.read()
+        # torch has no arithmetic for the wider unsigned types.
+        if array.dtype.kind == "u" and array.dtype.itemsize > 1:
+            array = array.astype(np.int64)
+        tensor = torch.from_numpy(np.ascontiguousarray(array)).reshape(constant.shape)
+        if not tensor.is_floating_point():
+            return tensor
+        tensor = tensor.float()
+        return round_to_half(tensor) if self._precision == "fp16" else tensor
+
+
+Function = Callable[[View], Call]
+
+
+class Table:
+    """The operations known for one format, by the specification's own names."""
+
+    def __init__(self, format_name: str) -> None:
+        self.format_name = format_name
+        self._functions: dict[str, Function] = {}
+
+    def operation(self, *types: str) -> Callable[[Function], Function]:
+        """Decorate a function with the operation types it serves."""
+
+        def register(function: Function) -> Function:
+            for name in types:
+                assert name not in self._functions, f"{name} is registered twice"
+                self._functions[name] = function
+            return function
+
+        return register
+
+    def prepare(self, view: View) -> Call:
+        return self._functions[view.operation.type](view)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._functions
+
+    def check(self, types: Iterable[str]) -> None:
+        """Raise one `UnsupportedOperation` that names every type without a function."""
+        missing = sorted(set(types) - self._functions.keys())
+        if missing:
+            raise UnsupportedOperation(
+                f"The portable runtime lacks {len(missing)} {self.format_name} operation"
+                f"{'s' if len(missing) > 1 else ''} of this model: {', '.join(missing)}.",
+                hint="The model may still run in Core ML; its parity cannot be checked here.",
+            )
+
+
+def round_to_half(tensor: Tensor) -> Tensor:
+    """Round fp32 to the nearest fp16 value; beyond 65504 it becomes infinite, as in fp16."""
+    return tensor.half().float()

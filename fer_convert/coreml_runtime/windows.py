@@ -1,0 +1,112 @@
+"""Padding, convolution and pooling over sliding windows, shared by both formats.
+
+Padding is written ``[(before, after), …]``, one pair per spatial dimension, first dimension first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Pads = Sequence[tuple[int, int]]
+
+
+def same_pads(
+    sizes: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    *,
+    heavy: Literal["after", "before"],
+) -> Pads:
+    """Padding that makes ``out = ceil(in / stride)``; an odd row goes to the ``heavy`` side."""
+    pads = []
+    for size, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
+        window = (k - 1) * d + 1
+        total = max(0, (-(-size // s) - 1) * s + window - size)
+        small, large = total // 2, total - total // 2
+        pads.append((small, large) if heavy == "after" else (large, small))
+    return pads
+
+
+def pad(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
+    """Pad the trailing ``len(pads)`` dimensions of ``x`` with ``value``."""
+    if not any(amount for pair in pads for amount in pair):
+        return x
+    # torch lists the last dimension first.
+    return F.pad(x, [amount for pair in reversed(pads) for amount in pair], value=value)
+
+
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    pads: Pads,
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    groups: int,
+) -> Tensor:
+    """Cross-correlate ``x [N, C, *D]`` with ``weight [O, C / groups, *K]``, zero padding."""
+    function = (F.conv1d, F.conv2d, F.conv3d)[weight.dim() - 3]
+    if all(before == after for before, after in pads):
+        padding = [before for before, _ in pads]
+    else:
+        x, padding = pad(x, pads), [0] * len(pads)
+    result: Tensor = function(x, weight, bias, list(strides), padding, list(dilations), groups)
+    return result
+
+
+def pool(
+    x: Tensor,
+    *,
+    kind: Literal["max", "average"],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    pads: Pads,
+    ceil_mode: bool,
+    exclude_padding: bool,
+) -> Tensor:
+    """Pool ``x [N, C, *D]``.
+
+    With ``ceil_mode`` the last window may hang over the padded edge, but must start inside it (as
+    in PyTorch). An average never counts what hangs over; it counts padding unless
+    ``exclude_padding``.
+    """
+    rank = len(kernel)
+    overhang = [
+        (0, _overhang(size + sum(p), p[0] + size, k, s) if ceil_mode else 0)
+        for size, p, k, s in zip(x.shape[-rank:], pads, kernel, strides, strict=True)
+    ]
+    edge = [(b, a + extra) for (b, a), (_, extra) in zip(pads, overhang, strict=True)]
+    if kind == "max":
+        maximum = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[rank - 1]
+        result: Tensor = maximum(pad(x, edge, value=float("-inf")), list(kernel), list(strides))
+        return result
+    average = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[rank - 1]
+    mean: Tensor = average(pad(x, edge), list(kernel), list(strides))
+    uncounted = edge if exclude_padding else overhang
+    if not any(amount for pair in uncounted for amount in pair):
+        return mean
+    # The share of each window that counts: average of a mask with the same windows.
+    mask = torch.ones((1, 1, *x.shape[-rank:]))
+    if not exclude_padding:
+        mask = pad(mask, pads, 1.0)
+    share = average(pad(mask, uncounted), list(kernel), list(strides))
+    return mean / share
+
+
+def _overhang(padded: int, last_start: int, kernel: int, stride: int) -> int:
+    """How far the last window of ceil mode reaches over the padded edge (0: not at all).
+
+    Args:
+        padded: size with padding. last_start: a window must start before this position.
+    """
+    windows = -(-(padded - kernel) // stride) + 1
+    if (windows - 1) * stride >= last_start:
+        windows -= 1
+    return max(0, (windows - 1) * stride + kernel - padded)
