@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_convert.parity.thresholds import Thresholds
+
 Verdict = Literal["PASS", "FAIL", "NOT RUN"]
+
+#: The named checks of an artefact, in the order a report lists them.
+CheckName = Literal[
+    "ran",
+    "compared",
+    "labels",
+    "contract",
+    "finite",
+    "named-label",
+    "probabilities",
+    "logits",
+    "decisions",
+    "same-network",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +65,10 @@ class Runner(Protocol):
 class ImageMeasure:
     """How far one artefact is from the reference on one image. All figures float64.
 
+    Where ``finite`` is false every figure except ``margin`` is NaN and both agreements are false.
+
     Attributes:
+        finite: no NaN or infinity in either prediction.
         max_abs_dp, mean_abs_dp: difference of probabilities.
         psnr_db: of centred logits, peak = the reference's spread; infinite when identical.
         cosine: of centred logits.
@@ -58,6 +78,7 @@ class ImageMeasure:
     """
 
     image: str
+    finite: bool
     max_abs_dp: float
     mean_abs_dp: float
     psnr_db: float
@@ -66,3 +87,96 @@ class ImageMeasure:
     top1_agrees: bool
     ranks_agree: bool
     margin: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One named question about one artefact, and its answer as a sentence with figures."""
+
+    name: CheckName
+    verdict: Verdict
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtefactParity:
+    """What one runtime said about one artefact.
+
+    Attributes:
+        key: row of the threshold table: ``module`` or an artefact kind.
+        verdict: the worst check; FAIL is worse than NOT RUN, NOT RUN worse than PASS.
+        checks: every question asked, in order.
+        runtime: the runtime that produced the figures.
+        required: a NOT RUN here keeps the whole build from passing (false for runtimes this
+            machine cannot have, such as Apple's on Linux).
+        measures, references, predictions: one per image, aligned; empty when nothing was run.
+        half_max_abs_dp: error of PyTorch's own half precision on the same images, if known.
+        milliseconds: median wall time of one prediction; None when nothing was run.
+    """
+
+    key: str
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    runtime: str
+    thresholds: Thresholds
+    required: bool = True
+    measures: tuple[ImageMeasure, ...] = ()
+    references: tuple[Prediction, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
+    half_max_abs_dp: float | None = None
+    milliseconds: float | None = None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is not PASS: one sentence per check that is not."""
+        return tuple(check.detail for check in self.checks if check.verdict != "PASS")
+
+    @property
+    def worst(self) -> ImageMeasure | None:
+        """The image with the largest error; one that is not finite is worse than any other."""
+        return max(self.measures, key=severity, default=None)
+
+    @property
+    def max_abs_dp(self) -> float | None:
+        """Largest difference of a probability over all images; NaN if any image is not finite."""
+        return None if self.worst is None else self.worst.max_abs_dp
+
+    @property
+    def min_psnr_db(self) -> float | None:
+        """Smallest logit PSNR over all images; NaN if any image is not finite."""
+        if not self.measures:
+            return None
+        return float(np.min([measure.psnr_db for measure in self.measures]))
+
+    @property
+    def top1_agreement(self) -> float | None:
+        """Fraction of images with the same first label."""
+        if not self.measures:
+            return None
+        return sum(measure.top1_agrees for measure in self.measures) / len(self.measures)
+
+    @property
+    def flips(self) -> tuple[str, ...]:
+        """Names of the images whose first label differs."""
+        return tuple(measure.image for measure in self.measures if not measure.top1_agrees)
+
+
+def severity(measure: ImageMeasure) -> tuple[bool, float]:
+    """Sort key: not finite last, then by the largest error."""
+    return (not measure.finite, measure.max_abs_dp if measure.finite else 0.0)
+
+
+def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return FAIL if any is, else NOT RUN if any is or there is none at all, else PASS."""
+    seen = set(verdicts)
+    if "FAIL" in seen:
+        return "FAIL"
+    return "PASS" if seen == {"PASS"} else "NOT RUN"
+
+
+def overall_verdict(parities: Iterable[ArtefactParity]) -> Verdict:
+    """Return the verdict of a whole build.
+
+    A runtime that is not required counts when it ran and is left out when it did not.
+    """
+    return worst_verdict(p.verdict for p in parities if p.required or p.verdict != "NOT RUN")

@@ -1,0 +1,219 @@
+"""``ferconv build``: convert, read back, compare, report, package. Read it top to bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from fer_convert import __version__
+from fer_convert.artefact import ArtefactKind
+from fer_convert.compress import StorageChoice, choose_storage
+from fer_convert.contract_json import contract_record, contract_text
+from fer_convert.conversion import convert_all
+from fer_convert.describe import describe
+from fer_convert.golden import golden_record
+from fer_convert.package import GOLDEN, MANIFEST, PUBLISHED, manifest_record, write_package
+from fer_convert.progress import Progress, peak_memory_bytes
+from fer_convert.quiet import quiet
+from fer_convert.source import Source, load_source
+from fer_train.contract.checkpoint import tool_versions
+from fer_train.contract.files import atomic_directory, refuse_foreign_output, write_json
+
+if TYPE_CHECKING:
+    from fer_convert.parity.fixtures import Fixture
+    from fer_convert.parity.result import Prediction
+    from fer_convert.report import Report, Subject
+
+#: The sign that a folder was written by ``ferconv build``.
+MARKER = "report.json"
+#: The Swift package's folder inside the build folder.
+PACKAGE = "EmotionKit"
+
+ALL_KINDS: tuple[ArtefactKind, ...] = get_args(ArtefactKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """What to build.
+
+    Attributes:
+        fixtures: folder of the images to compare on.
+        kinds: the artefacts to make.
+        arch, labels, preprocess: what the checkpoint does not say; see `source.load_source`.
+        demo: the model learned from drawn faces; every artefact says so.
+        author, license, model_version: for Xcode's metadata pane.
+        emotionkit: EmotionKit's sources; None builds no Swift package.
+        gate: package only when the verdict is PASS.
+    """
+
+    checkpoint: Path
+    out: Path
+    fixtures: Path
+    emotionkit: Path | None
+    author: str
+    license: str
+    model_version: str
+    kinds: tuple[ArtefactKind, ...] = ALL_KINDS
+    arch: str | None = None
+    labels: str | None = None
+    preprocess: str | None = None
+    storage: StorageChoice = "auto"
+    demo: bool = False
+    gate: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """What was built; ``package`` is the Swift package, where there is one."""
+
+    report: Report
+    package: Path | None
+    seconds: float
+    peak_bytes: int
+
+
+def build(request: BuildRequest, progress: Progress) -> BuildResult:
+    """Build everything into one folder that appears complete or not at all.
+
+    Raises:
+        FerError: its class says what went wrong; ``request.out`` is then as it was before.
+    """
+    start = time.perf_counter()
+    refuse_foreign_output(request.out, marker=MARKER)
+    _load_libraries(request, progress)
+    source, images = _read(request, progress)
+    contract = contract_record(source, demo=request.demo)
+    with atomic_directory(request.out, marker=MARKER) as folder:
+        artefacts = convert_all(
+            source,
+            folder,
+            kinds=request.kinds,
+            description=describe(
+                source,
+                contract=contract_text(contract),
+                author=request.author,
+                license=request.license,
+                version=request.model_version,
+                demo=request.demo,
+            ),
+            storage=choose_storage(source, request.storage),
+            progress=progress,
+        )
+        # Imported late: it brings the portable runtime, which a failed conversion does not need.
+        from fer_convert.comparison import compare_all
+
+        reference, subjects = compare_all(
+            source, artefacts, images=images, contract=contract, progress=progress
+        )
+        report = _report(request, source, contract, subjects, images, progress)
+        packaged = _publish(request, report, images, reference, folder, progress)
+    return BuildResult(
+        report=report,
+        package=request.out / PACKAGE if packaged else None,
+        seconds=time.perf_counter() - start,
+        peak_bytes=peak_memory_bytes(),
+    )
+
+
+def _load_libraries(request: BuildRequest, progress: Progress) -> None:
+    """Import what takes seconds under a name of its own, so that no stage is blamed for it."""
+    with progress.stage("load libraries"), quiet():
+        import torchvision  # noqa: F401
+
+        if any(kind.startswith("ml") for kind in request.kinds):
+            import coremltools  # noqa: F401
+
+
+def _read(request: BuildRequest, progress: Progress) -> tuple[Source, list[Fixture]]:
+    with progress.stage("read checkpoint") as stage:
+        source = load_source(
+            request.checkpoint,
+            arch=request.arch,
+            labels=request.labels,
+            preprocess=request.preprocess,
+        )
+        stage.outcome = f"{source.architecture}, {source.zero_share:.0%} zeros"
+    if source.note:
+        progress.say(f"  note: {source.note}")
+    from fer_convert.parity.fixtures import load_fixtures
+
+    with progress.stage("read fixtures") as stage:
+        images = load_fixtures(request.fixtures, spec=source.preprocess)
+        stage.outcome = f"{len(images)} images"
+    return source, images
+
+
+def _report(
+    request: BuildRequest,
+    source: Source,
+    contract: Mapping[str, Any],
+    subjects: Sequence[Subject],
+    images: Sequence[Fixture],
+    progress: Progress,
+) -> Report:
+    from fer_convert.report import CheckpointInfo, Stage, assemble_report
+
+    return assemble_report(
+        checkpoint=CheckpointInfo(
+            file=source.path.name,
+            sha256=source.sha256,
+            arch=source.architecture,
+            metrics=source.metrics,
+            sparsity=source.sparsity,
+            created_with=source.created_with,
+        ),
+        contract=contract,
+        subjects=subjects,
+        images=images,
+        stages=[
+            Stage(name=stage.title, seconds=stage.seconds, peak_bytes=stage.peak_bytes)
+            for stage in progress.stages
+        ],
+        versions=_versions(),
+        gated=request.gate,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    )
+
+
+def _publish(
+    request: BuildRequest,
+    report: Report,
+    images: Sequence[Fixture],
+    reference: Sequence[Prediction],
+    folder: Path,
+    progress: Progress,
+) -> bool:
+    """Write the reports, the model's passport, and, if the gate lets it through, the package."""
+    from fer_convert.report import write_reports
+
+    with progress.stage("write reports"):
+        write_reports(folder, report)
+        write_json(folder / GOLDEN, golden_record(images, reference))
+    published = [s.artefact for s in report.subjects if s.parity.key == PUBLISHED]
+    if not published or published[0] is None:
+        return False
+    manifest = manifest_record(
+        published[0],
+        contract=report.contract,
+        verdict=report.verdict,
+        parities=[subject.parity for subject in report.subjects],
+        gated=request.gate,
+        created_with=report.versions,
+        created_at=report.created_at,
+    )
+    write_json(folder / MANIFEST, manifest)
+    if request.emotionkit is None or (request.gate and report.verdict != "PASS"):
+        return False
+    with progress.stage("write Swift package"):
+        write_package(folder, folder / PACKAGE, emotionkit=request.emotionkit, gate=request.gate)
+    return True
+
+
+def _versions() -> dict[str, str]:
+    others = {name: version(name) for name in ("coremltools", "onnx", "onnxruntime")}
+    return tool_versions(ferconv=__version__, **others)

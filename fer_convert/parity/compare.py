@@ -1,0 +1,200 @@
+"""Run one artefact on every image and conclude: PASS, FAIL or NOT RUN, with the reasons."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fer_convert.parity import checks
+from fer_convert.parity.fixtures import Fixture
+from fer_convert.parity.measures import measure, peak_floor
+from fer_convert.parity.result import (
+    ArtefactParity,
+    Check,
+    ImageMeasure,
+    Prediction,
+    Runner,
+    Verdict,
+    worst_verdict,
+)
+from fer_convert.parity.thresholds import THRESHOLDS, Thresholds
+from fer_train.contract.errors import ParityNotRun, UnsupportedOperation
+
+Progress = Callable[[int, int], None]  # images done, images in all
+
+
+def compare_artefact(
+    key: str,
+    *,
+    reference: Sequence[Prediction],
+    half: Sequence[Prediction] | None,
+    runner: Runner,
+    images: Sequence[Fixture],
+    thresholds: Thresholds,
+    contract: Mapping[str, Any],
+    progress: Progress | None = None,
+) -> ArtefactParity:
+    """Compare an artefact with the checkpoint on every image.
+
+    Args:
+        key: ``module`` or an artefact kind.
+        reference: the checkpoint's predictions, one per image.
+        half: PyTorch's own half-precision predictions, one per image; only used for artefacts of
+            reduced precision.
+        contract: what the artefact's metadata must repeat.
+        progress: called after each image.
+
+    Returns:
+        The verdict. Errors of the runner are verdicts too, see `parity_of_error`.
+    """
+    if not images:
+        nothing = _fail_to_compare("There are no images: comparing nothing is no pass.")
+        return conclude(key, [nothing], runtime=runner.name, thresholds=thresholds)
+    if len(reference) != len(images) or (half is not None and len(half) != len(images)):
+        raise ValueError("compare_artefact needs one reference prediction per image.")
+    try:
+        metadata = runner.metadata
+        predictions, milliseconds = _run(runner, images, progress=progress)
+    except (MemoryError, AssertionError):
+        raise
+    # A damaged artefact makes each runtime raise its own kind of exception.
+    except Exception as error:
+        return parity_of_error(key, error, runtime=runner.name, thresholds=thresholds)
+    found = [
+        Check(name="ran", verdict="PASS", detail=f"Ran on {len(images)} images."),
+        checks.check_labels(predictions, reference=reference, contract=contract),
+        checks.check_contract(metadata, contract=contract, required=thresholds.requires_contract),
+    ]
+    if not _comparable(reference, predictions):
+        found.append(_fail_to_compare("The artefact and the checkpoint name different classes."))
+        return conclude(key, found, runtime=runner.name, thresholds=thresholds)
+    names = [image.name for image in images]
+    measures = measure_all(names, reference=reference, candidate=predictions)
+    half_error = None if half is None else _half_error(names, reference=reference, half=half)
+    found += [
+        checks.check_finite(measures),
+        checks.check_named_label(names, predictions),
+        checks.check_probabilities(measures, thresholds),
+        checks.check_logits(measures, thresholds),
+        checks.check_decisions(measures, thresholds),
+    ]
+    if thresholds.half_factor is not None:
+        found.append(checks.check_same_network(measures, half_error=half_error, limits=thresholds))
+    return ArtefactParity(
+        key=key,
+        verdict=worst_verdict(check.verdict for check in found),
+        checks=tuple(found),
+        runtime=runner.name,
+        thresholds=thresholds,
+        measures=tuple(measures),
+        references=tuple(reference),
+        predictions=tuple(predictions),
+        half_max_abs_dp=half_error if thresholds.half_factor is not None else None,
+        milliseconds=milliseconds,
+    )
+
+
+def not_run(
+    key: str,
+    reason: str,
+    *,
+    runtime: str,
+    required: bool = True,
+    thresholds: Thresholds | None = None,
+) -> ArtefactParity:
+    """Return the record of a comparison that did not happen, and why."""
+    return conclude(
+        key,
+        [Check(name="ran", verdict="NOT RUN", detail=reason)],
+        runtime=runtime,
+        thresholds=thresholds or THRESHOLDS[key],
+        required=required,
+    )
+
+
+def parity_of_error(
+    key: str, error: Exception, *, runtime: str, thresholds: Thresholds | None = None
+) -> ArtefactParity:
+    """Turn a runner's exception into a verdict.
+
+    NOT RUN when the runtime is missing or lacks an operation (nothing is known about the
+    artefact); FAIL for anything else, because an artefact that cannot be run is not the model.
+    """
+    unknown = isinstance(error, (ParityNotRun, UnsupportedOperation, ImportError))
+    verdict: Verdict = "NOT RUN" if unknown else "FAIL"
+    message = str(error).strip() or "no message"
+    return conclude(
+        key,
+        [Check(name="ran", verdict=verdict, detail=f"{type(error).__name__}: {message}")],
+        runtime=runtime,
+        thresholds=thresholds or THRESHOLDS[key],
+    )
+
+
+def measure_all(
+    names: Sequence[str], *, reference: Sequence[Prediction], candidate: Sequence[Prediction]
+) -> list[ImageMeasure]:
+    """Measure every image against its reference, with one PSNR peak floor for the set."""
+    floor = peak_floor(reference)
+    return [
+        measure(name, reference=expected, candidate=seen, min_peak=floor)
+        for name, expected, seen in zip(names, reference, candidate, strict=True)
+    ]
+
+
+def conclude(
+    key: str,
+    found: Sequence[Check],
+    *,
+    runtime: str,
+    thresholds: Thresholds,
+    required: bool = True,
+) -> ArtefactParity:
+    """Return a parity without measures: the checks alone decide."""
+    return ArtefactParity(
+        key=key,
+        verdict=worst_verdict(check.verdict for check in found),
+        checks=tuple(found),
+        runtime=runtime,
+        thresholds=thresholds,
+        required=required,
+    )
+
+
+def _run(
+    runner: Runner, images: Sequence[Fixture], *, progress: Progress | None
+) -> tuple[list[Prediction], float]:
+    predictions: list[Prediction] = []
+    seconds: list[float] = []
+    for done, image in enumerate(images, start=1):
+        start = time.perf_counter()
+        predictions.append(runner.predict(image.image))
+        seconds.append(time.perf_counter() - start)
+        if progress is not None:
+            progress(done, len(images))
+    return predictions, 1000 * float(np.median(seconds))
+
+
+def _half_error(
+    names: Sequence[str], *, reference: Sequence[Prediction], half: Sequence[Prediction]
+) -> float:
+    """Return the largest |Δp| of PyTorch's half where it is finite; NaN where it never is."""
+    measures = measure_all(names, reference=reference, candidate=half)
+    return max((m.max_abs_dp for m in measures if m.finite), default=math.nan)
+
+
+def _comparable(reference: Sequence[Prediction], predictions: Sequence[Prediction]) -> bool:
+    """Tell whether every pair names the same classes, in whatever order."""
+    return all(
+        sorted(expected.labels) == sorted(seen.labels)
+        and seen.logits.shape == seen.probabilities.shape == expected.logits.shape
+        for expected, seen in zip(reference, predictions, strict=True)
+    )
+
+
+def _fail_to_compare(reason: str) -> Check:
+    return Check(name="compared", verdict="FAIL", detail=reason)

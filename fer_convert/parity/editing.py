@@ -1,0 +1,164 @@
+"""Open a saved artefact, change its weights or labels, save it as another file.
+
+Nothing here is part of a build: it exists to damage copies of artefacts on purpose, so that the
+parity check can prove that it notices.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_convert.artefact import ArtefactKind
+from fer_convert.contract_json import SCHEMA
+from fer_train.contract.errors import ArtefactError
+from fer_train.contract.files import write_bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Layer:
+    """A convolution ``[out, in/groups, kh, kw]`` or linear layer ``[out, in]``; float64 copies."""
+
+    kind: Literal["conv", "linear"]
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64] | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Editable:
+    """An artefact held open for editing.
+
+    Attributes:
+        layers: in the order of the graph; change their arrays in place.
+        labels: as the artefact lists them; change in place.
+        save: writes layers and labels to a new file or folder.
+    """
+
+    layers: list[Layer]
+    labels: list[str]
+    save: Callable[[Path], None]
+
+    def pixel_layer(self) -> Layer:
+        """The 1x1 convolution that holds the pixel contract."""
+        return self._first("pixel", lambda layer: layer.weight.shape == (3, 3, 1, 1))
+
+    def stem(self) -> Layer:
+        """The first convolution that looks at neighbouring pixels."""
+        return self._first("stem", lambda layer: layer.kind == "conv" and layer.weight.shape[2] > 1)
+
+    def head(self) -> Layer:
+        """The linear layer that yields the logits."""
+        linear = [layer for layer in self.layers if layer.kind == "linear"]
+        if not linear:
+            raise ArtefactError("The artefact has no dense linear layer.")
+        return linear[-1]
+
+    def _first(self, what: str, wanted: Callable[[Layer], bool]) -> Layer:
+        for layer in self.layers:
+            if wanted(layer):
+                return layer
+        raise ArtefactError(f"The artefact has no dense {what} convolution.")
+
+
+def open_editable(kind: ArtefactKind, path: Path) -> Editable:
+    """Open an artefact of any kind.
+
+    Layers whose weights are stored compressed are left out.
+
+    Raises:
+        ArtefactError: the file is not what its kind says.
+    """
+    from fer_convert.parity import editing_coreml
+
+    opener: dict[ArtefactKind, Callable[[Path], Editable]] = {
+        "torchscript": _open_torchscript,
+        "onnx": _open_onnx,
+        "mlmodel": editing_coreml.open_neuralnetwork,
+        "mlpackage-fp32": editing_coreml.open_mlprogram,
+        "mlpackage-fp16": editing_coreml.open_mlprogram,
+    }
+    return opener[kind](path)
+
+
+def _open_torchscript(path: Path) -> Editable:
+    import torch
+
+    extra = {SCHEMA: ""}
+    module = torch.jit.load(  # type: ignore[no-untyped-call]
+        str(path), map_location="cpu", _extra_files=extra
+    )
+    contract = json.loads(extra[SCHEMA])
+    parameters = dict(module.named_parameters())
+    stored = []
+    for name, weight in parameters.items():
+        if name.endswith("weight") and weight.dim() in (2, 4):
+            stored.append((weight, parameters.get(name.removesuffix("weight") + "bias")))
+    layers = [_layer(_numpy(weight), _numpy(bias)) for weight, bias in stored]
+    labels = list(contract["labels"])
+
+    def save(destination: Path) -> None:
+        with torch.no_grad():
+            for layer, (weight, bias) in zip(layers, stored, strict=True):
+                weight.copy_(torch.from_numpy(layer.weight))
+                if bias is not None:
+                    bias.copy_(torch.from_numpy(layer.bias))
+        text = json.dumps({**contract, "labels": labels})
+        torch.jit.save(  # type: ignore[no-untyped-call]
+            module, str(destination), _extra_files={SCHEMA: text.encode()}
+        )
+
+    return Editable(layers=layers, labels=labels, save=save)
+
+
+def _open_onnx(path: Path) -> Editable:
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(str(path))
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    stored: list[list[Any]] = []
+    for node in model.graph.node:
+        # torch's exporter writes Linear as Gemm with transB=1, so the weight is [out, in].
+        if node.op_type in ("Conv", "Gemm") and node.input[1] in tensors:
+            # Biases that are equal by chance are shared through Identity nodes; those stay.
+            stored.append([tensors[name] for name in node.input[1:3] if name in tensors])
+    layers = [
+        _layer(*(numpy_helper.to_array(tensor).astype(np.float64) for tensor in pair))
+        for pair in stored
+    ]
+    contract_property = next(p for p in model.metadata_props if p.key == SCHEMA)
+    contract = json.loads(contract_property.value)
+    labels = list(contract["labels"])
+
+    def save(destination: Path) -> None:
+        for layer, pair in zip(layers, stored, strict=True):
+            for tensor, values in zip(pair, _arrays(layer), strict=True):
+                changed = numpy_helper.from_array(values.astype(np.float32), tensor.name)
+                tensor.CopyFrom(changed)
+        contract_property.value = json.dumps({**contract, "labels": labels})
+        write_bytes(destination, model.SerializeToString())
+
+    return Editable(layers=layers, labels=labels, save=save)
+
+
+def _numpy(parameter: Any) -> NDArray[np.float64] | None:
+    if parameter is None:
+        return None
+    copied: NDArray[np.float64] = parameter.detach().double().numpy().copy()
+    return copied
+
+
+def _layer(weight: NDArray[np.float64] | None, bias: NDArray[np.float64] | None = None) -> Layer:
+    assert weight is not None
+    kind: Literal["conv", "linear"] = "conv" if weight.ndim == 4 else "linear"
+    return Layer(kind=kind, weight=weight, bias=bias)
+
+
+def _arrays(layer: Layer) -> Sequence[NDArray[np.float64]]:
+    return [layer.weight] if layer.bias is None else [layer.weight, layer.bias]

@@ -1,0 +1,156 @@
+"""The report as one JSON document: the truth the other formats are views of.
+
+Numbers that JSON lacks are the strings ``"nan"``, ``"inf"`` and ``"-inf"``.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from fer_convert.parity.result import ArtefactParity, ImageMeasure, Prediction
+from fer_convert.parity.thresholds import THRESHOLDS
+from fer_convert.report.model import Face, Report, Subject
+from fer_convert.report.questions import half_precision_questions
+
+SCHEMA = "ferconv.report"
+SCHEMA_VERSION = 1
+
+Document = dict[str, Any]
+
+
+def to_document(report: Report) -> Document:
+    """Return the report as JSON-ready primitives."""
+    document = {
+        "schema": SCHEMA,
+        "version": SCHEMA_VERSION,
+        "verdict": report.verdict,
+        "gated": report.gated,
+        "created_at": report.created_at,
+        "warnings": list(report.warnings),
+        "not_run": [
+            {"kind": s.parity.key, "runtime": s.parity.runtime, "reasons": list(s.parity.reasons)}
+            for s in report.subjects
+            if s.parity.verdict == "NOT RUN"
+        ],
+        "checkpoint": asdict(report.checkpoint),
+        "contract": dict(report.contract),
+        "thresholds": {key: asdict(limits) for key, limits in THRESHOLDS.items()},
+        "artefacts": [_artefact(subject) for subject in report.subjects],
+        "images": _images(report),
+        "stages": [asdict(stage) for stage in report.stages],
+        "machine": dict(report.machine),
+        "versions": dict(report.versions),
+    }
+    return {key: _plain(value) for key, value in document.items()}
+
+
+def _artefact(subject: Subject) -> Document:
+    parity, artefact = subject.parity, subject.artefact
+    return {
+        "kind": parity.key,
+        "verdict": parity.verdict,
+        "required": parity.required,
+        "runtime": parity.runtime,
+        "reasons": list(parity.reasons),
+        "file": None
+        if artefact is None
+        else {
+            "name": artefact.path.name,
+            "bytes": artefact.bytes,
+            "sha256": artefact.sha256,
+            "precision": artefact.precision,
+            "storage": artefact.storage,
+            "conversion_seconds": artefact.seconds,
+        },
+        "thresholds": asdict(parity.thresholds),
+        "checks": [asdict(check) for check in parity.checks],
+        "half_precision": half_precision_questions(parity),
+        "summary": _summary(parity) if parity.measures else None,
+        "images": [
+            {**asdict(measure), **_prediction(prediction)}
+            for measure, prediction in zip(parity.measures, parity.predictions, strict=True)
+        ],
+    }
+
+
+def _summary(parity: ArtefactParity) -> Document:
+    """Worst figures over all images, and which image was the worst."""
+    measures = parity.measures
+    assert parity.worst is not None
+    return {
+        "images": len(measures),
+        "worst_image": parity.worst.image,
+        "max_abs_dp": parity.max_abs_dp,
+        "mean_abs_dp": _mean(measures, "mean_abs_dp"),
+        "min_psnr_db": parity.min_psnr_db,
+        "min_cosine": _extreme(measures, "cosine", largest=False),
+        "max_kl": _extreme(measures, "kl", largest=True),
+        "top1_agreement": parity.top1_agreement,
+        "rank_agreement": sum(m.ranks_agree for m in measures) / len(measures),
+        "flips": list(parity.flips),
+        "half_max_abs_dp": parity.half_max_abs_dp,
+        "milliseconds_per_image": parity.milliseconds,
+    }
+
+
+def _mean(measures: tuple[ImageMeasure, ...], field: str) -> float:
+    return math.fsum(getattr(m, field) for m in measures) / len(measures)
+
+
+def _extreme(measures: tuple[ImageMeasure, ...], field: str, *, largest: bool) -> float:
+    values = [float(getattr(m, field)) for m in measures]
+    if any(math.isnan(value) for value in values):
+        return math.nan
+    return max(values) if largest else min(values)
+
+
+def _prediction(prediction: Prediction) -> Document:
+    values = zip(prediction.labels, prediction.probabilities.tolist(), strict=True)
+    return {"top1": prediction.top1, "probabilities": dict(values)}
+
+
+def _images(report: Report) -> list[Document]:
+    references = _references(report)
+    return [
+        {
+            "name": face.name,
+            "kind": face.kind,
+            "label": face.label,
+            "reference": references.get(face.name),
+            "thumbnail": _thumbnail(face),
+        }
+        for face in report.faces
+    ]
+
+
+def _references(report: Report) -> dict[str, Document]:
+    """Return the checkpoint's own prediction of each image; every parity was given the same."""
+    for parity in (subject.parity for subject in report.subjects):
+        if parity.measures:
+            pairs = zip(parity.measures, parity.references, strict=True)
+            return {measure.image: _prediction(reference) for measure, reference in pairs}
+    return {}
+
+
+def _thumbnail(face: Face) -> Document | None:
+    if face.thumbnail is None:
+        return None
+    return {
+        "png_base64": base64.b64encode(face.thumbnail).decode("ascii"),
+        "exact_pixels": face.exact,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return ``value`` with tuples as lists and with numbers JSON lacks as strings."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return value

@@ -1,0 +1,67 @@
+"""The report as Markdown, short enough for a pull-request comment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fer_convert.report import figures
+
+_MARKS = {"PASS": "✅", "FAIL": "❌", "NOT RUN": "⚠️"}
+_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|~#"} | {"<": "&lt;", ">": "&gt;"})
+
+
+def render(document: dict[str, Any]) -> str:
+    """Return the Markdown view of a report document."""
+    lines = [
+        f"## {_MARKS[document['verdict']]} Parity {document['verdict']}: "
+        f"{_text(document['checkpoint']['arch'])}",
+        "",
+        f"Checkpoint {_text(document['checkpoint']['file'])} "
+        f"(sha256 `{document['checkpoint']['sha256'][:12]}`), {len(document['images'])} images. "
+        "The verdict is the worst image, not the mean.",
+        "",
+        *(f"> **{_text(warning)}**\n" for warning in document["warnings"]),
+        *_table(document["artefacts"]),
+        *_details(document["artefacts"]),
+        *_half_precision(document["artefacts"]),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(artefacts: list[dict[str, Any]]) -> Iterable[str]:
+    yield "| artefact | verdict | runtime | max abs Δp | logit PSNR | top-1 | size | storage |"
+    yield "|---|---|---|---:|---:|---:|---:|---|"
+    for row in artefacts:
+        summary, file = row["summary"] or {}, row["file"] or {}
+        cells = (
+            row["kind"],
+            f"{_MARKS[row['verdict']]} {row['verdict']}",
+            _text(row["runtime"]),
+            figures.scientific(summary.get("max_abs_dp")),
+            figures.decibel(summary.get("min_psnr_db")),
+            figures.percent(summary.get("top1_agreement")),
+            figures.megabytes(file.get("bytes")),
+            " ".join((file.get("precision", ""), file.get("storage", ""))).strip(),
+        )
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _details(artefacts: list[dict[str, Any]]) -> Iterable[str]:
+    for row in artefacts:
+        for reason in row["reasons"]:
+            yield f"* **{row['kind']}** ({row['verdict']}): {_text(reason)}"
+    yield ""
+
+
+def _half_precision(artefacts: list[dict[str, Any]]) -> Iterable[str]:
+    for row in artefacts:
+        if row["half_precision"]:
+            yield f"**{row['kind']}:** {_text(row['half_precision']['conclusion'])}"
+            yield ""
+
+
+def _text(value: str) -> str:
+    """Escape what Markdown would format, so that a file name stays a file name."""
+    return " ".join(value.translate(_SPECIAL).split())

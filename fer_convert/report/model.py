@@ -1,0 +1,186 @@
+"""What a report holds, before it becomes a document."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fer_convert.artefact import GIT_HOST_LIMIT_BYTES, Artefact
+from fer_convert.parity.fixtures import Fixture, Kind
+from fer_convert.parity.result import ArtefactParity, Verdict, overall_verdict
+from fer_convert.report.thumbnails import thumbnail_png
+from fer_train.contract.checkpoint import Checkpoint
+
+#: More faces than this make a page nobody scrolls through; the figures of all stay in the JSON.
+MAX_THUMBNAILS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointInfo:
+    """Where the trained model came from.
+
+    Attributes:
+        file: name of the checkpoint without its folder.
+        sha256: of that file.
+        metrics, sparsity, created_with: as the checkpoint records them; empty for foreign files.
+    """
+
+    file: str
+    sha256: str
+    arch: str
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    sparsity: Mapping[str, Any] = field(default_factory=dict)
+    created_with: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, *, path: Path, sha256: str) -> CheckpointInfo:
+        """Describe a checkpoint that was read from ``path``."""
+        return cls(
+            file=path.name,
+            sha256=sha256,
+            arch=checkpoint.arch,
+            metrics=checkpoint.metrics,
+            sparsity=checkpoint.sparsity,
+            created_with=checkpoint.created_with,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One row of the report: a parity run, and the file it is about.
+
+    ``artefact`` is None for the exportable module (no file) and for a conversion that failed.
+    """
+
+    artefact: Artefact | None
+    parity: ArtefactParity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One timed step of a build. ``peak_bytes``: largest resident memory so far, if known."""
+
+    name: str
+    seconds: float
+    peak_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """One image of the run. ``thumbnail`` is a PNG, or None beyond the page's limit.
+
+    ``exact``: the thumbnail holds the very pixels the network gets.
+    """
+
+    name: str
+    kind: Kind
+    label: str | None
+    thumbnail: bytes | None
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything a reader may ask about one build.
+
+    Attributes:
+        verdict: of the whole build.
+        gated: False when the build was told to publish whatever the verdict (``--no-gate``).
+        contract: the ``emotionkit.contract`` object.
+        faces: one per image, in the order they were compared.
+        warnings: sentences a reader must not miss, such as a file over the Git host's limit.
+        created_at: UTC, ISO 8601.
+    """
+
+    verdict: Verdict
+    gated: bool
+    checkpoint: CheckpointInfo
+    contract: Mapping[str, Any]
+    subjects: tuple[Subject, ...]
+    faces: tuple[Face, ...]
+    stages: tuple[Stage, ...]
+    machine: Mapping[str, str]
+    versions: Mapping[str, str]
+    warnings: tuple[str, ...]
+    created_at: str
+
+
+def assemble_report(
+    *,
+    checkpoint: CheckpointInfo,
+    contract: Mapping[str, Any],
+    subjects: Sequence[Subject],
+    images: Sequence[Fixture],
+    stages: Sequence[Stage],
+    versions: Mapping[str, str],
+    gated: bool,
+    created_at: str,
+) -> Report:
+    """Draw the conclusions of a build: verdict, warnings, thumbnails of the worst images.
+
+    Args:
+        images: the fixtures the parities were measured on, in that order.
+        versions: package name -> version of everything that touched the model.
+    """
+    verdict = overall_verdict(subject.parity for subject in subjects)
+    return Report(
+        verdict=verdict,
+        gated=gated,
+        checkpoint=checkpoint,
+        contract=contract,
+        subjects=tuple(subjects),
+        faces=tuple(_faces(images, subjects)),
+        stages=tuple(stages),
+        machine=describe_machine(),
+        versions=versions,
+        warnings=tuple(_warnings(subjects, verdict=verdict, gated=gated)),
+        created_at=created_at,
+    )
+
+
+def describe_machine() -> dict[str, str]:
+    """Return what a reader needs to judge the timings, without naming the machine."""
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "processor": platform.machine(),
+        "cores": str(os.cpu_count() or "unknown"),
+        "python": platform.python_version(),
+    }
+
+
+def _faces(images: Sequence[Fixture], subjects: Sequence[Subject]) -> list[Face]:
+    error: dict[str, float] = {}
+    for subject in subjects:
+        for measure in subject.parity.measures:
+            seen = measure.max_abs_dp if measure.finite else float("inf")
+            error[measure.image] = max(seen, error.get(measure.image, 0.0))
+    worst_first = sorted(images, key=lambda image: -error.get(image.name, 0.0))
+    shown = {image.name for image in worst_first[:MAX_THUMBNAILS]}
+    faces = []
+    for image in images:
+        png, exact = thumbnail_png(image.image) if image.name in shown else (None, False)
+        faces.append(
+            Face(name=image.name, kind=image.kind, label=image.label, thumbnail=png, exact=exact)
+        )
+    return faces
+
+
+def _warnings(subjects: Sequence[Subject], *, verdict: Verdict, gated: bool) -> list[str]:
+    warnings = []
+    if not gated:
+        warnings.append(
+            "The parity gate was switched off (--no-gate): the package was published whatever "
+            f"the verdict, which is {verdict}."
+        )
+    for artefact in (s.artefact for s in subjects if s.artefact is not None):
+        if artefact.bytes > GIT_HOST_LIMIT_BYTES:
+            warnings.append(
+                f"{artefact.path.name} is {artefact.bytes / 1e6:.1f} MB. Git hosts refuse files "
+                f"over {GIT_HOST_LIMIT_BYTES / 1e6:.0f} MB: deliver it as a download, or choose "
+                "a smaller precision, pruning or backbone."
+            )
+    return list(dict.fromkeys(warnings))
