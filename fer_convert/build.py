@@ -45,7 +45,8 @@ class BuildRequest:
         fixtures: folder of the images to compare on.
         kinds: the artefacts to make.
         arch, labels, preprocess: what the checkpoint does not say; see `source.load_source`.
-        demo: the model learned from drawn faces; every artefact says so.
+        demo: mark the model as a demonstration even if its checkpoint does not say that it
+            learned from drawn faces; every artefact says so.
         author, license, model_version: for Xcode's metadata pane.
         emotionkit: EmotionKit's sources; None builds no Swift package.
         gate: package only when the verdict is PASS.
@@ -87,7 +88,8 @@ def build(request: BuildRequest, progress: Progress) -> BuildResult:
     refuse_foreign_output(request.out, marker=MARKER)
     _load_libraries(request, progress)
     source, images = _read(request, progress)
-    contract = contract_record(source, demo=request.demo)
+    demo = request.demo or source.synthetic
+    contract = contract_record(source, demo=demo)
     with atomic_directory(request.out, marker=MARKER) as folder:
         artefacts = convert_all(
             source,
@@ -99,7 +101,7 @@ def build(request: BuildRequest, progress: Progress) -> BuildResult:
                 author=request.author,
                 license=request.license,
                 version=request.model_version,
-                demo=request.demo,
+                demo=demo,
             ),
             storage=choose_storage(source, request.storage),
             progress=progress,

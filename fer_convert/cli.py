@@ -69,7 +69,11 @@ def cli() -> None:
     show_default=True,
     help="How ML Programs store a pruned network's zeros.",
 )
-@click.option("--demo", is_flag=True, help="Mark the model as trained on drawn faces.")
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="Mark a model as a demonstration (one trained on drawn faces always is).",
+)
 @click.option("--author", default="fer-toolchain", show_default=True, help="Model metadata.")
 @click.option("--license", default="unspecified", show_default=True, help="Model metadata.")
 @click.option("--model-version", default="1.0", show_default=True, help="Model metadata.")

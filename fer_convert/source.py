@@ -51,6 +51,7 @@ class Source:
         network: evaluation mode, CPU, float32; normalised ``[N, 3, S, S]`` -> logits ``[N, K]``.
         zero_share: share of exact zeros among convolution and linear weights, 0 to 1.
         weight_bytes: of all tensors in float32.
+        synthetic: the checkpoint's data were drawn by ``fertrain synth``.
         metrics, sparsity, created_with: as a fertrain checkpoint records them, else empty.
     """
 
@@ -63,6 +64,7 @@ class Source:
     network: nn.Module
     zero_share: float
     weight_bytes: int
+    synthetic: bool = False
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sparsity: Mapping[str, Any] = field(default_factory=dict)
     created_with: Mapping[str, str] = field(default_factory=dict)
@@ -307,6 +309,7 @@ def _source(
         network=network,
         zero_share=zeros / max(sum(weight.numel() for weight in weights), 1),
         weight_bytes=4 * sum(tensor.numel() for tensor in tensors),
+        synthetic=bool(recorded and recorded.data.get("synthetic")),
         metrics=recorded.metrics if recorded else {},
         sparsity=recorded.sparsity if recorded else {},
         created_with=recorded.created_with if recorded else {},

@@ -229,3 +229,12 @@ def test_an_option_may_not_contradict_the_checkpoint(
 
 def test_saying_the_same_as_the_checkpoint_is_fine(checkpoint: Path) -> None:
     assert load_source(checkpoint, **FOREIGN).labels == EMOTIONS
+
+
+def test_a_model_of_drawn_faces_says_so_by_itself(checkpoint: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    drawn = tmp_path / "drawn.pt"
+    write_checkpoint(drawn, replace(read_checkpoint(checkpoint), data={"synthetic": True}))
+    assert load_source(drawn).synthetic
+    assert not load_source(checkpoint).synthetic

@@ -1,0 +1,1 @@
+"""From a folder of faces to batches: recognise the layout, decode once, gather by index."""

@@ -1,0 +1,113 @@
+"""Which device trains, and every rule that Apple's MPS backend needs, in this one place.
+
+* Operations MPS lacks fall back to the CPU only if ``PYTORCH_ENABLE_MPS_FALLBACK`` is in the
+  environment before torch is imported: `prepare_environment`, first thing in ``cli``.
+* Asynchronous CPU -> MPS copies can deliver wrong values (pytorch#139550), and pinned memory is not
+  for MPS (pytorch#86060): `to_device` is asynchronous on CUDA only.
+* MPS has no float64 (pytorch#79019): `to_device` casts before it copies.
+* Channels-last BatchNorm backward was badly wrong on MPS (pytorch#175189): `memory_format` is
+  contiguous NCHW there. No torch.compile, no half-precision training (pytorch#150121, #142397).
+* Metrics and random draws live on the CPU (`metrics`, `seeds`): MPS generators were restored
+  wrongly (pytorch#130613) and ``bincount`` is incomplete there.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import TYPE_CHECKING, Literal
+
+from fer_train.contract.errors import DeviceUnavailable
+from fer_train.contract.threads import let_idle_threads_sleep
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+DeviceName = Literal["auto", "mps", "cuda", "cpu"]
+DEVICE_NAMES: tuple[DeviceName, ...] = ("auto", "mps", "cuda", "cpu")
+
+
+def prepare_environment() -> None:
+    """Set what torch reads from the environment; call before importing torch.
+
+    Waiting CPU threads sleep; on Apple silicon, MPS falls back to the CPU for operations it lacks.
+    Values the user has set stay.
+    """
+    let_idle_threads_sleep()
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+
+
+def select_device(name: DeviceName) -> torch.device:
+    """Return the device called ``name``; ``auto`` prefers CUDA, then MPS, then the CPU.
+
+    Raises:
+        DeviceUnavailable: the device does not exist here, or the run was started as several
+            processes.
+    """
+    import torch
+
+    _refuse_many_processes(name)
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        return torch.device(next(kind for kind, here in available.items() if here))
+    if not available[name]:
+        here = ", ".join(kind for kind, present in available.items() if present)
+        reason = (
+            "MPS exists only on Macs with macOS 12.3 or later."
+            if name == "mps"
+            else "No CUDA device is visible to this PyTorch."
+        )
+        raise DeviceUnavailable(
+            f"The device {name} is not available: {reason}",
+            hint=f"Available here: {here}. --device auto picks the best.",
+        )
+    return torch.device(name)
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a CPU tensor to ``device``; float64 becomes float32 first."""
+    import torch
+
+    if tensor.dtype == torch.float64:
+        tensor = tensor.to(torch.float32)
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def memory_format(device: torch.device) -> torch.memory_format:
+    """Return the layout of images and weights: channels last on the CPU, contiguous elsewhere.
+
+    On the CPU a training step of efficientnet_b0 (batch 64, 48 px) takes 0.45 s of processor time
+    channels last and 1.05 s contiguous.
+    """
+    import torch
+
+    return torch.channels_last if device.type == "cpu" else torch.contiguous_format
+
+
+def default_workers() -> int:
+    """Return how many threads decode images when the user does not say."""
+    return min(os.cpu_count() or 1, 8)
+
+
+def _refuse_many_processes(name: DeviceName) -> None:
+    processes = os.environ.get("WORLD_SIZE", "1")
+    if processes == "1":
+        return
+    if name == "mps":
+        raise DeviceUnavailable(
+            f"WORLD_SIZE is {processes}, but MPS has no distributed training.",
+            hint="Start fertrain without torchrun, or use --device cpu.",
+        )
+    raise DeviceUnavailable(
+        f"WORLD_SIZE is {processes}: fertrain trains in one process.",
+        hint="Start it without torchrun.",
+    )

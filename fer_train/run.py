@@ -1,0 +1,103 @@
+"""The run folder: one training, everything a person or a resume needs.
+
+::
+
+    RUN/config.json  data.json  metrics.json  history.csv  failure.json (only after a NaN)
+    RUN/checkpoints/best.pt  last.pt  [best-dense.pt]
+    RUN/tensorboard/
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fer_train.contract.errors import NotFound, OutputExists
+from fer_train.contract.files import cannot_write, write_json, write_text
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Names of the files of one run."""
+
+    root: Path
+
+    @property
+    def best(self) -> Path:
+        """What ``ferconv build`` takes."""
+        return self.root / "checkpoints" / "best.pt"
+
+    @property
+    def best_dense(self) -> Path:
+        """The best epoch before pruning; only in runs that prune."""
+        return self.root / "checkpoints" / "best-dense.pt"
+
+    @property
+    def last(self) -> Path:
+        """What ``--resume`` takes."""
+        return self.root / "checkpoints" / "last.pt"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.root / "tensorboard"
+
+    def write_record(self, name: str, record: Mapping[str, Any]) -> None:
+        """Write ``name``.json."""
+        write_json(self.root / f"{name}.json", record)
+
+    def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write every completed epoch, anew: a resume never leaves a row twice."""
+        if not rows:
+            return
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.root / "history.csv", text.getvalue())
+
+    def resume_command(self) -> str:
+        """Return the command line that continues this run."""
+        return shlex.join(["fertrain", "train", "--resume", str(self.root)])
+
+
+def create_run(out: Path | None, *, arch: str) -> RunFolder:
+    """Create a new run folder; without ``out``, ``runs/<arch>-<time>``.
+
+    Raises:
+        OutputExists: the folder exists; runs are never mixed.
+        CannotWrite: no permission, no space.
+    """
+    root = out or Path("runs") / f"{arch}-{datetime.now():%Y%m%d-%H%M%S}"
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        root.mkdir()
+    except FileExistsError:
+        raise OutputExists(
+            f"{root} exists already.",
+            hint=f"Choose another --out, or continue that run: fertrain train --resume {root}",
+        ) from None
+    except OSError as error:
+        raise cannot_write(root, error) from error
+    return RunFolder(root)
+
+
+def find_run(path: Path) -> RunFolder:
+    """Return the run that ``path``, its folder or its last.pt, belongs to.
+
+    Raises:
+        NotFound: there is no last.pt.
+    """
+    root = path if path.is_dir() else path.parent.parent
+    run = RunFolder(root)
+    if not run.last.is_file() or (path.is_file() and path.name != run.last.name):
+        raise NotFound(
+            f"{path} is neither a run folder with checkpoints/last.pt nor a last.pt.",
+            hint="Give --resume the folder that the run's first lines name.",
+        )
+    return run
