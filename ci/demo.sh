@@ -14,7 +14,7 @@ stage "1/5 Draw faces"
 stage "2/5 Train efficientnet_b0 from random weights"
 rm -rf "$out/run"
 "$bin/fertrain" train --data "$out/faces" --arch efficientnet_b0 --weights none --finetune all \
-  --augment 0.25 --epochs 12 --recovery-epochs 2 --prune 0.3 --batch-size 16 --lr 7e-4 --seed 1 \
+  --augment 0.25 --epochs 10 --recovery-epochs 2 --prune 0.3 --batch-size 16 --lr 7e-4 --seed 1 \
   --cache "$out/cache" --out "$out/run"
 
 stage "3/5 Convert, read back from disk, compare, report"

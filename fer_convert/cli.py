@@ -14,7 +14,7 @@ from fer_convert import __version__
 from fer_convert.artefact import ArtefactKind
 from fer_convert.compress import StorageChoice
 from fer_train.contract.cli_errors import EXIT_SIGTERM, main_with_errors
-from fer_train.contract.threads import let_idle_threads_sleep
+from fer_train.contract.threads import limit_spinning
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -25,7 +25,7 @@ _EMOTIONKIT_HELP = "EmotionKit's sources.  [default: the checkout's swift/Emotio
 
 def main() -> NoReturn:
     """Entry point of the console script."""
-    let_idle_threads_sleep()
+    limit_spinning()
     # As an exception, so that a killed build cleans up after itself like an interrupted one.
     signal.signal(signal.SIGTERM, _terminate)
     main_with_errors(cli, "ferconv")

@@ -19,7 +19,7 @@ import sys
 from typing import TYPE_CHECKING, Literal
 
 from fer_train.contract.errors import DeviceUnavailable
-from fer_train.contract.threads import let_idle_threads_sleep
+from fer_train.contract.threads import limit_spinning
 
 if TYPE_CHECKING:
     import torch
@@ -32,10 +32,10 @@ DEVICE_NAMES: tuple[DeviceName, ...] = ("auto", "mps", "cuda", "cpu")
 def prepare_environment() -> None:
     """Set what torch reads from the environment; call before importing torch.
 
-    Waiting CPU threads sleep; on Apple silicon, MPS falls back to the CPU for operations it lacks.
-    Values the user has set stay.
+    Waiting CPU threads do not spin for long; on Apple silicon, MPS falls back to the CPU for
+    operations it lacks. Values the user has set stay.
     """
-    let_idle_threads_sleep()
+    limit_spinning()
     if sys.platform == "darwin" and platform.machine() == "arm64":
         os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
 

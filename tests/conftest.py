@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fer_train.contract.threads import let_idle_threads_sleep
+from fer_train.contract.threads import limit_spinning
 
-let_idle_threads_sleep()
+limit_spinning()

@@ -178,4 +178,4 @@ def test_strength_scales_every_reach() -> None:
     torch.testing.assert_close(augment(images, drawn, size=40), images, atol=1e-2, rtol=0)
     assert AugmentSpec().scaled(1) == AugmentSpec()
     half = AugmentSpec().scaled(0.5)
-    assert half.crop_area == (0.75, 1.0) and half.rotation == 5.0 and half.flip == 0.25
+    assert half.crop_area == (0.9, 1.0) and half.rotation == 5.0 and half.flip == 0.25
