@@ -204,7 +204,7 @@ def validate_weights(
         seen = tuple(model[first].shape) if first in model else "absent"
         raise ArchitectureMismatch(
             f"The weights in {source} are not those of {arch} with {num_classes} classes: "
-            f"{len(wrong)} of {len(expected)} tensors differ.",
+            f"{len(wrong)} tensors are missing, too many or of another shape.",
             hint=f"First: {first} is {seen}, expected {expected.get(first, 'absent')}. "
             "Check the architecture (--arch) and the number of labels.",
         )

@@ -149,7 +149,7 @@ def _decode_all(
                 stream.write(decoded.pixels)
                 digests.append(decoded.digest)
                 if decoded.error is not None:
-                    failures.append(f"{path}: {decoded.error}")
+                    failures.append(decoded.error)
             on_progress(len(chunk))
     if failures:
         shown = "\n  ".join(failures[:_SHOWN])
