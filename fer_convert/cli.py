@@ -48,8 +48,8 @@ def cli() -> None:
 @click.option(
     "--fixtures",
     type=_FOLDER,
-    default=Path("fixtures"),
-    show_default=True,
+    default=Path(__file__).resolve().parents[1] / "fixtures",
+    show_default="the checkout's fixtures",
     help="Images to compare on (with or without a manifest.json).",
 )
 @click.option(
