@@ -143,9 +143,7 @@ def _decode_all(
     # Written as a stream, not through a memory map: a full disk under a map is a bus error.
     with target.open("wb") as stream, ThreadPoolExecutor(max(workers, 1)) as pool:
         for chunk in _chunks(paths):
-            for path, decoded in zip(
-                chunk, pool.map(lambda p: _decode(root / p, size), chunk), strict=True
-            ):
+            for decoded in pool.map(lambda p: _decode(root / p, size), chunk):
                 stream.write(decoded.pixels)
                 digests.append(decoded.digest)
                 if decoded.error is not None:
