@@ -25,7 +25,7 @@ stage "4/5 Write the Swift package"
 
 stage "5/5 Build and test the Swift package with the model inside"
 if command -v swift >/dev/null; then
-  EMOTIONKIT_REQUIRE_MODEL=1 swift test --quiet --package-path "$out/EmotionKit" \
+  EMOTIONKIT_REQUIRE_MODEL=1 swift test --quiet --disable-xctest --package-path "$out/EmotionKit" \
     --scratch-path "$out/.swift-build"
   swift_status="tests passed"
 else

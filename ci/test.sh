@@ -18,9 +18,9 @@ if ! command -v swift >/dev/null; then
 fi
 
 echo "== EmotionKit: the package as an app adds it (root Package.swift)"
-swift test --quiet
+swift test --quiet --disable-xctest
 if [ "$(uname)" = Linux ]; then
   echo "== EmotionKit: the Apple layer against stub modules of Vision, Core ML and AVFoundation"
-  EMOTIONKIT_APPLE_STUBS=1 swift test --quiet --package-path swift/EmotionKit --scratch-path .build-stubs
+  EMOTIONKIT_APPLE_STUBS=1 swift test --quiet --disable-xctest --package-path swift/EmotionKit --scratch-path .build-stubs
   echo "NOT RUN: Core ML, Vision and the camera themselves (they need an Apple system)"
 fi
