@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn, get_args
 
 import click
@@ -13,7 +10,7 @@ import click
 from fer_convert import __version__
 from fer_convert.artefact import ArtefactKind
 from fer_convert.compress import StorageChoice
-from fer_train.contract.cli_errors import EXIT_SIGTERM, main_with_errors
+from fer_train.contract.cli_errors import exit_on_sigterm, main_with_errors
 from fer_train.contract.threads import limit_spinning
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -26,13 +23,8 @@ _EMOTIONKIT_HELP = "EmotionKit's sources.  [default: the checkout's swift/Emotio
 def main() -> NoReturn:
     """Entry point of the console script."""
     limit_spinning()
-    # As an exception, so that a killed build cleans up after itself like an interrupted one.
-    signal.signal(signal.SIGTERM, _terminate)
+    exit_on_sigterm()
     main_with_errors(cli, "ferconv")
-
-
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(EXIT_SIGTERM)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

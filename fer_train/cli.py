@@ -21,7 +21,7 @@ from fer_train.config import (
     config_from_dict,
 )
 from fer_train.contract.architectures import ARCHITECTURES, architecture
-from fer_train.contract.cli_errors import main_with_errors
+from fer_train.contract.cli_errors import exit_on_sigterm, main_with_errors
 from fer_train.contract.labels import LABEL_ORDERS
 from fer_train.contract.preprocess import Color
 from fer_train.device import DEVICE_NAMES, default_workers, prepare_environment
@@ -192,6 +192,7 @@ def synth(out: Path, **options: Any) -> None:
 
 def main() -> NoReturn:
     """Entry point of the console script."""
+    exit_on_sigterm()
     main_with_errors(app, PROGRAM)
 
 
