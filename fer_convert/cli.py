@@ -1,9 +1,9 @@
-"""The ``ferconv`` command: build, package, golden."""
+"""The ``ferconv`` command: build, package, predict, golden."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import TYPE_CHECKING, NoReturn, get_args
 
 import click
 
@@ -12,6 +12,10 @@ from fer_convert.artefact import ArtefactKind
 from fer_convert.compress import StorageChoice
 from fer_train.contract.cli_errors import exit_on_sigterm, main_with_errors
 from fer_train.contract.threads import limit_spinning
+
+if TYPE_CHECKING:
+    from fer_convert.coreml_runtime.program import Engine
+    from fer_convert.coreml_runtime.registry import Precision
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -144,6 +148,49 @@ def package(*, build_folder: Path, out: Path, emotionkit: Path | None, no_gate: 
     sources = find_emotionkit(emotionkit)
     write_package(build_folder, out, emotionkit=sources, gate=not no_gate)
     click.echo(f"Wrote the Swift package {out}.")
+
+
+@cli.command()
+@click.argument("artefact", type=click.Path(path_type=Path))
+@click.argument("images", type=_FILE, nargs=-1, required=True)
+@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="Labels.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "reference", "fast"]),
+    default="auto",
+    show_default=True,
+    help="fast: onnxruntime, fp32; reference: one operation after another.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["declared", "fp32", "fp16"]),
+    help="declared and fp16 round as half precision does, in the reference engine.",
+)
+@click.option("--function", help="Of a model with several functions.  [default: its own default]")
+@click.option("--json", "as_json", is_flag=True, help="Print everything, for machines.")
+def predict(
+    *,
+    artefact: Path,
+    images: tuple[Path, ...],
+    top: int,
+    engine: Engine,
+    precision: Precision | None,
+    function: str | None,
+    as_json: bool,
+) -> None:
+    """Ask a saved .mlmodel or .mlpackage what it sees in pictures; no Core ML needed.
+
+    Pictures are cropped to their centred square and resized to the model's input.
+    """
+    from fer_convert import predict as predicting
+
+    model, answers = predicting.predict_images(
+        artefact, images, function=function, engine=engine, precision=precision
+    )
+    if as_json:
+        click.echo(predicting.as_json(model, answers))
+    else:
+        click.echo(predicting.as_text(model, answers, top=top))
 
 
 @cli.command()

@@ -141,7 +141,7 @@ class PortableRunner:
         from fer_convert import coreml_runtime
 
         self.name = PORTABLE_RUNTIME
-        self._program = coreml_runtime.load(path)
+        self._program = coreml_runtime.load_program(path)
         self.metadata = dict(self._program.metadata.user)
 
     def predict(self, image: Image) -> Prediction:
@@ -152,7 +152,7 @@ class PortableRunner:
         outputs = program.run({INPUT_NAME: image}, capture=[logits_name])
         # The label is the first largest score: the rule by which the runtime names it, too.
         return prediction(
-            program.labels,
+            tuple(str(label) for label in program.labels),
             logits=outputs[logits_name].ravel(),
             probabilities=outputs[program.probabilities_name],
         )

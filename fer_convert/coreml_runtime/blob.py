@@ -90,6 +90,8 @@ def open_blob(path: Path) -> WeightBlob:
     Raises:
         ArtefactError: missing, shorter than a header, or of another storage version.
     """
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise ArtefactError(f"The weight file {path} is not a regular file.")
     try:
         # Copy-on-write: torch warns of read-only memory, and nothing is ever written.
         content = np.memmap(path, dtype=np.uint8, mode="c")

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from fer_convert.coreml_runtime.element_types import TYPES, ElementType
 from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
+from fer_convert.coreml_runtime.sizes import AllowedShapes, read_array_shapes, read_image_sizes
 
-ColorLayout = Literal["RGB", "BGR", "GRAYSCALE"]
+ColorLayout = Literal["RGB", "BGR", "GRAYSCALE", "GRAYSCALE_FLOAT16"]
 FeatureKind = Literal["image", "array", "dictionary", "string", "int64", "double"]
 
-_COLOR_LAYOUTS: Mapping[int, ColorLayout] = {10: "GRAYSCALE", 20: "RGB", 30: "BGR"}
+_COLOR_LAYOUTS: Mapping[int, ColorLayout] = {
+    10: "GRAYSCALE",
+    20: "RGB",
+    30: "BGR",
+    40: "GRAYSCALE_FLOAT16",
+}
 _KINDS: Mapping[str, FeatureKind] = {
     "imageType": "image",
     "multiArrayType": "array",
@@ -20,21 +27,53 @@ _KINDS: Mapping[str, FeatureKind] = {
     "int64Type": "int64",
     "doubleType": "double",
 }
+# ArrayFeatureType.ArrayDataType; 0 is what files without a declared type hold.
+_ARRAY_TYPES: Mapping[int, str] = {
+    0: "fp32",
+    65552: "fp16",
+    65568: "fp32",
+    65600: "fp64",
+    131080: "int8",
+    131104: "int32",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
     """One declared input or output.
 
-    ``width``, ``height`` (pixels) and ``color_layout`` belong to images, ``shape`` to arrays.
+    ``color_layout`` belongs to images. ``shapes`` says what an image (height, width) or an array
+    may measure, ``element`` what an array holds. ``default`` fills an optional array that is not
+    given.
     """
 
     name: str
     kind: FeatureKind
-    width: int = 0
-    height: int = 0
     color_layout: ColorLayout | None = None
-    shape: tuple[int, ...] = ()
+    shapes: AllowedShapes = field(default_factory=AllowedShapes)
+    element: ElementType = TYPES["fp32"]
+    optional: bool = False
+    default: float = 0.0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape that a caller without a preference should use; images: (height, width)."""
+        return self.shapes.default
+
+    @property
+    def width(self) -> int:
+        """Pixels; of an image only."""
+        return self.shapes.default[1]
+
+    @property
+    def height(self) -> int:
+        """Pixels; of an image only."""
+        return self.shapes.default[0]
+
+    @property
+    def channels(self) -> int:
+        """Of an image only."""
+        return 3 if self.color_layout in {"RGB", "BGR"} else 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,22 +98,26 @@ class Description:
     metadata: Metadata
 
 
-def read_description(spec: Any) -> Description:
-    """Read ``Model.description``.
+def read_description(spec: Any, function: str | None = None) -> Description:
+    """Read ``Model.description``, or one of its functions.
+
+    Args:
+        function: None takes the model's only or default function.
 
     Raises:
-        ArtefactError: a feature without a type or with impossible sizes. UnsupportedOperation: a
-        feature the runtime cannot feed (flexible sizes, 16-bit grey, state).
+        ArtefactError: a feature without a type or with impossible sizes, an unknown function.
+        UnsupportedOperation: a feature the runtime cannot feed (state, sequences).
     """
     message = spec.description
-    if message.functions or message.state:
-        raise UnsupportedOperation("Models with several functions or with state are not supported.")
+    declared = _function(message, function)
+    if declared.state:
+        raise UnsupportedOperation("Models with state are not supported.")
     meta = message.metadata
     return Description(
-        inputs=tuple(_feature(entry) for entry in message.input),
-        outputs=tuple(_feature(entry) for entry in message.output),
-        label_name=message.predictedFeatureName,
-        probabilities_name=message.predictedProbabilitiesName,
+        inputs=tuple(_feature(entry) for entry in declared.input),
+        outputs=tuple(_feature(entry) for entry in declared.output),
+        label_name=declared.predictedFeatureName,
+        probabilities_name=declared.predictedProbabilitiesName,
         metadata=Metadata(
             author=meta.author,
             license=meta.license,
@@ -83,6 +126,24 @@ def read_description(spec: Any) -> Description:
             user=dict(meta.userDefined),
         ),
     )
+
+
+def function_name(spec: Any, wanted: str | None) -> str:
+    """The function to run: ``wanted``, else the default one, else ``main``."""
+    return wanted or spec.description.defaultFunctionName or "main"
+
+
+def _function(message: Any, wanted: str | None) -> Any:
+    """The part of the description that lists features: a function's, or the model's own."""
+    if not message.functions:
+        if wanted not in {None, "main"}:
+            raise ArtefactError(f"The model has one function, main, and no '{wanted}'.")
+        return message
+    name = wanted or message.defaultFunctionName or "main"
+    known = {f.name: f for f in message.functions}
+    if name not in known:
+        raise ArtefactError(f"The model has the functions {sorted(known)}, and no '{name}'.")
+    return known[name]
 
 
 def _feature(entry: Any) -> Feature:
@@ -95,30 +156,39 @@ def _feature(entry: Any) -> Feature:
     if kind == "image":
         return _image(entry)
     if kind == "array":
-        return Feature(
-            name=entry.name, kind=kind, shape=tuple(int(n) for n in entry.type.multiArrayType.shape)
+        return _array(entry)
+    return Feature(name=entry.name, kind=kind, optional=entry.type.isOptional)
+
+
+def _array(entry: Any) -> Feature:
+    array = entry.type.multiArrayType
+    if array.dataType not in _ARRAY_TYPES:
+        raise UnsupportedOperation(
+            f"Array '{entry.name}' has element type {array.dataType} of FeatureTypes.proto."
         )
-    return Feature(name=entry.name, kind=kind)
+    default = array.WhichOneof("defaultOptionalValue")
+    return Feature(
+        name=entry.name,
+        kind="array",
+        shapes=read_array_shapes(array, entry.name),
+        element=TYPES[_ARRAY_TYPES[array.dataType]],
+        optional=entry.type.isOptional,
+        default=float(getattr(array, default)) if default else 0.0,
+    )
 
 
 def _image(entry: Any) -> Feature:
     image = entry.type.imageType
-    if image.WhichOneof("SizeFlexibility"):
-        raise UnsupportedOperation(
-            f"Image '{entry.name}' allows several sizes; only one fixed size is supported."
-        )
     layout = _COLOR_LAYOUTS.get(image.colorSpace)
     if layout is None:
         raise UnsupportedOperation(
             f"Image '{entry.name}' has colour space {image.colorSpace}; "
             f"supported: {', '.join(_COLOR_LAYOUTS.values())}."
         )
-    if image.width < 1 or image.height < 1:
-        raise ArtefactError(f"Image '{entry.name}' declares {image.width} x {image.height} pixels.")
     return Feature(
         name=entry.name,
         kind="image",
-        width=int(image.width),
-        height=int(image.height),
         color_layout=layout,
+        shapes=read_image_sizes(image, entry.name),
+        optional=entry.type.isOptional,
     )

@@ -75,6 +75,8 @@ def decode(raw: Array, element: ElementType, shape: Sequence[int]) -> Array:
         raw: uint8 ``[element.stored_bytes(prod(shape))]``, exactly that many.
     """
     count = prod(shape)
+    if element.name == "bool":
+        return np.not_equal(raw, 0).reshape(shape)  # a stored 2 is no truth value
     if element.bits % 8 == 0:
         return raw.view(element.numpy).reshape(shape)
     values = unpack_bits(raw, bits=element.bits, count=count)

@@ -16,22 +16,32 @@ from fer_convert.coreml_runtime.element_types import Array, ElementType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """A declared value: ``shape`` is None when the format does not declare it (NeuralNetwork), and
-    a dimension is None when it is only known at run time."""
+    """A declared value: ``shape`` is None when its rank is not declared, and a dimension is None
+    when it is only known at run time.
+
+    ``typed`` is false in a NeuralNetwork, which declares no types inside: everything is a float,
+    indices and truth values as well.
+    """
 
     name: str
     element: ElementType
     shape: tuple[int | None, ...] | None
+    typed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constant:
-    """A constant, checked when the file was loaded and decoded only when it is read."""
+    """A constant, checked when the file was loaded and decoded only when it is read.
+
+    ``read_as`` takes the place of ``read`` where the file does not say how many elements it holds
+    and only the operation knows: it decodes them in the shape it is given.
+    """
 
     name: str
     element: ElementType
     shape: tuple[int, ...]
     read: Callable[[], Array] = field(repr=False)
+    read_as: Callable[[tuple[int, ...]], Array] | None = field(default=None, repr=False)
 
 
 Operand = str | Constant
@@ -54,6 +64,11 @@ class Operation:
     params: Any = None
 
     @property
+    def label(self) -> str:
+        """Type and name, for messages."""
+        return f"{self.type} '{self.name}'"
+
+    @property
     def reads(self) -> tuple[str, ...]:
         return tuple(o for bound in self.arguments.values() for o in bound if isinstance(o, str))
 
@@ -63,7 +78,7 @@ class Classifier:
     """How scores become a label: ``scores`` is the value whose elements follow ``labels``."""
 
     scores: str
-    labels: tuple[str, ...]
+    labels: tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
-"""From what a caller has (a picture, an array) to the tensor a model's input takes."""
+"""From what a caller has (a picture, an array) to the tensor a model's input takes, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,16 +15,20 @@ from fer_convert.coreml_runtime.errors import RefusedInput
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Which channels of an RGB picture a layout takes, in its order.
+# Which channels of an RGB picture a layout takes, in its order; its own inverse.
 _CHANNELS: Mapping[str, tuple[int, ...]] = {"RGB": (0, 1, 2), "BGR": (2, 1, 0)}
+# The picture modes that coremltools' MLModel.predict accepts for a layout.
+_MODES: Mapping[str, str] = {"RGB": "RGB", "BGR": "RGB", "GRAYSCALE": "L", "GRAYSCALE_FLOAT16": "F"}
+_MAX_DEFAULT = 1 << 28  # elements of an array that only the file asks for
 
 
 def feed(feature: Feature, given: Any) -> Tensor:
-    """Return the fp32 tensor for one declared input.
+    """Return the tensor for one declared input: fp32, or the integers the input declares.
 
-    An image input takes a PIL image (mode RGB, or RGBA with its alpha ignored; L for a greyscale
-    model), or uint8 ``[H, W, 3]`` RGB (``[H, W]`` greyscale), or floats ``[1, C, H, W]``: 0..255,
-    RGB order whatever the model's layout. An array input takes an array of its declared shape.
+    An image input takes a PIL image of the mode that coremltools takes (RGB; L for greyscale, F for
+    16-bit greyscale), or uint8 ``[H, W, 3]`` RGB (``[H, W]`` greyscale), or floats
+    ``[1, C, H, W]``: 0..255, RGB order whatever the model's layout. An array input takes an array
+    of a declared shape; None stands for an optional array, which takes its default value.
 
     Raises:
         RefusedInput: another size, mode or type than declared. Nothing is resized or converted, as
@@ -32,62 +37,118 @@ def feed(feature: Feature, given: Any) -> Tensor:
     import torch
 
     if feature.kind == "image":
-        planes = _planes(feature, given)
+        planes = np.array(_planes(feature, given), dtype=np.float32, order="C")
     elif feature.kind == "array":
-        planes = np.asarray(given, dtype=np.float32)
-        if planes.shape != feature.shape:
-            raise RefusedInput(
-                f"Input '{feature.name}' takes {list(feature.shape)}, got {list(planes.shape)}."
-            )
+        planes = _array(feature, given)
     else:
         raise RefusedInput(f"Input '{feature.name}' is a {feature.kind}, not an image or an array.")
-    return torch.from_numpy(np.array(planes, dtype=np.float32, order="C"))
+    return torch.from_numpy(planes)
+
+
+def picture(feature: Feature, planes: Array) -> Any:
+    """Return the PIL image of a declared image output, ``[1, C, H, W]`` in 0..255."""
+    from PIL import Image
+
+    if planes.ndim != 4 or planes.shape[:2] != (1, feature.channels) or planes.size == 0:
+        raise RefusedInput(
+            f"Output '{feature.name}' is a {feature.color_layout} image and was computed as "
+            f"{list(planes.shape)}."
+        )
+    if feature.color_layout == "GRAYSCALE_FLOAT16":
+        return Image.fromarray(planes[0, 0].astype(np.float32))
+    pixels = np.clip(np.rint(np.nan_to_num(planes[0])), 0, 255).astype(np.uint8)
+    if feature.channels == 1:
+        return Image.fromarray(pixels[0])
+    return Image.fromarray(pixels[list(_CHANNELS[str(feature.color_layout)])].transpose(1, 2, 0))
+
+
+def _array(feature: Feature, given: Any) -> Array:
+    if given is None:
+        return _default(feature)
+    if hasattr(given, "mode"):
+        raise RefusedInput(f"Input '{feature.name}' takes an array, not a picture.")
+    try:
+        array = np.asarray(given)
+    except ValueError as error:  # lists of different lengths
+        raise RefusedInput(f"Input '{feature.name}' takes an array: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise RefusedInput(f"Input '{feature.name}' takes numbers, got {array.dtype}.")
+    if not feature.shapes.allow(array.shape):
+        raise RefusedInput(
+            f"Input '{feature.name}' takes {feature.shapes}, got {list(array.shape)}."
+        )
+    wanted = _fed_as(feature)
+    if wanted.kind == "i" and array.dtype.kind == "f" and (array != np.trunc(array)).any():
+        raise RefusedInput(
+            f"Input '{feature.name}' takes {feature.element.name}, got fractions.",
+            hint="Round them first: np.rint(array).astype(np.int32)",
+        )
+    return np.array(array, dtype=wanted, order="C")
+
+
+def _default(feature: Feature) -> Array:
+    wanted, count = _fed_as(feature), prod(feature.shape)
+    if count > _MAX_DEFAULT:
+        raise RefusedInput(
+            f"Input '{feature.name}' is optional, but {count} elements are too many to fill in."
+        )
+    try:
+        value = feature.default if wanted.kind == "f" else int(feature.default)
+        return np.full(feature.shape, np.array(value, dtype=wanted))
+    except (OverflowError, ValueError) as error:
+        raise RefusedInput(
+            f"Input '{feature.name}' has the default {feature.default}, which is no "
+            f"{feature.element.name}."
+        ) from error
+
+
+def _fed_as(feature: Feature) -> np.dtype[Any]:
+    return np.dtype(np.float32) if feature.element.is_float else feature.element.numpy
 
 
 def _planes(feature: Feature, given: Any) -> Array:
-    grey = feature.color_layout == "GRAYSCALE"
-    channels = 1 if grey else 3
+    grey = feature.channels == 1
     if hasattr(given, "mode"):
         given = _picture(feature, given)
     array = np.asarray(given)
     if array.dtype.kind == "f" and array.ndim == 4:
-        planes, expected = array, (1, channels, feature.height, feature.width)
-        if array.shape != expected:
-            raise RefusedInput(
-                f"Input '{feature.name}' takes {list(expected)}, got {list(array.shape)}."
-            )
+        _check_size(feature, width=array.shape[3], height=array.shape[2])
+        planes = array
+        if array.shape[:2] != (1, feature.channels):
+            expected = [1, feature.channels, *array.shape[2:]]
+            raise RefusedInput(f"Input '{feature.name}' takes {expected}, got {list(array.shape)}.")
     elif array.dtype == np.uint8 and array.ndim == (2 if grey else 3):
         _check_size(feature, width=array.shape[1], height=array.shape[0])
         planes = array.reshape(*array.shape[:2], -1).transpose(2, 0, 1)[None]
-        if planes.shape[1] != channels:
+        if planes.shape[1] != feature.channels:
             raise RefusedInput(
-                f"Input '{feature.name}' takes {channels} channels, got {planes.shape[1]}."
+                f"Input '{feature.name}' takes {feature.channels} channels, got {planes.shape[1]}."
             )
     else:
         raise RefusedInput(
             f"Input '{feature.name}' takes a picture, uint8 [H, W{'' if grey else ', 3'}] or float "
-            f"[1, {channels}, H, W]; got {array.dtype} {list(array.shape)}."
+            f"[1, {feature.channels}, H, W]; got {array.dtype} {list(array.shape)}."
         )
     return planes if grey else planes[:, _CHANNELS[str(feature.color_layout)]]
 
 
-def _picture(feature: Feature, picture: Any) -> Array:
-    _check_size(feature, width=picture.width, height=picture.height)
-    allowed = ("L",) if feature.color_layout == "GRAYSCALE" else ("RGB", "RGBA")
-    if picture.mode not in allowed:
+def _picture(feature: Feature, given: Any) -> Array:
+    _check_size(feature, width=given.width, height=given.height)
+    mode = _MODES[str(feature.color_layout)]
+    if given.mode != mode:
         raise RefusedInput(
-            f"Input '{feature.name}' is {feature.color_layout} and takes a picture of mode "
-            f"{' or '.join(allowed)}, got {picture.mode}.",
-            hint=f"Convert it first: picture.convert({allowed[0]!r})",
+            f"Input '{feature.name}' is {feature.color_layout} and takes a picture of mode {mode}, "
+            f"got {given.mode}.",
+            hint=f"Convert it first: picture.convert({mode!r})",
         )
-    array = np.asarray(picture)
-    return array[..., :3] if picture.mode == "RGBA" else array
+    array = np.asarray(given)
+    return array[None, None] if mode == "F" else array
 
 
 def _check_size(feature: Feature, *, width: int, height: int) -> None:
-    if (width, height) != (feature.width, feature.height):
+    if not feature.shapes.allow((height, width)):
         raise RefusedInput(
-            f"Input '{feature.name}' takes {feature.width} x {feature.height} pixels "
-            f"(width x height), got {width} x {height}.",
+            f"Input '{feature.name}' takes {feature.shapes} pixels (height, width), got "
+            f"[{height}, {width}].",
             hint="Core ML refuses it as well; crop and resize before predicting.",
         )

@@ -1,27 +1,34 @@
-"""From a path to a `Program`."""
+"""From a path to a `Program` or a `Pipeline` of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_convert.coreml_runtime.description import read_description
-from fer_convert.coreml_runtime.errors import UnsupportedOperation
+from fer_convert.coreml_runtime.description import function_name, read_description
+from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
 from fer_convert.coreml_runtime.mil_reader import read_program
 from fer_convert.coreml_runtime.nn_reader import FLAVOURS, read_network
-from fer_convert.coreml_runtime.package import open_model
+from fer_convert.coreml_runtime.package import SavedModel, open_model
+from fer_convert.coreml_runtime.pipeline import Pipeline
 from fer_convert.coreml_runtime.program import Format, Program
 
 if TYPE_CHECKING:
     from fer_convert.coreml_runtime.registry import Table
 
 
-def load(path: Path | str) -> Program:
+_PIPELINES = {"pipeline", "pipelineClassifier", "pipelineRegressor"}
+
+
+def load(path: Path | str, *, function: str | None = None) -> Program | Pipeline:
     """Read a saved ``.mlmodel`` or ``.mlpackage`` and check it as far as possible without running
     it.
 
     The layout is recognised by content, not by suffix. Weights of an ML Program stay in the mapped
     file until the first run.
+
+    Args:
+        function: which function of an ML Program with several; None takes its default one.
 
     Raises:
         NotFound: nothing is at ``path``.
@@ -29,23 +36,68 @@ def load(path: Path | str) -> Program:
         UnsupportedOperation: operations (all are named) or features that the runtime lacks.
     """
     saved = open_model(path)
+    if saved.spec.WhichOneof("Type") in _PIPELINES:
+        return load_pipeline(saved)
+    return load_saved(saved, function=function)
+
+
+def load_program(path: Path | str, *, function: str | None = None) -> Program:
+    """`load` where only a single model will do.
+
+    Raises:
+        UnsupportedOperation: it is a pipeline. And whatever `load` raises.
+    """
+    return load_saved(open_model(path), function=function)
+
+
+def load_pipeline(saved: SavedModel) -> Pipeline:
+    """Load every model of a pipeline, which may be pipelines again."""
+    spec = saved.spec
+    holder = getattr(spec, spec.WhichOneof("Type"))
+    members = [
+        SavedModel(saved.path, saved.folder, model)
+        for model in (holder if spec.HasField("pipeline") else holder.pipeline).models
+    ]
+    return Pipeline(
+        path=saved.path,
+        spec_version=int(spec.specificationVersion),
+        description=read_description(spec),
+        models=[
+            load_pipeline(member)
+            if member.spec.WhichOneof("Type") in _PIPELINES
+            else load_saved(member)
+            for member in members
+        ],
+    )
+
+
+def load_saved(saved: SavedModel, *, function: str | None = None) -> Program:
+    """`load_program` for a specification that is in memory already."""
     kind = saved.spec.WhichOneof("Type")
-    description = read_description(saved.spec)
+    description = read_description(saved.spec, function)
     table: Table
     format_name: Format
     if kind == "mlProgram":
         from fer_convert.coreml_runtime.mil_ops import MIL as table
 
-        format_name, graph = "mlprogram", read_program(saved)
+        format_name = "mlprogram"
+        graph = read_program(saved, function_name(saved.spec, function), table)
     elif kind in FLAVOURS:
         from fer_convert.coreml_runtime.nn_layers import LAYERS as table
 
         format_name, graph = "neuralnetwork", read_network(saved.spec, description)
+        table.check((operation.type, operation.name) for operation in graph.operations)
     else:
         raise UnsupportedOperation(
-            f"{path} holds a {kind}; supported are mlProgram, {', '.join(FLAVOURS)}."
+            f"{saved.path} holds a {kind}; supported are mlProgram, {', '.join(FLAVOURS)}, and "
+            f"pipelines of them."
         )
-    table.check(operation.type for operation in graph.operations)
+    declared = {feature.name for feature in description.inputs}
+    for value in graph.inputs:
+        if value.name not in declared:
+            raise ArtefactError(
+                f"The program reads the input '{value.name}', which the model does not declare."
+            )
     return Program(
         path=saved.path,
         format=format_name,

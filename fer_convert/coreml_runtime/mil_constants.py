@@ -14,6 +14,7 @@ from fer_convert.coreml_runtime.element_types import MIL_TYPES, TYPES, Array, El
 from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
 from fer_convert.coreml_runtime.graph import Constant
 from fer_convert.coreml_runtime.package import inside
+from fer_convert.coreml_runtime.sizes import check_shape
 
 _MODEL_PATH = "@model_path/"
 
@@ -74,19 +75,22 @@ def _declared(value_type: Any, name: str) -> tuple[ElementType, tuple[int, ...]]
             f"Constant '{name}' has element type {tensor.dataType} of MIL.proto."
         )
     shape = tuple(int(d.constant.size) for d in dimensions)
+    check_shape(shape, f"Constant '{name}'")
     return TYPES[MIL_TYPES[tensor.dataType]], shape
 
 
 def _immediate(value: Any, element: ElementType, shape: tuple[int, ...], name: str) -> Array:
     if value.WhichOneof("value") == "list":
-        # A list of strings: each entry is a scalar tensor of its own.
-        stored = [s for v in value.list.values for s in v.immediateValue.tensor.strings.values]
-        kind = "strings"
+        # A list of class labels: each entry is a scalar tensor of its own.
+        kind = "longInts" if element.name == "int64" else "strings"
+        stored = [
+            s for v in value.list.values for s in getattr(v.immediateValue.tensor, kind).values
+        ]
     else:
         kind = value.tensor.WhichOneof("value")
         # A tensor without elements carries no field at all.
         stored = getattr(value.tensor, kind).values if kind else []
-    if kind == "bytes":
+    if kind == "bytes" and element.name != "string":
         raw = np.frombuffer(bytearray(stored), dtype=np.uint8)
         if raw.size != element.stored_bytes(prod(shape)):
             raise _miscounted(name, f"{raw.size} bytes", element, shape)

@@ -56,7 +56,7 @@ def affine_dequantize(op: Operation, result: Value) -> Constant:
     """
     data, shape = _constant(op, "quantized_data"), _shape(result)
     scale, zero_point = _constant(op, "scale"), _constant(op, "zero_point")
-    axis = int(_constant(op, "axis").read())
+    axis = _scalar(op, "axis")
     if data.shape != shape or not -len(shape) <= axis < len(shape):
         raise _refuse(op, f"data {list(data.shape)} and axis {axis} for {list(shape)}")
     for vector in (scale, zero_point):
@@ -141,7 +141,16 @@ def _plain_lut(op: Operation, result: Value, *, indices: Constant, lut: Constant
     return _result(result, expand)
 
 
+def cast(op: Operation, result: Value) -> Constant:
+    """``source_val`` in the declared element type (iOS 16)."""
+    source = _constant(op, "source_val")
+    if source.shape != _shape(result):
+        raise _refuse(op, f"a value {list(source.shape)} for {list(_shape(result))}")
+    return _result(result, source.read)
+
+
 EXPANSIONS: Mapping[str, Expansion] = {
+    "constexpr_cast": cast,
     "constexpr_sparse_to_dense": sparse_to_dense,
     "constexpr_affine_dequantize": affine_dequantize,
     "constexpr_blockwise_shift_scale": blockwise_shift_scale,
@@ -153,7 +162,16 @@ def _constant(op: Operation, argument: str) -> Constant:
     bound = op.arguments.get(argument, ())
     if len(bound) != 1 or not isinstance(bound[0], Constant):
         raise _refuse(op, f"no constant argument '{argument}'")
+    if bound[0].element.name == "string" and argument != "output_dtype":
+        raise _refuse(op, f"'{argument}' is text")
     return bound[0]
+
+
+def _scalar(op: Operation, argument: str) -> int:
+    constant = _constant(op, argument)
+    if prod(constant.shape) != 1 or constant.element.is_float:
+        raise _refuse(op, f"'{argument}' is {constant.element.name} {list(constant.shape)}")
+    return int(constant.read().reshape(-1)[0])
 
 
 def _shape(result: Value) -> tuple[int, ...]:

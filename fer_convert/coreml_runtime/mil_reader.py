@@ -1,4 +1,4 @@
-"""ML Program (MIL) to graph: one function, one block, constants folded away.
+"""ML Program (MIL) to graph: one function, its one block, constants folded away.
 
 A program is a list of operations whose arguments are bound by name, either to an earlier result or
 to a literal. Constants are operations too (``const``, and the ``constexpr_*`` family that stores
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fer_convert.coreml_runtime.element_types import MIL_TYPES, TYPES, ElementType
 from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
@@ -25,23 +25,32 @@ from fer_convert.coreml_runtime.mil_constants import ConstantReader
 from fer_convert.coreml_runtime.mil_constexpr import EXPANSIONS
 from fer_convert.coreml_runtime.package import SavedModel
 
+if TYPE_CHECKING:
+    from fer_convert.coreml_runtime.registry import Table
 
-def read_program(saved: SavedModel) -> Graph:
-    """Read ``Model.mlProgram``.
+
+def read_program(saved: SavedModel, function: str, table: Table) -> Graph:
+    """Read one function of ``Model.mlProgram``.
 
     Raises:
         ArtefactError: the program is inconsistent, or a constant cannot be read.
-        UnsupportedOperation: it has no single ``main`` function.
+        UnsupportedOperation: operations that ``table`` lacks, all of them named.
     """
     functions = saved.spec.mlProgram.functions
-    if set(functions) != {"main"}:
-        raise UnsupportedOperation(
-            f"The program has the functions {sorted(functions)}; only a single 'main' is supported."
+    if function not in functions:  # asking a protobuf map for a missing key would create it
+        raise ArtefactError(
+            f"The program has the functions {sorted(functions)}, and no '{function}'."
         )
-    main = functions["main"]
+    main = functions[function]
     if main.opset not in main.block_specializations:
         raise ArtefactError(f"The program's function has no block for its opset '{main.opset}'.")
     block = main.block_specializations[main.opset]
+    # First of all: what the runtime lacks may hold blocks, lists or states that cannot be read.
+    table.check(
+        (message.type, _operation_name(message))
+        for message in block.operations
+        if message.type not in {"const", "classify", *EXPANSIONS}
+    )
     reader = _BlockReader(ConstantReader(saved.folder), [_value(i) for i in main.inputs])
     for message in block.operations:
         reader.add(message)
@@ -135,23 +144,27 @@ def _classifier(operation: Operation) -> Classifier:
         raise ArtefactError(f"classify '{operation.name}' does not read computed probabilities.")
     if len(classes) != 1 or not isinstance(classes[0], Constant):
         raise ArtefactError(f"classify '{operation.name}' has no constant list of classes.")
-    if classes[0].element.name != "string":
+    if classes[0].element.name not in {"string", "int64"}:
         raise UnsupportedOperation(
-            f"classify '{operation.name}' has {classes[0].element.name} labels; only strings are "
-            "supported."
+            f"classify '{operation.name}' has {classes[0].element.name} labels; only strings and "
+            "int64 are supported."
         )
-    return Classifier(scores=scores[0], labels=tuple(str(c) for c in classes[0].read()))
+    kind = str if classes[0].element.name == "string" else int
+    return Classifier(scores=scores[0], labels=tuple(map(kind, classes[0].read().reshape(-1))))
 
 
 def _value(message: Any) -> Value:
     if not _is_tensor(message):
         raise UnsupportedOperation(f"The value '{message.name}' is not a tensor.")
     tensor = message.type.tensorType
+    element = _element(tensor.dataType, message.name)
+    if tensor.rank < 0:  # the rank itself is only known at run time
+        return Value(name=message.name, element=element, shape=None)
     shape = tuple(
         int(d.constant.size) if d.WhichOneof("dimension") == "constant" else None
         for d in tensor.dimensions
     )
-    return Value(name=message.name, element=_element(tensor.dataType, message.name), shape=shape)
+    return Value(name=message.name, element=element, shape=shape)
 
 
 def _element(number: int, name: str) -> ElementType:

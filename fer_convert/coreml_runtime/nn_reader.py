@@ -18,7 +18,8 @@ from fer_convert.coreml_runtime.nn_weights import take_weights
 
 _EXACT_ARRAY_MAPPING = 1
 _RANK4_IMAGE_MAPPING = 1
-FLAVOURS = ("neuralNetwork", "neuralNetworkClassifier")
+FLAVOURS = ("neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegressor")
+_COMPUTED = {"array", "image", "double", "int64"}  # the kinds of outputs that layers compute
 
 
 def read_network(spec: Any, description: Description) -> Graph:
@@ -26,7 +27,7 @@ def read_network(spec: Any, description: Description) -> Graph:
 
     Raises:
         ArtefactError: a layer reads what nothing defined, or two write the same value.
-        UnsupportedOperation: old array mapping, quantised weights, integer labels.
+        UnsupportedOperation: old array mapping, weights of a dynamically quantised layer.
     """
     network = getattr(spec, spec.WhichOneof("Type"))
     _check_mapping(network, description)
@@ -49,13 +50,14 @@ def read_network(spec: Any, description: Description) -> Graph:
             defined.add(output.name)
         operations.append(operation)
     classifier = _classifier(network, spec, defined)
-    arrays = tuple(o.name for o in description.outputs if o.kind == "array")
-    for name in arrays:
+    label = description.label_name if classifier else ""
+    outputs = tuple(o.name for o in description.outputs if o.kind in _COMPUTED and o.name != label)
+    for name in outputs:
         if name not in defined:
             raise ArtefactError(f"The model's output '{name}' is not computed by any layer.")
     return Graph(
         inputs=inputs,
-        outputs=arrays,
+        outputs=outputs,
         operations=tuple(operations),
         classifier=classifier,
         counts=counts,
@@ -71,16 +73,16 @@ def _check_mapping(network: Any, description: Description) -> None:
 
 
 def _input(feature: Feature) -> Value:
+    shape: tuple[int | None, ...]
     if feature.kind == "image":
-        channels = 1 if feature.color_layout == "GRAYSCALE" else 3
-        shape = (1, channels, feature.height, feature.width)
+        shape = (1, feature.channels, *feature.shapes.dimensions)
     elif feature.kind == "array":
-        shape = feature.shape  # type: ignore[assignment]
+        shape = feature.shapes.dimensions
     else:
         raise UnsupportedOperation(
             f"Input '{feature.name}' is a {feature.kind}, not an image or array."
         )
-    return Value(name=feature.name, element=TYPES["fp32"], shape=shape)
+    return Value(name=feature.name, element=TYPES["fp32"], shape=shape, typed=False)
 
 
 def _preprocessing(
@@ -140,17 +142,18 @@ def _layer(layer: Any, renamed: dict[str, str]) -> Operation:
 
 
 def _result(name: str) -> Value:
-    return Value(name=name, element=TYPES["fp32"], shape=None)
+    return Value(name=name, element=TYPES["fp32"], shape=None, typed=False)
 
 
 def _classifier(network: Any, spec: Any, defined: set[str]) -> Classifier | None:
     if spec.WhichOneof("Type") != "neuralNetworkClassifier":
         return None
-    if network.WhichOneof("ClassLabels") != "stringClassLabels":
-        raise UnsupportedOperation("The classifier's labels are not strings.")
+    kind = network.WhichOneof("ClassLabels")
+    if kind is None:
+        raise ArtefactError("The classifier has no labels.")
     scores = network.labelProbabilityLayerName
     if scores not in defined:
         raise ArtefactError(
             f"The classifier takes its scores from '{scores}', which no layer computes."
         )
-    return Classifier(scores=scores, labels=tuple(network.stringClassLabels.vector))
+    return Classifier(scores=scores, labels=tuple(getattr(network, kind).vector))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,20 +26,99 @@ def take_weights(params: Any, layer: str) -> dict[str, Constant]:
         own weight shapes.
 
     Raises:
-        ArtefactError: half-precision bytes of an odd length.
-        UnsupportedOperation: quantised weights.
+        ArtefactError: half-precision bytes of an odd length, a quantisation that is incomplete.
+        UnsupportedOperation: weights of a dynamically quantised layer.
     """
     taken = {}
     for path, message in _weight_messages(params, ""):
-        array = _decode(message, f"{layer}.{path}")
-        message.Clear()
-        taken[path] = Constant(
-            name=f"{layer}.{path}",
-            element=TYPES["fp16" if array.dtype == np.float16 else "fp32"],
-            shape=array.shape,
-            read=_returning(array),
+        name = f"{layer}.{path}"
+        transposed = path == "weights" and getattr(params, "isDeconvolution", False)
+        taken[path] = (
+            _quantised(message, name, transposed=transposed)
+            if message.rawValue or message.int8RawValue
+            else _plain(message, name)
         )
+        message.Clear()
     return taken
+
+
+def _plain(message: Any, name: str) -> Constant:
+    array = _decode(message, name)
+    return Constant(
+        name=name,
+        element=TYPES["fp16" if array.dtype == np.float16 else "fp32"],
+        shape=array.shape,
+        read=_returning(array),
+    )
+
+
+def _quantised(message: Any, name: str, *, transposed: bool) -> Constant:
+    """Integers of a few bits, decoded when the layer says how many there are."""
+    if message.int8RawValue:
+        raise UnsupportedOperation(
+            f"The weights '{name}' belong to a layer that quantises its input as it runs "
+            "(int8DynamicQuantize), which the portable runtime does not have.",
+            hint="Quantise the weights only, or export an ML Program.",
+        )
+    quantization = message.quantization
+    bits, kind = int(quantization.numberOfBits), quantization.WhichOneof("QuantizationType")
+    if not 1 <= bits <= 8:
+        raise ArtefactError(f"The weights '{name}' are quantised to {bits} bits; 1 to 8 can be.")
+    raw = np.frombuffer(message.rawValue, dtype=np.uint8)
+    if kind == "lookupTableQuantization":
+        table = np.array(quantization.lookupTableQuantization.floatValue, dtype=np.float32)
+        if table.size != 2**bits:
+            raise ArtefactError(
+                f"The weights '{name}' have {bits} bits and a table of {table.size} values."
+            )
+        decode = partial(_looked_up, table=table)
+    elif kind == "linearQuantization":
+        linear = quantization.linearQuantization
+        scale = np.array(linear.scale, dtype=np.float32)
+        bias = np.array(linear.bias, dtype=np.float32)
+        decode = partial(_scaled, scale=scale, bias=bias, axis=int(transposed), name=name)
+    else:
+        raise ArtefactError(f"The weights '{name}' are raw bytes without a quantisation.")
+
+    def read_as(shape: tuple[int, ...]) -> Array:
+        return decode(_unpacked(raw, bits, shape, name))
+
+    def read() -> Array:
+        raise UnsupportedOperation(
+            f"The weights '{name}' are quantised in a layer that does not tell their shape."
+        )
+
+    return Constant(name=name, element=TYPES["fp32"], shape=(), read=read, read_as=read_as)
+
+
+def _unpacked(raw: Array, bits: int, shape: tuple[int, ...], name: str) -> Array:
+    """Integers of ``bits`` bits, most significant bit first in one stream padded at its end."""
+    count = prod(shape)
+    if raw.size != (count * bits + 7) // 8:
+        raise ArtefactError(
+            f"The weights '{name}' hold {raw.size} bytes; {list(shape)} of {bits} bits are needed."
+        )
+    if bits == 8:
+        return raw.reshape(shape)
+    columns = np.unpackbits(raw, count=count * bits).reshape(count, bits)
+    return np.packbits(columns, axis=1).reshape(shape) >> (8 - bits)
+
+
+def _looked_up(codes: Array, *, table: Array) -> Array:
+    return table[codes]
+
+
+def _scaled(codes: Array, *, scale: Array, bias: Array, axis: int, name: str) -> Array:
+    """``codes * scale + bias``; one scale and bias, or one for each index of ``axis``."""
+    channels = codes.shape[axis] if axis < codes.ndim else 1
+    if scale.size not in {1, channels} or bias.size not in {0, 1, channels}:
+        raise ArtefactError(
+            f"The weights '{name}' {list(codes.shape)} have {scale.size} scales and "
+            f"{bias.size} biases; one or {channels} of each can be."
+        )
+    trailing = (1,) * max(0, codes.ndim - axis - 1)
+    result = codes.astype(np.float32) * scale.reshape(-1, *trailing)
+    return result + bias.reshape(-1, *trailing) if bias.size else result
 
 
 def _weight_messages(message: Any, prefix: str) -> Iterator[tuple[str, Any]]:
@@ -52,11 +133,6 @@ def _weight_messages(message: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _decode(message: Any, name: str) -> Array:
-    if message.rawValue or message.int8RawValue:
-        raise UnsupportedOperation(
-            f"The weights '{name}' are quantised; NeuralNetwork weights are read as fp32 or fp16.",
-            hint="Export without quantisation, or as an ML Program, whose compression is read.",
-        )
     if message.float16Value:
         if len(message.float16Value) % 2:
             raise ArtefactError(

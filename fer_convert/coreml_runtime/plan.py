@@ -1,4 +1,5 @@
-"""A plan: the graph with its constants decoded and its calls bound, for one precision.
+"""The reference engine's plan: the graph with its constants decoded and its calls bound, for one
+precision; then one operation after another.
 
 fp16 is emulated: each operation computes in fp32 and its result is rounded to the nearest fp16
 value. Hardware that accumulates in fp32 does just that; on measured networks the error is of the
@@ -14,17 +15,29 @@ import torch
 from torch import Tensor
 
 from fer_convert.coreml_runtime.errors import ExecutionFailed
-from fer_convert.coreml_runtime.graph import Graph, Value
-from fer_convert.coreml_runtime.registry import Call, Precision, Table, View, round_to_half
+from fer_convert.coreml_runtime.graph import Graph, Operation, Value
+from fer_convert.coreml_runtime.registry import (
+    Call,
+    Precision,
+    Table,
+    View,
+    round_to_half,
+    torch_type,
+)
+
+# What numpy and torch raise on operands that do not fit, a division by 0 or too big a result.
+_KERNEL_ERRORS = (
+    ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call, its result, whether that is rounded, and the values nobody reads afterwards."""
+    """One call, its results, which of them are rounded, and the values nobody reads afterwards."""
 
     call: Call
-    result: Value
-    rounds: bool
+    results: tuple[Value, ...]
+    rounds: tuple[bool, ...]
     frees: tuple[str, ...]
     label: str
 
@@ -44,7 +57,7 @@ class Plan:
         Memory is bounded by the values alive at once: each is dropped after its last reader.
 
         Args:
-            feeds: one fp32 tensor per graph input, of its declared shape.
+            feeds: one tensor per graph input, of its declared shape.
 
         Raises:
             ExecutionFailed: an operation could not compute, or its result has another shape than
@@ -54,14 +67,14 @@ class Plan:
         with torch.inference_mode():
             alive = {value.name: self._enter(value, feeds[value.name]) for value in self.inputs}
             for step in self.steps:
-                alive[step.result.name] = _execute(step, alive)
+                _execute(step, alive)
                 for name in step.frees:
                     if name not in wanted:
                         del alive[name]
         return {name: alive[name] for name in wanted}
 
     def _enter(self, value: Value, feed: Tensor) -> Tensor:
-        return round_to_half(feed) if _rounds(value, self.precision) else feed
+        return _as_declared(feed, value, _rounds(value, self.precision), f"input '{value.name}'")
 
 
 def make_plan(graph: Graph, table: Table, precision: Precision) -> Plan:
@@ -72,38 +85,40 @@ def make_plan(graph: Graph, table: Table, precision: Precision) -> Plan:
         UnsupportedOperation: an operation uses an option the runtime does not have.
     """
     keeps = frozenset(graph.outputs) | ({graph.classifier.scores} if graph.classifier else set())
-    calls = [table.prepare(View(op, precision=precision)) for op in graph.operations]
+    calls = [_prepare(op, table, precision) for op in graph.operations]
     last_reader = {name: i for i, call in enumerate(calls) for name in call.reads}
     half = {value.name for value in graph.inputs if _rounds(value, precision)}
     steps = []
     for i, (operation, call) in enumerate(zip(graph.operations, calls, strict=True)):
-        label = f"{operation.type} '{operation.name}'"
-        if len(operation.outputs) != 1:
-            raise ExecutionFailed(f"{label} has {len(operation.outputs)} results instead of one.")
-        result = operation.outputs[0]
-        rounds = _rounds(result, precision)
+        rounds = tuple(_rounds(result, precision) for result in operation.outputs)
+        # Moving fp16 values about leaves them fp16: no second rounding.
+        moves = call.exact and bool(call.reads) and half.issuperset(call.reads)
         steps.append(
             Step(
                 call=call,
-                result=result,
-                # Moving fp16 values about leaves them fp16: no second rounding.
-                rounds=rounds and not (call.exact and half.issuperset(call.reads)),
-                frees=_dead_after(i, call, result, last_reader),
-                label=label,
+                results=operation.outputs,
+                rounds=tuple(r and not moves for r in rounds),
+                frees=_dead_after(i, call, operation.outputs, last_reader),
+                label=operation.label,
             )
         )
-        if rounds:
-            half.add(result.name)
+        half |= {o.name for o, r in zip(operation.outputs, rounds, strict=True) if r}
     return Plan(graph.inputs, tuple(steps), keeps, precision)
 
 
+def _prepare(operation: Operation, table: Table, precision: Precision) -> Call:
+    try:
+        return table.prepare(View(operation, precision=precision))
+    except _KERNEL_ERRORS as error:
+        raise ExecutionFailed(f"{operation.label} does not fit together: {error}") from error
+
+
 def _dead_after(
-    index: int, call: Call, result: Value, last_reader: Mapping[str, int]
+    index: int, call: Call, results: tuple[Value, ...], last_reader: Mapping[str, int]
 ) -> tuple[str, ...]:
     dead = [name for name in dict.fromkeys(call.reads) if last_reader[name] == index]
-    if result.name not in last_reader:
-        dead.append(result.name)  # read by nothing: gone at once unless wanted
-    return tuple(dead)
+    # What nothing reads is gone at once unless wanted.
+    return (*dead, *(result.name for result in results if result.name not in last_reader))
 
 
 def _rounds(value: Value, precision: Precision) -> bool:
@@ -112,19 +127,40 @@ def _rounds(value: Value, precision: Precision) -> bool:
     return precision == "fp16" and value.element.is_float
 
 
-def _execute(step: Step, alive: Mapping[str, Tensor]) -> Tensor:
+def _execute(step: Step, alive: dict[str, Tensor]) -> None:
     operands = [alive[name] for name in step.call.reads]
     try:
-        result = step.call.kernel(*operands)
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        computed = step.call.kernel(*operands)
+    except _KERNEL_ERRORS as error:
         shapes = ", ".join(str(list(operand.shape)) for operand in operands)
         raise ExecutionFailed(f"{step.label} failed on operands {shapes}: {error}") from error
-    declared = step.result.shape
-    if declared is not None and not _fits(tuple(result.shape), declared):
+    results = computed if isinstance(computed, tuple) else (computed,)
+    if len(results) != len(step.results):
         raise ExecutionFailed(
-            f"{step.label} computed {list(result.shape)}, but the file declares {list(declared)}."
+            f"{step.label} computes {len(results)} values; the file declares {len(step.results)}."
         )
-    return round_to_half(result) if step.rounds and result.is_floating_point() else result
+    for result, declared, rounds in zip(results, step.results, step.rounds, strict=True):
+        alive[declared.name] = _as_declared(result, declared, rounds, step.label)
+
+
+def _as_declared(result: Tensor, declared: Value, rounds: bool, label: str) -> Tensor:
+    if declared.shape is not None and not _fits(tuple(result.shape), declared.shape):
+        raise ExecutionFailed(
+            f"{label} computed {list(result.shape)}, but the file declares {list(declared.shape)}."
+        )
+    dtype = torch_type(declared.element)
+    if result.dtype != dtype:
+        # Widths may differ (torch counts in int64); a float for an integer is a mistake.
+        if declared.typed and _family(result.dtype) != _family(dtype):
+            raise ExecutionFailed(
+                f"{label} computed {result.dtype}, but the file declares {declared.element.name}."
+            )
+        result = result.to(dtype)
+    return round_to_half(result) if rounds else result
+
+
+def _family(dtype: torch.dtype) -> str:
+    return "float" if dtype.is_floating_point else "bool" if dtype == torch.bool else "integer"
 
 
 def _fits(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:

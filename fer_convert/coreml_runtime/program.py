@@ -1,4 +1,4 @@
-"""A loaded model: what it declares, and running it."""
+"""A loaded model: what it declares, and running it in one of two engines."""
 
 from __future__ import annotations
 
@@ -8,17 +8,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from fer_convert.coreml_runtime.answer import Answer, Label, answer_of
 from fer_convert.coreml_runtime.description import Description, Feature, Metadata
 from fer_convert.coreml_runtime.element_types import Array
-from fer_convert.coreml_runtime.errors import ArtefactError, RefusedInput
+from fer_convert.coreml_runtime.errors import (
+    ArtefactError,
+    RefusedInput,
+    UnsupportedOperation,
+)
 from fer_convert.coreml_runtime.graph import Graph
 from fer_convert.coreml_runtime.images import feed
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fer_convert.coreml_runtime.fast import FastEngine
     from fer_convert.coreml_runtime.plan import Plan
     from fer_convert.coreml_runtime.registry import Precision, Table
 
 Format = Literal["neuralnetwork", "mlprogram"]
+Engine = Literal["auto", "reference", "fast"]
 
 # What may stand between the last softmax and the scores: these pass values on unchanged.
 _TRANSPARENT = {"cast", "copy", "reshape", "reshapeStatic", "squeeze", "identity"}
@@ -27,8 +36,9 @@ _TRANSPARENT = {"cast", "copy", "reshape", "reshapeStatic", "squeeze", "identity
 class Program:
     """A saved Core ML model, ready to run; made by `load`.
 
-    It computes in fp32 on the CPU and emulates fp16 by rounding: evidence about the file, not about
-    the Neural Engine.
+    The *reference* engine runs one operation after another, in any precision, and shows every value
+    on the way; the *fast* engine hands the whole graph to onnxruntime, in fp32. Both compute on the
+    CPU: evidence about the file, not about the Neural Engine.
     """
 
     def __init__(
@@ -48,6 +58,8 @@ class Program:
         self._description = description
         self._table = table
         self._plans: dict[Precision, Plan] = {}
+        self._fast: FastEngine | None = None
+        self._lowers = True  # until the fast engine has refused
 
     @property
     def metadata(self) -> Metadata:
@@ -62,7 +74,7 @@ class Program:
         return self._description.outputs
 
     @property
-    def labels(self) -> tuple[str, ...]:
+    def labels(self) -> tuple[Label, ...]:
         """Class labels in the order of the scores; empty if the model is no classifier."""
         return self.graph.classifier.labels if self.graph.classifier else ()
 
@@ -105,30 +117,75 @@ class Program:
         precision: Precision = "declared",
         capture: Collection[str] = (),
     ) -> dict[str, Array]:
-        """Run the model on one set of inputs.
+        """Run the model on one set of inputs, in the reference engine.
 
         Args:
-            inputs: by name, whatever `images.feed` takes. Core ML's image inputs hold one image.
+            inputs: by name, whatever `images.feed` takes; optional ones may be left out.
             precision: ``declared`` rounds what the file declares fp16; ``fp32`` rounds nothing;
                 ``fp16`` rounds weights, inputs and every result.
             capture: names of intermediate values to return as well.
 
         Returns:
-            Float arrays: the model's array outputs by name, a classifier's scores in label order
-            ``[labels]`` under `probabilities_name`, and the captured values under their own names.
+            Arrays (fp32 for every float type): the model's outputs by name, a classifier's scores
+            in label order ``[labels]`` under `probabilities_name`, and the captured values under
+            their own names.
 
         Raises:
             RefusedInput: an input is missing, unknown, or not as declared; an unknown capture.
             ExecutionFailed: an operation failed, or the number of scores is not that of labels.
             UnsupportedOperation: an operation uses an option the runtime lacks.
         """
-        self._check_names("input", inputs, [feature.name for feature in self.inputs], exactly=True)
-        self._check_names("value", capture, self._value_names, exactly=False)
-        feeds = {feature.name: feed(feature, inputs[feature.name]) for feature in self.inputs}
-        values = self._plan(precision).run(feeds, capture=capture)
-        result = {name: values[name].numpy() for name in (*self.graph.outputs, *capture)}
+        self._check_known("value", capture, self._value_names)
+        values = self._plan(precision).run(self._feeds(inputs), capture=capture)
+        return self._results({name: value.numpy() for name, value in values.items()}, capture)
+
+    def predict(
+        self,
+        inputs: Mapping[str, Any],
+        *,
+        engine: Engine = "auto",
+        precision: Precision | None = None,
+    ) -> Answer:
+        """Answer as ``coremltools``' ``MLModel.predict`` does on a Mac.
+
+        Args:
+            inputs: see `run`.
+            engine: ``auto`` takes the fast engine where it has every operation of the model and
+                ``precision`` allows it, else the reference engine.
+            precision: None means fp32 in the fast engine and ``declared`` in the reference engine.
+
+        Returns:
+            A dictionary: for a classifier ``{label_name: label, probabilities_name: {label:
+            float}}``, other outputs by name as arrays of the declared element type or as pictures.
+            Equal scores: the first label wins. Its ``engine`` and ``precision`` say how it was
+            computed.
+
+        Raises:
+            RefusedInput, ExecutionFailed, UnsupportedOperation: see `run`. A fast engine that was
+                asked for by name and lacks an operation is an UnsupportedOperation.
+        """
+        feeds = self._feeds(inputs)
+        fast = self._fast_engine(engine, precision)
+        used: Precision = "fp32" if fast else precision or "declared"
+        if fast:
+            values = fast.run({name: feed.numpy() for name, feed in feeds.items()})
+        else:
+            plan = self._plan(used)
+            values = {n: v.numpy() for n, v in plan.run(feeds, capture=()).items()}
+        return answer_of(
+            self._results(values, ()),
+            outputs=self.outputs,
+            labels=self.labels,
+            label_name=self.label_name,
+            probabilities_name=self.probabilities_name,
+            engine="fast" if fast else "reference",
+            precision=used,
+        )
+
+    def _results(self, values: Mapping[str, Array], capture: Collection[str]) -> dict[str, Array]:
+        result = {name: values[name] for name in (*self.graph.outputs, *capture)}
         if self.graph.classifier:
-            scores = values[self.graph.classifier.scores].numpy().reshape(-1)
+            scores = values[self.graph.classifier.scores].reshape(-1)
             if scores.size != len(self.labels):
                 raise ArtefactError(
                     f"{self.path} has {len(self.labels)} labels and computes {scores.size} scores."
@@ -137,24 +194,38 @@ class Program:
             result.setdefault(self.probabilities_name, scores)
         return result
 
-    def predict(
-        self, inputs: Mapping[str, Any], *, precision: Precision = "declared"
-    ) -> dict[str, Any]:
-        """Answer as ``coremltools``' ``MLModel.predict`` does on a Mac.
+    def _fast_engine(self, engine: Engine, precision: Precision | None) -> FastEngine | None:
+        """The fast engine where it is wanted and possible; loaded once."""
+        if engine == "reference":
+            return None
+        if precision not in {None, "fp32"}:
+            if engine == "fast":
+                raise RefusedInput(
+                    f"The fast engine computes in fp32, not in {precision}.",
+                    hint="Leave the precision out, or use engine='reference'.",
+                )
+            return None
+        if self._fast is None and self._lowers:
+            from fer_convert.coreml_runtime.fast import FastEngine, NotLowered
 
-        Returns:
-            For a classifier ``{label_name: str, probabilities_name: {label: float}}``, else the
-            output arrays by name. Equal scores: the first label wins.
+            try:
+                self._fast = FastEngine(self.graph)
+            except NotLowered as error:
+                self._lowers = False
+                if engine == "fast":
+                    raise UnsupportedOperation(str(error)) from error
+        if self._fast is None and engine == "fast":
+            raise UnsupportedOperation(f"The fast engine lacks operations of {self.path}.")
+        return self._fast
 
-        Raises:
-            RefusedInput, ExecutionFailed, UnsupportedOperation: see `run`.
-        """
-        result: dict[str, Any] = dict(self.run(inputs, precision=precision))
-        if self.graph.classifier:
-            scores = result[self.probabilities_name].reshape(-1).tolist()
-            result[self.probabilities_name] = dict(zip(self.labels, scores, strict=True))
-            result[self.label_name] = self.labels[scores.index(max(scores))]
-        return result
+    def _feeds(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+        self._check_known("input", inputs, [feature.name for feature in self.inputs])
+        missing = [f.name for f in self.inputs if f.name not in inputs and not f.optional]
+        if missing:
+            raise RefusedInput(
+                f"{self.path} needs the input {', '.join(missing)}, which is missing."
+            )
+        return {f.name: feed(f, inputs.get(f.name)) for f in self.inputs}
 
     def _plan(self, precision: Precision) -> Plan:
         from fer_convert.coreml_runtime.plan import make_plan
@@ -168,9 +239,7 @@ class Program:
         computed = [o.name for op in self.graph.operations for o in op.outputs]
         return [*(value.name for value in self.graph.inputs), *computed]
 
-    def _check_names(
-        self, what: str, given: Collection[str], known: Collection[str], *, exactly: bool
-    ) -> None:
+    def _check_known(self, what: str, given: Collection[str], known: Collection[str]) -> None:
         for name in given:
             if name not in known:
                 close = difflib.get_close_matches(name, list(known), n=3) or sorted(known)[:3]
@@ -178,8 +247,3 @@ class Program:
                     f"{self.path} has no {what} '{name}'.",
                     hint=f"Did you mean: {', '.join(close)}?",
                 )
-        missing = [name for name in known if name not in given] if exactly else []
-        if missing:
-            raise RefusedInput(
-                f"{self.path} needs the {what} {', '.join(missing)}, which is missing."
-            )

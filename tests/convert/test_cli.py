@@ -15,6 +15,9 @@ OPTIONS = {
         *("--package", "--no-gate", "--json", "--quiet"),
     },
     "package": {"--build", "--out", "--emotionkit", "--no-gate"},
+    "predict": {
+        *("artefact", "images", "--top", "--engine", "--precision", "--function", "--json"),
+    },
     "golden": {"--out"},
 }
 
@@ -28,7 +31,7 @@ def test_help_loads_no_heavy_library() -> None:
     program = (
         "import sys\n"
         "from fer_convert.cli import cli\n"
-        "for command in ([], ['build'], ['package'], ['golden']):\n"
+        "for command in ([], ['build'], ['package'], ['predict'], ['golden']):\n"
         "    cli.main([*command, '--help'], standalone_mode=False)\n"
         "heavy = {'torch', 'coremltools', 'onnx', 'numpy', 'rich', 'PIL'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)\n"

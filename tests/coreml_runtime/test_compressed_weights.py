@@ -167,3 +167,30 @@ def test_sparse_weights_that_do_not_add_up(mask: Any, nonzero: int, shape: Any) 
             mask=constant("m", np.array(mask, np.uint8), "uint8"),
             shape=constant("s", np.array(shape), "uint32"),
         )
+
+
+def test_a_cast_constant() -> None:
+    half = np.array([0.1, 2], np.float16)
+    result = expand("constexpr_cast", (2,), source_val=constant("s", half, "fp16"))
+    assert result.dtype == np.float32
+    assert result.tolist() == half.astype(np.float32).tolist()
+
+
+@pytest.mark.parametrize(
+    ("axis", "scale", "message"),
+    [
+        (constant("a", np.array([0, 1]), "int32"), None, r"'axis' is int32 \[2\]"),
+        (constant("a", np.array("x", object), "string"), None, "'axis' is text"),
+        (None, constant("s", np.array("x", object), "string"), "'scale' is text"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(axis: Any, scale: Any, message: str) -> None:
+    with pytest.raises(ArtefactError, match=message):
+        expand(
+            "constexpr_affine_dequantize",
+            (2, 3),
+            quantized_data=constant("q", np.zeros((2, 3), np.int8), "int8"),
+            scale=scale or constant("s", np.array(1, np.float32), "fp32"),
+            zero_point=constant("z", np.array(1, np.int8), "int8"),
+            axis=axis or constant("a", np.array(-1), "int32"),
+        )

@@ -194,11 +194,7 @@ def test_layers_of_several_inputs(
 @pytest.mark.parametrize(
     ("kind", "fill"),
     [
-        ("convolution", set_field("isDeconvolution", True)),
-        ("pooling", set_field("type", 2)),
-        ("batchnorm", set_field("computeMeanVar", True)),
         ("concat", set_field("sequenceConcat", True)),
-        ("convolution", set_field("weights.rawValue", b"\x01")),
     ],
 )
 def test_what_is_not_supported_is_refused(
@@ -215,3 +211,8 @@ def test_weights_of_the_wrong_size_are_refused(run_layer: Callable[..., Any]) ->
 
     with pytest.raises(ArtefactError, match=r"'weights' holds 145 values, \[6, 2, 4, 3\]"):
         run_layer("convolution", fill, X)
+
+
+def test_quantised_weights_without_a_width_are_refused(run_layer: Callable[..., Any]) -> None:
+    with pytest.raises(ArtefactError, match="quantised to 0 bits"):
+        run_layer("convolution", set_field("weights.rawValue", b"\x01"), X)

@@ -4,7 +4,38 @@ Importing this package imports torch and fills ``MIL``. Result shapes need not b
 compares each result with the shape that the file declares.
 """
 
-from fer_convert.coreml_runtime.mil_ops import elementwise, neural, reshaping
+from fer_convert.coreml_runtime.mil_ops import (
+    activations,
+    comparison,
+    creation,
+    elementwise,
+    indexing,
+    left_out,
+    linear,
+    neural,
+    normalization,
+    ordering,
+    reductions,
+    reshaping,
+    resizing,
+    unary,
+)
 from fer_convert.coreml_runtime.mil_ops.table import MIL
 
-__all__ = ["MIL", "elementwise", "neural", "reshaping"]
+__all__ = [
+    "MIL",
+    "activations",
+    "comparison",
+    "creation",
+    "elementwise",
+    "indexing",
+    "left_out",
+    "linear",
+    "neural",
+    "normalization",
+    "ordering",
+    "reductions",
+    "reshaping",
+    "resizing",
+    "unary",
+]

@@ -1,10 +1,9 @@
-"""Layers of a network: convolution, pooling, normalisation, linear, softmax."""
+"""Layers of a network: convolution, pooling, normalisation, linear."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -90,21 +89,6 @@ def linear(op: View) -> Call:
     """``x @ weight.T + bias``: x ``[*, in]``, weight ``[out, in]``, bias ``[out]`` (zeros)."""
     weight, bias = op.weight("weight"), op.optional_weight("bias")
     return op.call(lambda x: F.linear(x, weight, bias), "x")
-
-
-@MIL.operation("softmax")
-def softmax(op: View) -> Call:
-    """``exp(x) / sum(exp(x))`` along ``axis`` (-1)."""
-    axis = op.option("axis", int, -1)
-    return op.call(lambda x: torch.softmax(x, axis), "x")
-
-
-@MIL.operation("reduce_mean")
-def reduce_mean(op: View) -> Call:
-    """Mean over ``axes`` (all), kept as dimensions of 1 if ``keep_dims`` (false)."""
-    axes = op.integers("axes", ())
-    keep = op.option("keep_dims", bool, False)
-    return op.call(lambda x: torch.mean(x, axes or tuple(range(x.dim())), keepdim=keep), "x")
 
 
 def _per_dimension(op: View, name: str, rank: int) -> tuple[int, ...]:

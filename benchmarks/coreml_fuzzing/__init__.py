@@ -1,0 +1,1 @@
+"""Parts of ../fuzz_coreml.py: valid models to start from, and how they are damaged."""

@@ -1,0 +1,227 @@
+"""Feeds damaged Core ML models to the portable runtime and reports whatever is not a typed error.
+
+    python benchmarks/fuzz_coreml.py --seconds 600 --seed 0
+    python benchmarks/fuzz_coreml.py --seed 0 --only 1234      # one case again, in this process
+
+Each case is a function of (seed, number). It is written to disk, loaded and run in a worker process
+under a memory limit and a time limit; only an error of `fer_train.contract.errors` or an answer is
+right. Findings are saved once per traceback, each with its files, below --out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections import Counter
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from fer_train.contract.threads import limit_spinning
+
+limit_spinning()
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from coreml_fuzzing.mutations import mutate  # noqa: E402
+from coreml_fuzzing.seeds import Case, seeds  # noqa: E402
+from google.protobuf.message import DecodeError  # noqa: E402
+
+from fer_convert.coreml_runtime import Program, load  # noqa: E402
+from fer_convert.coreml_runtime.mil_ops import MIL  # noqa: E402
+from fer_convert.coreml_runtime.proto import proto_module  # noqa: E402
+from fer_train.contract.errors import FerError  # noqa: E402
+
+CASE_SECONDS = 10
+EXTRA_BYTES = 3 << 30  # address space a worker may add to what it has after start-up
+HUNGRY_BYTES = 512 << 20  # resident memory that no seed needs: a finding of its own
+FED_ELEMENTS = 1 << 16  # the caller chooses the input; a hostile default shape is not fed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=int, help="run one case and show its traceback")
+    parser.add_argument("--corpus", type=Path, help="folder of further .mlmodel seeds")
+    parser.add_argument("--out", type=Path, default=Path("build/fuzz-coreml"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    cases = Cases(arguments.seed, arguments.corpus)
+    if arguments.only is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            print(execute(cases.make(arguments.only), Path(folder)))
+        return 0
+    for number, case in enumerate(seeds()):  # without its seeds a fuzzer finds nothing, quietly
+        with tempfile.TemporaryDirectory() as folder:
+            outcome = execute(case, Path(folder))
+        if outcome[0] not in {"ran", "UnsupportedOperation"}:
+            print(f"seed model {number}, {case.name}, does not run: {outcome}")
+            return 1
+    findings = fuzz(cases, seconds=arguments.seconds, out=arguments.out)
+    return 1 if findings else 0
+
+
+class Cases:
+    """The cases of one seed, by number."""
+
+    def __init__(self, seed: int, corpus: Path | None) -> None:
+        self.seed = seed
+        self.valid = seeds()
+        for path in sorted(corpus.glob("*.mlmodel")) if corpus else ():
+            spec = proto_module("Model_pb2").Model.FromString(path.read_bytes())
+            self.valid.append(Case(path.stem, spec))
+        self._types = [*sorted(MIL.functions), "const", "classify", "constexpr_lut_to_dense"]
+
+    def make(self, number: int) -> Case:
+        rng = random.Random(f"{self.seed}/{number}")
+        while True:
+            case = rng.choice(self.valid)
+            try:
+                return mutate(case, rng, types=self._types, donors=self.valid)
+            except (DecodeError, RecursionError):  # a graft became too deep to be written
+                continue
+
+
+def execute(case: Case, folder: Path) -> tuple[str, str]:
+    """Save, load and run a case: (outcome, traceback). An outcome that is no typed error and not
+    ``ran`` starts with ``!``."""
+    try:
+        path = case.write(folder)
+    except (OSError, ValueError) as error:
+        return "unwritable", str(error)
+    try:
+        model = load(path)
+        feeds = {f.name: _feed(f) for f in model.inputs if not f.optional}
+        if any(feed is None for feed in feeds.values()):
+            return "not fed", ""
+        model.predict(feeds, engine="reference")
+        if isinstance(model, Program):
+            model.run(feeds, precision="fp16")
+    except FerError as error:
+        str(error)
+        return type(error).__name__, ""
+    except BaseException as error:  # what is looked for: anything else at all
+        return f"!{type(error).__name__}", traceback.format_exc()
+    return "ran", ""
+
+
+def _feed(feature: Any) -> Any:
+    shape = feature.shape
+    if feature.kind == "image":
+        shape = (1, feature.channels, *feature.shape)
+    count = 1
+    for size in shape:
+        count *= size
+        if size > FED_ELEMENTS or count > FED_ELEMENTS:
+            return None
+    if len(shape) > 32:
+        return None
+    values = np.random.default_rng(0).uniform(0, 255, shape)
+    return values.astype(np.float32 if feature.element.is_float else np.int32)
+
+
+def _work(cases: Cases, first: int, report: Connection) -> None:
+    """Run cases from ``first`` on until killed; a line before and after each."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (used + EXTRA_BYTES,) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-coreml-"))
+    number = first
+    while True:
+        case = cases.make(number)
+        report.send(("start", number, case.name))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        outcome, trace = execute(case, folder)
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10
+        if grown > HUNGRY_BYTES and not outcome.startswith("!"):
+            outcome, trace = f"!{grown >> 20} MiB", f"{case.name}: {outcome}"
+        report.send(("done", number, outcome, trace))
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        number += 1
+        if grown > HUNGRY_BYTES:
+            os._exit(0)  # the next worker measures from a small size again
+
+
+def fuzz(cases: Cases, *, seconds: float, out: Path) -> int:
+    """Run workers one after another; returns how many different findings there were."""
+    context = multiprocessing.get_context("fork")
+    outcomes: Counter[str] = Counter()
+    findings: dict[str, int] = {}
+    number, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        parent, child = context.Pipe()
+        worker = context.Process(target=_work, args=(cases, number, child), daemon=True)
+        worker.start()
+        child.close()
+        name = ""
+        while time.monotonic() < end:
+            try:
+                if not parent.poll(CASE_SECONDS):
+                    outcome, trace = "!timeout", f"timeout in {name}"
+                else:
+                    kind, number, *rest = parent.recv()
+                    if kind == "start":
+                        name = rest[0]
+                        continue
+                    outcome, trace = rest
+                    name = ""
+            except EOFError:
+                worker.join()
+                if not name:
+                    break
+                outcome, trace = f"!exit {worker.exitcode}", f"{name}: exit {worker.exitcode}"
+            outcomes[outcome] += 1
+            if outcome.startswith("!"):
+                _save(cases, number, outcome, trace, findings, out)
+            number += 1
+            if outcome == "!timeout" or outcome.startswith("!exit"):
+                break
+        worker.kill()
+        worker.join()
+    total = sum(outcomes.values())
+    print(f"{total} cases, {len(findings)} different findings in {sum(findings.values())} of them")
+    for outcome, count in outcomes.most_common():
+        print(f"{count:8d}  {outcome}")
+    return len(findings)
+
+
+def _save(
+    cases: Cases, number: int, outcome: str, trace: str, findings: dict[str, int], out: Path
+) -> None:
+    """Keep the first case of every kind: same exception raised at the same line of the runtime."""
+    lines = trace.splitlines()
+    places = [line.strip() for line in lines if "coreml_runtime" in line]
+    key = f"{outcome.split()[0]} {places[-1] if places else trace[:80]}"
+    findings[key] = findings.get(key, 0) + 1
+    if findings[key] > 1:
+        return
+    folder = out / f"{cases.seed}-{number}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    case = cases.make(number)
+    case.write(folder)
+    details = {"seed": cases.seed, "case": number, "model": case.name, "outcome": outcome}
+    (folder / "finding.txt").write_text(f"{json.dumps(details)}\n{trace}\n")
+    message = lines[-1][:300] if lines else ""
+    print(
+        f"{outcome} in case {number} ({case.name}), {folder}\n    {key}\n    {message}", flush=True
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,311 @@
+"""ML Program: arithmetic, functions, comparison, activations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_convert.coreml_runtime.fast.builder import Unlowered
+from fer_convert.coreml_runtime.fast.lowering import Source
+from fer_convert.coreml_runtime.fast.tables import MIL
+
+_NARROW = {"int4", "int8", "int16", "uint8", "uint16"}
+_FUNCTIONS = {
+    "abs": "Abs", "acos": "Acos", "asin": "Asin", "atan": "Atan", "atanh": "Atanh",
+    "ceil": "Ceil", "cos": "Cos", "cosh": "Cosh", "erf": "Erf", "exp": "Exp", "floor": "Floor",
+    "relu": "Relu", "round": "Round", "sigmoid": "Sigmoid", "sign": "Sign", "sin": "Sin",
+    "sinh": "Sinh", "softplus": "Softplus", "softsign": "Softsign", "sqrt": "Sqrt", "tan": "Tan",
+    "tanh": "Tanh",
+}  # fmt: skip
+_PAIRS = {"add": "Add", "sub": "Sub", "mul": "Mul", "maximum": "Max", "minimum": "Min"}
+_COMPARISONS = {
+    "equal": "Equal", "greater": "Greater", "greater_equal": "GreaterOrEqual", "less": "Less",
+    "less_equal": "LessOrEqual",
+}  # fmt: skip
+_LOGIC = {"logical_and": "And", "logical_or": "Or", "logical_xor": "Xor"}
+_RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
+
+
+@MIL.lowering(*_FUNCTIONS)
+def function(op: Source) -> str:
+    _only_floats(op, "x")
+    result: str = op.node(_FUNCTIONS[op.kind], op.operand("x"))
+    return result
+
+
+@MIL.lowering(*_PAIRS)
+def pair(op: Source) -> str:
+    _no_narrow(op)
+    result: str = op.node(_PAIRS[op.kind], op.operand("x"), op.operand("y"))
+    return result
+
+
+@MIL.lowering("real_div")
+def real_div(op: Source) -> str:
+    _only_floats(op, "x", "y")
+    result: str = op.node("Div", op.operand("x"), op.operand("y"))
+    return result
+
+
+@MIL.lowering("floor_div")
+def floor_div(op: Source) -> str:
+    x, y = op.operand("x"), op.operand("y")
+    if op.result.element.is_float:
+        result: str = op.node("Floor", op.node("Div", x, y))
+        return result
+    _check_divisor(op)
+    # ONNX divides integers towards zero; in double, int32 is exact.
+    wide = op.node("Div", op.cast(x, np.float64), op.cast(y, np.float64))
+    return op.cast(op.node("Floor", wide), np.int32)
+
+
+@MIL.lowering("mod")
+def mod(op: Source) -> str:
+    x, y = op.operand("x"), op.operand("y")
+    if not op.result.element.is_float:
+        _check_divisor(op)
+        result: str = op.node("Mod", x, y)
+        return result
+    rest, zero = op.node("Mod", x, y, fmod=1), op.scalar(0.0)  # with the sign of x
+    other = op.node("Less", op.node("Mul", op.node("Sign", rest), op.node("Sign", y)), zero)
+    result = op.node("Where", other, op.node("Add", rest, y), rest)
+    return result
+
+
+@MIL.lowering("pow")
+def power(op: Source) -> str:
+    _only_floats(op, "x", "y")
+    result: str = op.node("Pow", op.operand("x"), op.operand("y"))
+    return result
+
+
+@MIL.lowering("cast")
+def cast(op: Source) -> str:
+    name, x, given = op.option("dtype", str), op.operand("x"), op.element("x")
+    if name in {"fp16", "fp32"}:
+        return op.cast(x, np.float32)
+    if name == "bool":
+        return op.cast(x, np.bool_)
+    low, high = _RANGES.get(name, (-(1 << 31), (1 << 31) - 1))
+    if name != "int32" and name not in _RANGES:
+        raise Unlowered(f"dtype '{name}'")
+    if not given.is_float:
+        if name in _RANGES and given.name not in {name, "bool"}:
+            raise Unlowered(f"{given.name} as {name}")
+        return op.cast(x, np.int32)
+    wide = op.cast(x, np.float64)
+    known = op.node("Where", op.node("IsNaN", wide), op.scalar(0, np.float64), wide)
+    bounds = (op.scalar(low, np.float64), op.scalar(high, np.float64))
+    return op.cast(op.node("Clip", known, *bounds), np.int32)
+
+
+@MIL.lowering(*_COMPARISONS)
+def comparison(op: Source) -> str:
+    result: str = op.node(_COMPARISONS[op.kind], op.operand("x"), op.operand("y"))
+    return result
+
+
+@MIL.lowering("not_equal")
+def not_equal(op: Source) -> str:
+    result: str = op.node("Not", op.node("Equal", op.operand("x"), op.operand("y")))
+    return result
+
+
+@MIL.lowering(*_LOGIC)
+def logic(op: Source) -> str:
+    x, y = (op.cast(op.operand(name), np.bool_) for name in ("x", "y"))
+    result: str = op.node(_LOGIC[op.kind], x, y)
+    return result
+
+
+@MIL.lowering("logical_not")
+def logical_not(op: Source) -> str:
+    result: str = op.node("Not", op.cast(op.operand("x"), np.bool_))
+    return result
+
+
+@MIL.lowering("select")
+def select(op: Source) -> str:
+    condition = op.cast(op.operand("cond"), np.bool_)
+    result: str = op.node("Where", condition, op.operand("a"), op.operand("b"))
+    return result
+
+
+@MIL.lowering("clip")
+def clip(op: Source) -> str:
+    low, high = op.operand("alpha"), op.operand("beta")
+    result: str = op.node("Clip", op.operand("x"), low, high)
+    return result
+
+
+@MIL.lowering("threshold")
+def threshold(op: Source) -> str:
+    result: str = op.node("Max", op.operand("x"), op.operand("alpha"))
+    return result
+
+
+@MIL.lowering("relu6")
+def relu6(op: Source) -> str:
+    result: str = op.node("Clip", op.operand("x"), op.scalar(0.0), op.scalar(6.0))
+    return result
+
+
+@MIL.lowering("exp2")
+def exp2(op: Source) -> str:
+    _only_floats(op, "x")
+    result: str = op.node("Pow", op.scalar(2.0), op.operand("x"))
+    return result
+
+
+@MIL.lowering("square")
+def square(op: Source) -> str:
+    _no_narrow(op)
+    x = op.operand("x")
+    result: str = op.node("Mul", x, x)
+    return result
+
+
+@MIL.lowering("inverse")
+def inverse(op: Source) -> str:
+    result: str = op.node("Reciprocal", _plus_epsilon(op, 1e-4))
+    return result
+
+
+@MIL.lowering("log")
+def log(op: Source) -> str:
+    result: str = op.node("Log", _plus_epsilon(op, 1e-45))
+    return result
+
+
+@MIL.lowering("rsqrt")
+def rsqrt(op: Source) -> str:
+    result: str = op.node("Reciprocal", op.node("Sqrt", _plus_epsilon(op, 1e-12)))
+    return result
+
+
+@MIL.lowering("silu")
+def silu(op: Source) -> str:
+    x = op.operand("x")
+    result: str = op.node("Mul", x, op.node("Sigmoid", x))
+    return result
+
+
+@MIL.lowering("gelu")
+def gelu(op: Source) -> str:
+    return gelu_of(op, op.operand("x"), op.option("mode", str, "EXACT"))
+
+
+@MIL.lowering("elu", "leaky_relu")
+def with_alpha(op: Source) -> str:
+    kind = "Elu" if op.kind == "elu" else "LeakyRelu"
+    result: str = op.node(kind, op.operand("x"), alpha=op.option("alpha", float))
+    return result
+
+
+@MIL.lowering("sigmoid_hard")
+def sigmoid_hard(op: Source) -> str:
+    alpha, beta = op.option("alpha", float), op.option("beta", float)
+    result: str = op.node("HardSigmoid", op.operand("x"), alpha=alpha, beta=beta)
+    return result
+
+
+@MIL.lowering("linear_activation")
+def linear_activation(op: Source) -> str:
+    scaled = op.node("Mul", op.operand("x"), op.scalar(op.option("alpha", float)))
+    result: str = op.node("Add", scaled, op.scalar(op.option("beta", float)))
+    return result
+
+
+@MIL.lowering("scaled_tanh")
+def scaled_tanh(op: Source) -> str:
+    inner = op.node("Mul", op.operand("x"), op.scalar(op.option("beta", float)))
+    result: str = op.node("Mul", op.node("Tanh", inner), op.scalar(op.option("alpha", float)))
+    return result
+
+
+@MIL.lowering("clamped_relu")
+def clamped_relu(op: Source) -> str:
+    leaky = op.node("LeakyRelu", op.operand("x"), alpha=op.option("alpha", float))
+    result: str = op.node("Min", leaky, op.scalar(op.option("beta", float)))
+    return result
+
+
+@MIL.lowering("thresholded_relu")
+def thresholded_relu(op: Source) -> str:
+    x = op.operand("x")
+    low = op.node("Less", x, op.scalar(op.option("alpha", float)))
+    result: str = op.node("Where", low, op.scalar(0.0), x)
+    return result
+
+
+@MIL.lowering("prelu")
+def prelu(op: Source) -> str:
+    alpha = op.literal("alpha").size
+    shape = (alpha, *(1,) * (len(op.shape_of("x")) - 2))
+    result: str = op.node("PRelu", op.operand("x"), op.weight("alpha", shape))
+    return result
+
+
+@MIL.lowering("softplus_parametric")
+def softplus_parametric(op: Source) -> str:
+    count = op.literal("alpha").size
+    shape = (count, *(1,) * (len(op.shape_of("x")) - 2))
+    inner = op.node("Mul", op.operand("x"), op.weight("beta", shape))
+    result: str = op.node("Mul", op.node("Softplus", inner), op.weight("alpha", shape))
+    return result
+
+
+@MIL.lowering("softmax")
+def softmax(op: Source) -> str:
+    result: str = op.node("Softmax", op.operand("x"), axis=op.option("axis", int, -1))
+    return result
+
+
+@MIL.lowering("identity")
+def identity(op: Source) -> str:
+    return op.operand("x")
+
+
+def gelu_of(op: Source, x: str, mode: str) -> str:
+    """Core ML's three forms of ``x * Phi(x)``."""
+    if mode == "SIGMOID_APPROXIMATION":
+        gate = op.node("Sigmoid", op.node("Mul", x, op.scalar(1.702)))
+        result: str = op.node("Mul", x, gate)
+        return result
+    if mode == "EXACT":
+        inner = op.node("Erf", op.node("Div", x, op.scalar(2**0.5)))
+    elif mode == "TANH_APPROXIMATION":
+        cube = op.node("Mul", op.node("Mul", op.node("Mul", x, x), x), op.scalar(0.044715))
+        scaled = op.node("Mul", op.node("Add", x, cube), op.scalar((2 / np.pi) ** 0.5))
+        inner = op.node("Tanh", scaled)
+    else:
+        raise Unlowered(f"mode '{mode}'")
+    gate = op.node("Add", inner, op.scalar(1.0))
+    result = op.node("Mul", op.node("Mul", x, gate), op.scalar(0.5))
+    return result
+
+
+def _plus_epsilon(op: Source, default: float) -> str:
+    _only_floats(op, "x")
+    # The default is a value of the result's own type; a tiny one is 0 in fp16.
+    half = op.result.element.name == "fp16"
+    epsilon = op.option("epsilon", float, float(np.float16(default)) if half else default)
+    result: str = op.node("Add", op.operand("x"), op.scalar(epsilon))
+    return result
+
+
+def _only_floats(op: Source, *names: str) -> None:
+    if not all(op.element(name).is_float for name in names):
+        raise Unlowered("integers")
+
+
+def _no_narrow(op: Source) -> None:
+    # Computed in int32 they would not wrap around where they should.
+    if op.result.element.name in _NARROW:
+        raise Unlowered(f"{op.result.element.name} arithmetic")
+
+
+def _check_divisor(op: Source) -> None:
+    """An integer divided by zero, or the least one by -1, would end the process."""
+    _no_narrow(op)
+    if not op.is_constant("y") or np.isin(op.literal("y"), (0, -1)).any():
+        raise Unlowered("an integer divisor that may be 0 or -1")

@@ -1,0 +1,168 @@
+"""ML Program: convolution, pooling, normalisation, products of matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_convert.coreml_runtime.fast.builder import Unlowered
+from fer_convert.coreml_runtime.fast.lowering import Source
+from fer_convert.coreml_runtime.fast.tables import MIL
+from fer_convert.coreml_runtime.fast.windows import Padding, pad_attributes, pool
+
+
+@MIL.lowering("conv")
+def conv(op: Source) -> str:
+    weight = op.weight("weight")
+    kernel = op.shape_of("weight")[2:]
+    result: str = op.node(
+        "Conv",
+        op.operand("x"),
+        weight,
+        *([op.weight("bias")] if op.has("bias") else []),
+        kernel_shape=kernel,
+        strides=op.integers("strides", (1,) * len(kernel)),
+        dilations=op.integers("dilations", (1,) * len(kernel)),
+        group=op.option("groups", int, 1),
+        **pad_attributes(_padding(op, len(kernel))),
+    )
+    return result
+
+
+@MIL.lowering("max_pool", "avg_pool")
+def pooling(op: Source) -> str:
+    kernel = op.integers("kernel_sizes")
+    return pool(
+        op,
+        op.operand("x"),
+        kind="max" if op.kind == "max_pool" else "average",
+        kernel=kernel,
+        strides=op.integers("strides", (1,) * len(kernel)),
+        padding=_padding(op, len(kernel)),
+        ceil_mode=op.option("ceil_mode", bool, False),
+        exclude_padding=op.option("exclude_padding_from_average", bool, False),
+    )
+
+
+@MIL.lowering("batch_norm")
+def batch_norm(op: Source) -> str:
+    (channels,) = op.literal("mean").shape
+    gamma = op.weight("gamma") if op.has("gamma") else _filled(op, channels, 1)
+    beta = op.weight("beta") if op.has("beta") else _filled(op, channels, 0)
+    result: str = op.node(
+        "BatchNormalization",
+        op.operand("x"),
+        gamma,
+        beta,
+        op.weight("mean"),
+        op.weight("variance"),
+        epsilon=op.option("epsilon", float, 1e-5),
+    )
+    return result
+
+
+@MIL.lowering("instance_norm")
+def instance_norm(op: Source) -> str:
+    channels = op.shape_of("x")[1]
+    if channels is None:
+        raise Unlowered("an unknown number of channels")
+    gamma = op.weight("gamma") if op.has("gamma") else _filled(op, channels, 1)
+    beta = op.weight("beta") if op.has("beta") else _filled(op, channels, 0)
+    epsilon = op.option("epsilon", float, 1e-5)
+    result: str = op.node("InstanceNormalization", op.operand("x"), gamma, beta, epsilon=epsilon)
+    return result
+
+
+@MIL.lowering("layer_norm")
+def layer_norm(op: Source) -> str:
+    shape = op.shape_of("x")
+    rank = len(shape)
+    axes = sorted(axis % rank for axis in op.integers("axes", range(rank)))
+    first = axes[0]
+    if axes != list(range(first, rank)):
+        raise Unlowered("axes that are not the last ones")
+    sizes = [size for size in shape[first:] if size is not None]
+    if len(sizes) < len(axes):
+        raise Unlowered("axes of unknown size")
+    gamma = op.weight("gamma") if op.has("gamma") else op.builder.array(np.ones(sizes, np.float32))
+    beta = [op.weight("beta")] if op.has("beta") else []
+    epsilon = op.option("epsilon", float, 1e-5)
+    x = op.operand("x")
+    result: str = op.node("LayerNormalization", x, gamma, *beta, axis=first, epsilon=epsilon)
+    return result
+
+
+@MIL.lowering("linear")
+def linear(op: Source) -> str:
+    return product_with_weight(
+        op,
+        op.operand("x"),
+        op.operand("weight"),
+        op.operand("bias") if op.has("bias") else None,
+        rank=len(op.shape_of("x")),
+    )
+
+
+@MIL.lowering("matmul")
+def matmul(op: Source) -> str:
+    names = []
+    for name in ("x", "y"):
+        operand = op.operand(name)
+        if op.option(f"transpose_{name}", bool, False):
+            rank = len(op.shape_of(name))
+            order = [*range(rank - 2), rank - 1, rank - 2]
+            # Core ML swaps nothing in a vector.
+            operand = op.node("Transpose", operand, perm=order) if rank > 1 else operand
+        names.append(operand)
+    result: str = op.node("MatMul", *names)
+    return result
+
+
+@MIL.lowering("einsum")
+def einsum(op: Source) -> str:
+    equation = op.operation.arguments["equation"][0]
+    assert not isinstance(equation, str)
+    text = str(equation.read().reshape(-1)[0])
+    result: str = op.node("Einsum", *op.operands("values"), equation=text)
+    return result
+
+
+@MIL.lowering("scaled_dot_product_attention")
+def attention(op: Source) -> str:
+    query, key, value = (op.operand(name) for name in ("query", "key", "value"))
+    rank, width = len(op.shape_of("key")), op.shape_of("query")[-1]
+    if width is None:
+        raise Unlowered("an unknown embedding")
+    turned = op.node("Transpose", key, perm=[*range(rank - 2), rank - 1, rank - 2])
+    scores = op.node("Mul", op.node("MatMul", query, turned), op.scalar(width**-0.5))
+    if op.has("attn_mask"):
+        mask = op.operand("attn_mask")
+        if op.element("attn_mask").name == "bool":
+            mask = op.node("Where", mask, op.scalar(0.0), op.scalar(-np.inf))
+        scores = op.node("Add", scores, mask)
+    result: str = op.node("MatMul", op.node("Softmax", scores, axis=-1), value)
+    return result
+
+
+def product_with_weight(op: Source, x: str, weight: str, bias: str | None, *, rank: int) -> str:
+    """``x @ weight.T + bias``."""
+    if rank == 2:
+        result: str = op.node("Gemm", x, weight, *([bias] if bias else []), transB=1)
+        return result
+    result = op.node("MatMul", x, op.node("Transpose", weight, perm=[1, 0]))
+    return op.node("Add", result, bias) if bias else result
+
+
+def _padding(op: Source, rank: int) -> Padding:
+    kind = op.option("pad_type", str, "valid")
+    if kind == "same":
+        return "same"
+    if kind == "same_lower":
+        return "same_lower"
+    if kind not in {"valid", "custom"}:
+        raise Unlowered(f"pad_type '{kind}'")
+    amounts = op.integers("pad", (0,) * 2 * rank) if kind == "custom" else (0,) * 2 * rank
+    return list(zip(amounts[::2], amounts[1::2], strict=True))
+
+
+def _filled(op: Source, count: int, value: float) -> str:
+    return op.builder.array(np.full(count, value, np.float32))

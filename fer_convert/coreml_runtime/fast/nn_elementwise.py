@@ -1,0 +1,203 @@
+"""NeuralNetwork: arithmetic, functions, comparison, activations, reductions.
+
+Every value is a float; a truth value is 0 or 1, and what is not 0 is true.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import numpy as np
+
+from fer_convert.coreml_runtime.fast.builder import Unlowered
+from fer_convert.coreml_runtime.fast.lowering import Source
+from fer_convert.coreml_runtime.fast.mil_elementwise import gelu_of
+from fer_convert.coreml_runtime.fast.tables import LAYERS
+
+_FUNCTIONS = {
+    "acos": "Acos", "acosh": "Acosh", "asin": "Asin", "asinh": "Asinh", "atan": "Atan",
+    "atanh": "Atanh", "ceil": "Ceil", "copy": "Identity", "cos": "Cos", "cosh": "Cosh",
+    "erf": "Erf", "floor": "Floor", "round": "Round", "sign": "Sign", "sin": "Sin",
+    "sinh": "Sinh", "tan": "Tan", "tanh": "Tanh",
+}  # fmt: skip
+_ACTIVATIONS = {
+    "activation.ReLU": "Relu", "activation.sigmoid": "Sigmoid", "activation.tanh": "Tanh",
+    "activation.softplus": "Softplus", "activation.softsign": "Softsign",
+}  # fmt: skip
+_PAIRS = {
+    "addBroadcastable": "Add", "subtractBroadcastable": "Sub", "multiplyBroadcastable": "Mul",
+    "divideBroadcastable": "Div", "powBroadcastable": "Pow", "maxBroadcastable": "Max",
+    "minBroadcastable": "Min",
+}  # fmt: skip
+_COMPARISONS = {
+    "equal": "Equal", "notEqual": "Equal", "lessThan": "Less", "lessEqual": "LessOrEqual",
+    "greaterThan": "Greater", "greaterEqual": "GreaterOrEqual",
+}  # fmt: skip
+_LOGIC = {"logicalAnd": "And", "logicalOr": "Or", "logicalXor": "Xor"}
+_REDUCTIONS = {
+    "reduceSum": "ReduceSum", "reduceMean": "ReduceMean", "reduceProd": "ReduceProd",
+    "reduceMax": "ReduceMax", "reduceMin": "ReduceMin", "reduceL1": "ReduceL1",
+    "reduceL2": "ReduceL2", "reduceSumSquare": "ReduceSumSquare", "reduceLogSum": "ReduceLogSum",
+    "reduceLogSumExp": "ReduceLogSumExp",
+}  # fmt: skip
+_FOLDS = {"add": "Add", "multiply": "Mul", "max": "Max", "min": "Min"}
+_GELU_MODES = ("EXACT", "TANH_APPROXIMATION", "SIGMOID_APPROXIMATION")
+_SQRT, _RSQRT, _INVERSE, _POWER, _EXP, _LOG, _ABS, _THRESHOLD = range(8)  # UnaryFunction.Operation
+
+
+@LAYERS.lowering(*_FUNCTIONS, *_ACTIVATIONS)
+def function(op: Source) -> str:
+    (x,) = op.operands("input")
+    result: str = op.node((_FUNCTIONS | _ACTIVATIONS)[op.kind], x)
+    return result
+
+
+@LAYERS.lowering(*_PAIRS)
+def pair(op: Source) -> str:
+    x, y = op.operands("input")
+    result: str = op.node(_PAIRS[op.kind], x, y)
+    return result
+
+
+@LAYERS.lowering(*_FOLDS)
+def fold(op: Source) -> str:
+    values = op.operands("input")
+    if len(values) == 1 and op.kind in {"add", "multiply"}:
+        values.append(op.scalar(op.params.alpha))
+    return reduce(lambda x, y: op.node(_FOLDS[op.kind], x, y), values)
+
+
+@LAYERS.lowering("average")
+def average(op: Source) -> str:
+    values = op.operands("input")
+    total = reduce(lambda x, y: op.node("Add", x, y), values)
+    result: str = op.node("Div", total, op.scalar(len(values)))
+    return result
+
+
+@LAYERS.lowering("unary")
+def unary(op: Source) -> str:
+    p = op.params
+    (x,) = op.operands("input")
+    if p.scale == 0:
+        raise Unlowered("a scale of 0")
+    x = op.node("Add", op.node("Mul", x, op.scalar(p.scale)), op.scalar(p.shift))
+    if p.type in {_RSQRT, _INVERSE, _LOG}:
+        x = op.node("Add", x, op.scalar(p.epsilon or 1e-6))
+    if p.type == _RSQRT:
+        x = op.node("Sqrt", x)
+    if p.type in {_POWER, _THRESHOLD}:
+        result: str = op.node("Pow" if p.type == _POWER else "Max", x, op.scalar(p.alpha))
+        return result
+    result = op.node(
+        {_SQRT: "Sqrt", _RSQRT: "Reciprocal", _INVERSE: "Reciprocal", _EXP: "Exp", _LOG: "Log",
+         _ABS: "Abs"}[p.type], x,
+    )  # fmt: skip
+    return result
+
+
+@LAYERS.lowering("clip")
+def clip(op: Source) -> str:
+    (x,) = op.operands("input")
+    result: str = op.node("Clip", x, op.scalar(op.params.minVal), op.scalar(op.params.maxVal))
+    return result
+
+
+@LAYERS.lowering("exp2")
+def exp2(op: Source) -> str:
+    (x,) = op.operands("input")
+    result: str = op.node("Pow", op.scalar(2.0), x)
+    return result
+
+
+@LAYERS.lowering("gelu")
+def gelu(op: Source) -> str:
+    (x,) = op.operands("input")
+    return gelu_of(op, x, _GELU_MODES[op.params.mode])
+
+
+@LAYERS.lowering("activation.linear")
+def linear(op: Source) -> str:
+    (x,) = op.operands("input")
+    p = op.params.linear
+    result: str = op.node("Add", op.node("Mul", x, op.scalar(p.alpha)), op.scalar(p.beta))
+    return result
+
+
+@LAYERS.lowering("activation.leakyReLU")
+def leaky_relu(op: Source) -> str:
+    (x,) = op.operands("input")
+    result: str = op.node("LeakyRelu", x, alpha=op.params.leakyReLU.alpha)
+    return result
+
+
+@LAYERS.lowering("activation.ELU")
+def elu(op: Source) -> str:
+    (x,) = op.operands("input")
+    result: str = op.node("Elu", x, alpha=op.params.ELU.alpha)
+    return result
+
+
+@LAYERS.lowering("activation.sigmoidHard")
+def sigmoid_hard(op: Source) -> str:
+    (x,) = op.operands("input")
+    p = op.params.sigmoidHard
+    result: str = op.node("HardSigmoid", x, alpha=p.alpha, beta=p.beta)
+    return result
+
+
+@LAYERS.lowering("activation.scaledTanh")
+def scaled_tanh(op: Source) -> str:
+    (x,) = op.operands("input")
+    p = op.params.scaledTanh
+    inner = op.node("Tanh", op.node("Mul", x, op.scalar(p.beta)))
+    result: str = op.node("Mul", inner, op.scalar(p.alpha))
+    return result
+
+
+@LAYERS.lowering(*_COMPARISONS)
+def comparison(op: Source) -> str:
+    values = op.operands("input")
+    if len(values) == 1:
+        values.append(op.scalar(op.params.alpha))
+    found = op.node(_COMPARISONS[op.kind], *values)
+    return op.cast(op.node("Not", found) if op.kind == "notEqual" else found, np.float32)
+
+
+@LAYERS.lowering(*_LOGIC)
+def logic(op: Source) -> str:
+    x, y = (op.cast(name, np.bool_) for name in op.operands("input"))
+    return op.cast(op.node(_LOGIC[op.kind], x, y), np.float32)
+
+
+@LAYERS.lowering("logicalNot")
+def logical_not(op: Source) -> str:
+    (x,) = op.operands("input")
+    return op.cast(op.node("Not", op.cast(x, np.bool_)), np.float32)
+
+
+@LAYERS.lowering(*_REDUCTIONS)
+def reduction(op: Source) -> str:
+    (x,) = op.operands("input")
+    axes = [int(axis) for axis in op.params.axes]
+    rank, keep = len(op.shape(x)), bool(op.params.keepDims)
+    if op.params.reduceAll or not axes:
+        axes = list(range(rank))
+    image = rank == 4 and sorted(axis % 4 for axis in axes) == [2, 3]
+    if op.kind == "reduceMean" and image:
+        pooled: str = op.node("GlobalAveragePool", x)
+        return pooled if keep else op.node("Squeeze", pooled, op.ints(2, 3))
+    result: str = op.node(_REDUCTIONS[op.kind], x, op.ints(*axes), keepdims=int(keep))
+    # An array has at least one axis.
+    everything = len({axis % rank for axis in axes}) == rank and not keep
+    return op.node("Reshape", result, op.ints(1)) if everything else result
+
+
+@LAYERS.lowering("argMax", "argMin")
+def argument(op: Source) -> str:
+    (x,) = op.operands("input")
+    p, kind = op.params, "ArgMax" if op.kind == "argMax" else "ArgMin"
+    if p.removeDim and len(op.shape(x)) == 1:
+        raise Unlowered("the only axis removed")
+    found = op.node(kind, x, axis=int(p.axis), keepdims=int(not p.removeDim))
+    return op.cast(found, np.float32)

@@ -1,0 +1,48 @@
+"""Operations that the runtime leaves out on purpose."""
+
+from __future__ import annotations
+
+from fer_convert.coreml_runtime.mil_ops.table import MIL
+
+MIL.refuse(
+    "random_bernoulli",
+    "random_categorical",
+    "random_normal",
+    "random_uniform",
+    reason="random values cannot be compared",
+)
+MIL.refuse("cond", "const_symbolic", "while_loop", reason="control flow")
+MIL.refuse(
+    "list_gather",
+    "list_length",
+    "list_read",
+    "list_scatter",
+    "list_write",
+    "make_list",
+    reason="lists",
+)
+MIL.refuse("gru", "lstm", "rnn", reason="recurrent layers")
+MIL.refuse("coreml_update_state", "read_state", reason="stateful models")
+MIL.refuse("non_maximum_suppression", reason="detectors are not classifiers")
+MIL.refuse(
+    "affine",
+    "batch_to_space",
+    "conv_quantized",
+    "conv_transpose",
+    "crop_resize",
+    "dequantize",
+    "l2_pool",
+    "quantize",
+    "resample",
+    "reshape_like",
+    "resize",
+    "resize_nearest_neighbor",
+    "reverse_sequence",
+    "space_to_batch",
+    reason="not written yet; no classifier of torchvision needs it",
+)
+MIL.refuse(
+    "constexpr_lut_to_sparse",
+    "constexpr_sparse_blockwise_shift_scale",
+    reason="joint compression is not written yet",
+)

@@ -1,0 +1,83 @@
+"""Values out of nothing: constants, fills, ranges, shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor
+
+from fer_convert.coreml_runtime.nn_layers.table import LAYERS
+from fer_convert.coreml_runtime.registry import Call, View
+
+_MOST = 1 << 28  # elements of a result: 1 GiB, far beyond any classifier
+
+
+@LAYERS.operation("loadConstant", "loadConstantND")
+def load_constant(op: View) -> Call:
+    """The constant ``data`` in ``shape``."""
+    data = op.weight("data", tuple(int(size) for size in op.params.shape))
+    return op.call(lambda: data)
+
+
+@LAYERS.operation("fillLike")
+def fill_like(op: View) -> Call:
+    """``value`` in the shape of the input."""
+    value = op.params.value
+    return op.call(lambda x: torch.full(x.shape, value), "input")
+
+
+@LAYERS.operation("fillStatic")
+def fill_static(op: View) -> Call:
+    """``value`` in ``targetShape``."""
+    value, shape = op.params.value, tuple(int(size) for size in op.params.targetShape)
+    return op.call(lambda: _full(op, shape, value))
+
+
+@LAYERS.operation("fillDynamic")
+def fill_dynamic(op: View) -> Call:
+    """``value`` in the shape that the input holds."""
+    value = op.params.value
+    return op.call(lambda shape: _full(op, [int(s) for s in shape.tolist()], value), "input")
+
+
+@LAYERS.operation("rangeStatic")
+def range_static(op: View) -> Call:
+    """Numbers from ``startValue`` to before ``endValue`` in steps of ``stepSizeValue``."""
+    p = op.params
+    return op.call(lambda: _range(op, p.startValue, p.endValue, p.stepSizeValue))
+
+
+@LAYERS.operation("rangeDynamic")
+def range_dynamic(op: View) -> Call:
+    """As rangeStatic: inputs end and, optionally, start and step; else the fields."""
+    p = op.params
+
+    def kernel(end: Tensor, *rest: Tensor) -> Tensor:
+        given = [float(value.reshape(-1)[0]) for value in rest]
+        given += [p.startValue, p.stepSizeValue][len(given) :]
+        start, step = given
+        return _range(op, start, float(end.reshape(-1)[0]), step)
+
+    return op.call(kernel, "input")
+
+
+@LAYERS.operation("getShape")
+def get_shape(op: View) -> Call:
+    """The shape of the input, ``[rank]``."""
+    return op.call(lambda x: torch.tensor(x.shape), "input")
+
+
+def _full(op: View, shape: Sequence[int], value: float) -> Tensor:
+    if any(size < 0 for size in shape) or prod(shape) > _MOST:
+        raise op.refuse(f"a result of {list(shape)}")
+    return torch.full(tuple(shape), value)
+
+
+def _range(op: View, start: float, end: float, step: float) -> Tensor:
+    if step == 0 or not abs((end - start) / step) <= _MOST:
+        raise op.refuse(f"a range from {start} to {end} in steps of {step}")
+    if (end - start) / step <= 0:
+        return torch.zeros(0)
+    return torch.arange(start, end, step, dtype=torch.float32)

@@ -1,0 +1,155 @@
+"""``ferconv predict``: what a saved Core ML model answers for pictures, without Core ML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fer_convert import coreml_runtime
+from fer_convert.coreml_runtime import UnsupportedOperation
+from fer_convert.coreml_runtime.description import Feature
+from fer_train.contract.pixels import face_crop, load_rgb
+
+if TYPE_CHECKING:
+    from fer_convert.coreml_runtime.answer import Answer
+    from fer_convert.coreml_runtime.program import Engine
+    from fer_convert.coreml_runtime.registry import Precision
+
+_BAR = 30  # characters of a probability of 1
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+Model = coreml_runtime.Program | coreml_runtime.Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One picture's answer."""
+
+    image: Path
+    answer: Answer
+
+
+def predict_images(
+    artefact: Path,
+    images: Sequence[Path],
+    *,
+    function: str | None,
+    engine: Engine,
+    precision: Precision | None,
+) -> tuple[Model, list[Answered]]:
+    """Load the model once and run it on every picture.
+
+    Each picture is cropped to its centred square and resized to the model's input with the
+    project's pixel contract, exactly as fixtures are.
+
+    Raises:
+        NotFound, ArtefactError, UnsupportedOperation: see `coreml_runtime.load`; also when the
+            model takes anything but one image. UnreadableImage: a picture cannot be decoded.
+    """
+    model = coreml_runtime.load(artefact, function=function)
+    feature = _image_input(model)
+    answers = []
+    for path in images:
+        pixels = face_crop(load_rgb(path), size=feature.width)
+        given = pixels if feature.channels == 3 else _grey(pixels, feature)
+        answer = model.predict({feature.name: given}, engine=engine, precision=precision)
+        answers.append(Answered(path, answer))
+    return model, answers
+
+
+def _image_input(model: Model) -> Feature:
+    required = [feature for feature in model.inputs if not feature.optional]
+    if len(required) != 1 or required[0].kind != "image":
+        listed = ", ".join(f"{f.name} ({f.kind})" for f in model.inputs)
+        raise UnsupportedOperation(
+            f"{model.path} takes {listed}; the command feeds models of one image.",
+            hint="In Python: fer_convert.coreml_runtime.load(path).predict({...})",
+        )
+    if required[0].width != required[0].height:
+        raise UnsupportedOperation(
+            f"{model.path} takes {required[0].width} x {required[0].height} pixels; the command "
+            "crops squares."
+        )
+    return required[0]
+
+
+def _grey(pixels: np.ndarray[Any, Any], feature: Feature) -> Any:
+    from PIL import Image
+
+    grey = Image.fromarray(pixels).convert("L")
+    return grey.convert("F") if feature.color_layout == "GRAYSCALE_FLOAT16" else grey
+
+
+def as_text(model: Model, answers: Sequence[Answered], *, top: int) -> str:
+    """Bars of the ``top`` most probable labels of each picture."""
+    first = answers[0].answer
+    lines = [
+        f"{model.path} ({model.format}, specification {model.spec_version})",
+        f"computed by the portable coreml_runtime {coreml_runtime.__version__}, {first.engine} "
+        f"engine, precision {first.precision}; not by Core ML",
+    ]
+    for answered in answers:
+        lines += ["", str(answered.image)]
+        scores = answered.answer.get(model.probabilities_name) if model.labels else None
+        if isinstance(scores, Mapping):
+            lines += _bars(scores, top)
+        else:
+            lines += [f"  {name}: {_brief(value)}" for name, value in answered.answer.items()]
+    return "\n".join(lines)
+
+
+def _bars(scores: Mapping[Any, float], top: int) -> list[str]:
+    ranked = sorted(scores.items(), key=lambda item: -item[1])[:top]
+    width = max(len(str(label)) for label, _ in ranked)
+    return [f"  {label!s:<{width}} {_bar(p):<{_BAR}} {100 * p:5.1f} %" for label, p in ranked]
+
+
+def _bar(probability: float) -> str:
+    if not np.isfinite(probability):
+        return "not a number"
+    eighths = round(min(max(probability, 0.0), 1.0) * _BAR * 8)
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
+
+
+def _brief(value: Any) -> str:
+    if not isinstance(value, np.ndarray):
+        return str(value)
+    shown = np.array2string(value.reshape(-1)[:8], precision=4, separator=", ")
+    return f"{value.dtype} {list(value.shape)} {shown}{' …' if value.size > 8 else ''}"
+
+
+def as_json(model: Model, answers: Sequence[Answered]) -> str:
+    """Everything computed, for machines; pictures among the outputs are left out."""
+    return json.dumps(
+        {
+            "schema": "ferconv.predictions",
+            "version": 1,
+            "artefact": str(model.path),
+            "format": model.format,
+            "specification_version": model.spec_version,
+            "runtime": f"portable coreml_runtime {coreml_runtime.__version__}",
+            "predictions": [
+                {
+                    "image": str(answered.image),
+                    "engine": answered.answer.engine,
+                    "precision": answered.answer.precision,
+                    "outputs": {
+                        name: _plain(value)
+                        for name, value in answered.answer.items()
+                        if not hasattr(value, "mode")
+                    },
+                }
+                for answered in answers
+            ],
+        },
+        indent=2,
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value

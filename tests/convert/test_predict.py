@@ -1,0 +1,107 @@
+"""``ferconv predict`` on a small model in both formats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_convert.coreml_runtime import load
+from fer_convert.coreml_runtime.proto import proto_module
+from tests.convert.nets import Ferconv
+
+LABELS = ["calm", "glad", "sad"]
+
+
+@pytest.fixture
+def artefact(tmp_path: Path) -> Path:
+    """A 4 x 4 classifier: the mean of red, green and blue, through a softmax."""
+    spec = proto_module("Model_pb2").Model()
+    spec.specificationVersion = 4
+    image = spec.description.input.add(name="image").type.imageType
+    image.width, image.height, image.colorSpace = 4, 4, 20
+    spec.description.output.add(name="classLabel").type.stringType.SetInParent()
+    scores = spec.description.output.add(name="scores").type.dictionaryType
+    scores.stringKeyType.SetInParent()
+    spec.description.predictedFeatureName = "classLabel"
+    spec.description.predictedProbabilitiesName = "scores"
+    network = spec.neuralNetworkClassifier
+    network.arrayInputShapeMapping = network.imageInputShapeMapping = 1
+    network.stringClassLabels.vector.extend(LABELS)
+    network.labelProbabilityLayerName = "p"
+    scaled = network.layers.add(name="scaled", input=["image"], output=["s"]).activation.linear
+    scaled.alpha = 1 / 64
+    pool = network.layers.add(name="mean", input=["s"], output=["m"]).pooling
+    pool.type, pool.globalPooling = 1, True
+    network.layers.add(name="p", input=["m"], output=["p"]).softmax.SetInParent()
+    path = tmp_path / "model.mlmodel"
+    path.write_bytes(spec.SerializeToString())
+    return path
+
+
+@pytest.fixture
+def green(tmp_path: Path) -> Path:
+    path = tmp_path / "green.png"
+    Image.new("RGB", (20, 10), (10, 200, 30)).save(path)
+    return path
+
+
+def test_bars_show_the_most_probable_labels(artefact: Path, green: Path, ferconv: Ferconv) -> None:
+    done = ferconv("predict", artefact, green, "--top", 2)
+    assert done.code == 0, done.err
+    bars = [line for line in done.out.splitlines() if "%" in line]
+    assert [line.split()[0] for line in bars] == ["glad", "sad"]
+    assert "█" in bars[0]
+    assert "not by Core ML" in done.out
+
+
+@pytest.mark.parametrize(
+    ("options", "how"),
+    [
+        ((), ("fast", "fp32")),
+        (("--engine", "reference"), ("reference", "declared")),
+        (("--precision", "fp16"), ("reference", "fp16")),
+    ],
+)
+def test_json_holds_what_the_runtime_computes(
+    artefact: Path, green: Path, ferconv: Ferconv, options: tuple[str, ...], how: tuple[str, str]
+) -> None:
+    done = ferconv("predict", artefact, green, green, "--json", *options)
+    assert done.code == 0, done.err
+    record = json.loads(done.out)
+    first, second = record["predictions"]
+    assert (first["engine"], first["precision"]) == how
+    assert first == second
+    pixels = np.full((4, 4, 3), (10, 200, 30), np.uint8)
+    answer = load(artefact).predict({"image": pixels}, engine="reference")
+    assert first["outputs"]["classLabel"] == answer["classLabel"] == "glad"
+    assert first["outputs"]["scores"] == pytest.approx(answer["scores"], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("nothing.mlmodel", "green.png"), 4, "No Core ML model at"),
+        (("green.png", "green.png"), 50, "no Core ML specification"),
+        (("model.mlmodel", "model.mlmodel"), 22, "model.mlmodel"),
+        (("model.mlmodel", "green.png", "--engine", "fast", "--precision", "fp16"), 50, "fp32"),
+        (("model.mlmodel", "green.png", "--function", "other"), 50, "no 'other'"),
+    ],
+)
+def test_errors_say_what_is_wrong(
+    artefact: Path,
+    green: Path,
+    ferconv: Ferconv,
+    arguments: tuple[str, ...],
+    code: int,
+    message: str,
+) -> None:
+    here = artefact.parent
+    paths = [a if a.startswith("-") or "." not in a else here / a for a in arguments]
+    done = ferconv("predict", *paths)
+    assert done.code == code, done.err
+    assert message in done.err
+    assert "Traceback" not in done.err

@@ -1,0 +1,111 @@
+"""Options, dtypes and odd values that the grids of the other files do not reach."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fer_convert.coreml_runtime import UnsupportedOperation
+from fer_convert.coreml_runtime.mil_ops import MIL
+from tests.coreml_runtime.one_operation import constant, mil_program, run_mil
+
+RNG = np.random.default_rng(11)
+X = RNG.standard_normal((2, 3, 4)).astype(np.float32)
+Y = RNG.standard_normal((1, 3, 1)).astype(np.float32)
+BITS = RNG.integers(0, 2, (2, 3)).astype(bool)
+OTHER = RNG.integers(0, 2, (1, 3)).astype(bool)
+
+
+def normal_cdf(x: Any) -> Any:
+    return np.vectorize(lambda v: 0.5 * math.erfc(-v / math.sqrt(2)))(x.astype(np.float64))
+
+
+def test_functions_against_the_standard_library() -> None:
+    erf = np.vectorize(math.erf)
+    np.testing.assert_allclose(run_mil("erf", {"x": X}), erf(X), atol=1e-6)
+    np.testing.assert_allclose(
+        run_mil("gelu", {"x": X, "mode": "EXACT"}), X * normal_cdf(X), atol=1e-6
+    )
+    np.testing.assert_allclose(run_mil("sigmoid", {"x": X}), 1 / (1 + np.exp(-X)), atol=1e-6)
+    np.testing.assert_array_equal(run_mil("identity", {"x": X}), X)
+    base = np.abs(X) + 0.1
+    np.testing.assert_allclose(run_mil("pow", {"x": base, "y": Y}), base**Y, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("operation", "function"),
+    [
+        ("logical_and", np.logical_and),
+        ("logical_or", np.logical_or),
+        ("logical_xor", np.logical_xor),
+    ],
+)
+def test_logic_broadcasts(operation: str, function: Any) -> None:
+    result = run_mil(operation, {"x": BITS, "y": OTHER}, outputs=("bool",))
+    np.testing.assert_array_equal(result, function(BITS, OTHER))
+
+
+def test_select_broadcasts_and_takes_constants() -> None:
+    condition = X > 0
+    result = run_mil("select", {"cond": condition, "a": X, "b": np.broadcast_to(Y, X.shape).copy()})
+    np.testing.assert_array_equal(result, np.where(condition, X, Y))
+    result = run_mil("select", {"cond": condition, "a": X, "b": constant(np.float32(-1))})
+    np.testing.assert_array_equal(result, np.where(condition, X, -1))
+
+
+@pytest.mark.parametrize("k", [2, np.array(2, np.int32)], ids=["constant", "computed"])
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_topk(k: Any, axis: int) -> None:
+    values, indices = run_mil(
+        "topk", {"x": X, "k": k, "axis": axis, "ascending": False}, outputs=("fp32", "int32")
+    )
+    order = np.argsort(-X, axis=axis, kind="stable").take(range(2), axis=axis)
+    np.testing.assert_array_equal(values, np.take_along_axis(X, order, axis))
+    np.testing.assert_array_equal(indices, order)
+
+
+@pytest.mark.parametrize("operation", ["relu", "exp", "abs", "sigmoid"])
+def test_empty_tensors(operation: str) -> None:
+    assert run_mil(operation, {"x": np.zeros((0, 3), np.float32)}).shape == (0, 3)
+
+
+def test_casts_to_and_from() -> None:
+    x = np.array([-1.9, 0.0, 2.5, 300.0], np.float32)
+    cases = [("int32", np.trunc(x)), ("bool", x != 0), ("fp32", x)]
+    for dtype, wanted in cases:
+        result = run_mil("cast", {"x": x, "dtype": dtype}, outputs=(dtype,))
+        np.testing.assert_array_equal(result, wanted)
+    counts = np.array([0, 1, 7], np.int32)
+    np.testing.assert_array_equal(
+        run_mil("cast", {"x": counts, "dtype": "fp16"}, outputs=("fp16",)), [0, 1, 7]
+    )
+
+
+def test_a_constant_is_rounded_when_an_operation_only_moves_it() -> None:
+    result = run_mil("relu", {"x": constant(np.array([0.1, -0.1], np.float32))}, outputs=("fp16",))
+    np.testing.assert_array_equal(result, np.array([0.1, 0], np.float16).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("step", "end", "wanted"),
+    [(0.5, 2.0, [0, 0.5, 1, 1.5]), (0.75, 2.0, [0, 0.75, 1.5]), (-1.0, -2.5, [0, -1, -2])],
+)
+def test_ranges_of_floats(step: float, end: float, wanted: list[float]) -> None:
+    result = run_mil(
+        "range_1d",
+        {"start": np.array(0, np.float32), "end": np.float32(end), "step": np.float32(step)},
+    )
+    np.testing.assert_allclose(result, wanted)
+
+
+LEFT_OUT = [(refusal.reason, name) for refusal in MIL.refusals for name in refusal.types]
+
+
+@pytest.mark.parametrize(("reason", "name"), LEFT_OUT, ids=[name for _, name in LEFT_OUT])
+def test_what_is_left_out_is_refused_with_its_reason_and_place(reason: str, name: str) -> None:
+    with pytest.raises(UnsupportedOperation) as caught:
+        mil_program(name, {"x": X})
+    assert f"{name} 'out0' ({reason})" in str(caught.value)

@@ -1,0 +1,157 @@
+"""NeuralNetwork normalizations and activations, against their formulas in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import erf
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fer_convert.coreml_runtime import ExecutionFailed
+from tests.coreml_runtime.one_operation import run_layer
+
+Array = np.ndarray[Any, Any]
+RNG = np.random.default_rng(12)
+X = (3 * RNG.standard_normal((2, 4, 5, 6)) + 1).astype(np.float32)
+GAMMA, BETA = RNG.standard_normal((2, 4)).astype(np.float32)
+
+
+def standard(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
+    centred = x.astype(np.float64) - x.mean(axes, keepdims=True, dtype=np.float64)
+    return np.asarray(centred / np.sqrt((centred**2).mean(axes, keepdims=True) + epsilon))
+
+
+@pytest.mark.parametrize("instance", [True, False])
+@pytest.mark.parametrize("epsilon", [0.0, 0.5])
+def test_batchnorm_with_statistics_of_its_input(instance: bool, epsilon: float) -> None:
+    def fill(layer: Any) -> None:
+        params = layer.batchnorm
+        params.channels, params.epsilon = 4, epsilon
+        params.computeMeanVar, params.instanceNormalization = True, instance
+        params.gamma.floatValue.extend(GAMMA)
+        params.beta.floatValue.extend(BETA)
+
+    normal = standard(X, (2, 3) if instance else (0, 2, 3), epsilon or 1e-5)
+    expected = normal * GAMMA[:, None, None] + BETA[:, None, None]
+    np.testing.assert_allclose(run_layer(fill, X), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(6,), (5, 6), (4, 5, 6)])
+def test_layer_normalization(shape: tuple[int, ...]) -> None:
+    gamma, beta = RNG.standard_normal((2, *shape)).astype(np.float32)
+
+    def fill(layer: Any) -> None:
+        params = layer.layerNormalization
+        params.normalizedShape.extend(shape)
+        params.eps = 0.1
+        params.gamma.floatValue.extend(gamma.ravel())
+        params.beta.floatValue.extend(beta.ravel())
+
+    expected = standard(X, tuple(range(-len(shape), 0)), 0.1) * gamma + beta
+    np.testing.assert_allclose(run_layer(fill, X), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("across", [True, False])
+@pytest.mark.parametrize("variance", [True, False])
+def test_mvn(across: bool, variance: bool) -> None:
+    def fill(layer: Any) -> None:
+        layer.mvn.acrossChannels, layer.mvn.normalizeVariance = across, variance
+        layer.mvn.epsilon = 0.2
+
+    axes = (1, 2, 3) if across else (2, 3)
+    expected = standard(X, axes, 0.2) if variance else X - X.mean(axes, keepdims=True)
+    np.testing.assert_allclose(run_layer(fill, X), expected, atol=1e-5)
+
+
+def test_l2_normalize() -> None:
+    def fill(layer: Any) -> None:
+        layer.l2normalize.epsilon = 40.0
+
+    expected = np.stack([x / np.sqrt((x**2).sum() + 40) for x in X])
+    np.testing.assert_allclose(run_layer(fill, X), expected, atol=1e-6)
+    np.testing.assert_allclose(run_layer(fill, X[0]), expected[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("size", "k"), [(3, 0.0), (5, 2.0), (1, 1.0)])
+def test_lrn(size: int, k: float) -> None:
+    def fill(layer: Any) -> None:
+        params = layer.lrn
+        params.alpha, params.beta, params.localSize, params.k = 0.3, 0.75, size, k
+
+    expected = np.zeros_like(X)
+    for c in range(4):
+        near = X[:, max(0, c - size // 2) : c + size // 2 + 1]
+        expected[:, c] = X[:, c] / ((k or 1) + 0.3 / size * (near**2).sum(1)) ** 0.75
+    np.testing.assert_allclose(run_layer(fill, X), expected, atol=1e-5)
+
+
+def column(values: Array) -> Array:
+    return values[:, None, None]
+
+
+ACTIVATIONS: dict[str, tuple[dict[str, Any], Callable[[Array], Array]]] = {
+    "leakyReLU": ({"alpha": 0.25}, lambda x: np.where(x >= 0, x, 0.25 * x)),
+    "thresholdedReLU": ({"alpha": 0.5}, lambda x: x * (x >= 0.5)),
+    "PReLU": ({"alpha": GAMMA}, lambda x: np.where(x >= 0, x, column(GAMMA) * x)),
+    "ELU": ({"alpha": 1.5}, lambda x: np.where(x >= 0, x, 1.5 * (np.exp(x) - 1))),
+    "tanh": ({}, np.tanh),
+    "scaledTanh": ({"alpha": 1.75, "beta": 0.5}, lambda x: 1.75 * np.tanh(0.5 * x)),
+    "sigmoidHard": ({"alpha": 0.25, "beta": 0.5}, lambda x: np.clip(x / 4 + 0.5, 0, 1)),
+    "softsign": ({}, lambda x: x / (1 + abs(x))),
+    "softplus": ({}, lambda x: np.log1p(np.exp(x))),
+    "parametricSoftplus": (
+        {"alpha": GAMMA, "beta": BETA},
+        lambda x: column(GAMMA) * np.log1p(np.exp(column(BETA) * x)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("batch", [True, False])
+def test_activation(name: str, batch: bool) -> None:
+    fields, formula = ACTIVATIONS[name]
+
+    def fill(layer: Any) -> None:
+        params = getattr(layer.activation, name)
+        params.SetInParent()
+        for field, value in fields.items():
+            if isinstance(value, float):
+                setattr(params, field, value)
+            else:
+                getattr(params, field).floatValue.extend(value)
+
+    x = X if batch else X[0]
+    np.testing.assert_allclose(run_layer(fill, x), formula(x.astype(np.float64)), atol=1e-5)
+
+
+def test_parameters_that_do_not_fit_the_channels_fail() -> None:
+    def fill(layer: Any) -> None:
+        layer.activation.PReLU.alpha.floatValue.extend(GAMMA)
+
+    with pytest.raises(ExecutionFailed, match=r"4 values for an input \[5, 6\]"):
+        run_layer(fill, X[0, 0])
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2])
+def test_gelu(mode: int) -> None:
+    def fill(layer: Any) -> None:
+        layer.gelu.mode = mode
+
+    x = X.astype(np.float64)
+    expected = (
+        x / 2 * (1 + np.vectorize(erf)(x / 2**0.5)),
+        x / 2 * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3))),
+        x / (1 + np.exp(-1.702 * x)),
+    )[mode]
+    np.testing.assert_allclose(run_layer(fill, X), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.0, 6.0), (0.5, 2.0), (-1.0, 1.0)])
+def test_clamped_relu(alpha: float, beta: float) -> None:
+    def fill(layer: Any) -> None:
+        layer.clampedReLU.alpha, layer.clampedReLU.beta = alpha, beta
+
+    expected = np.minimum(np.where(X >= 0, X, alpha * X), beta)
+    np.testing.assert_allclose(run_layer(fill, X), expected, atol=1e-6)
