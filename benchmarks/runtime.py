@@ -5,8 +5,8 @@
 
 Networks have seeded random weights, running statistics of their own activations, and a head scaled
 so that the answers differ. Every export is a process of its own, through ferconv's exporters, into
-a temporary folder; so is every measurement of memory. Times are taken in one process per network, the
-runtimes in turn. ``/ eager`` compares with PyTorch in memory, ``/ onnx`` with onnxruntime on
+a temporary folder; so is every measurement of memory. Times are taken in one process per network,
+the runtimes in turn. ``/ eager`` compares with PyTorch in memory, ``/ onnx`` with onnxruntime on
 ferconv's own ONNX file; memory is the peak above that of the imports, over the weights in fp32.
 """
 

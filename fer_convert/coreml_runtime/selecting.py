@@ -45,6 +45,8 @@ def scatter_flat(x: Tensor, positions: Tensor, updates: Tensor, mode: str) -> Te
     if mode == "sub":
         values = -values
     if mode == "div":
+        if not x.is_floating_point():
+            raise ValueError("integers cannot be scattered by division")
         values = values.reciprocal()
     return flat.scatter_reduce(0, at, values, _REDUCTIONS[mode]).reshape(x.shape)
 
@@ -71,6 +73,8 @@ def strided_slice(
     for axis in range(x.dim()):
         size = x.shape[axis]
         if _set(squeeze_masks, axis):
+            if not -size <= begin[axis] < size:
+                raise IndexError(f"element {begin[axis]} of {size} along axis {axis}")
             x = take(x, axis, range(begin[axis] % size, begin[axis] % size + 1))
             dropped.append(axis)
             continue

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fer_convert.coreml_runtime.limits import check_size
+
 Pads = Sequence[tuple[int, int]]
 
 
@@ -37,6 +39,10 @@ def pad(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
     """Pad the trailing ``len(pads)`` dimensions of ``x`` with ``value``."""
     if not any(amount for pair in pads for amount in pair):
         return x
+    kept = x.dim() - len(pads)
+    check_size(
+        (*x.shape[:kept], *(s + b + a for s, (b, a) in zip(x.shape[kept:], pads, strict=True)))
+    )
     # torch lists the last dimension first.
     return F.pad(x, [amount for pair in reversed(pads) for amount in pair], value=value)
 

@@ -210,6 +210,17 @@ def test_bilinear(aligned: bool) -> None:
 @pytest.mark.parametrize(
     ("operation", "inputs", "error"),
     [
+        ("tile", {"x": X, "reps": (1, 1, 1, 1 << 30)}, ArtefactError),
+        ("fill", {"shape": ints(1 << 20, 1 << 20), "value": 1.0}, ArtefactError),
+        ("range_1d", {"start": ints(0)[0:1].reshape(()), "end": np.int32(2**31 - 1), "step": np.int32(1)}, ArtefactError),
+        ("one_hot", {"indices": ints(0), "one_hot_vector_size": np.int32(2**31 - 1)}, ArtefactError),
+        ("conv", {"x": X, "weight": constant(np.ones((1, 4, 1, 1), np.float32)), "pad_type": "custom", "pad": (0, 1 << 30, 0, 0)}, ArtefactError),
+        ("crop", {"x": X, "crop_height": (-1, 0), "crop_width": (0, 0)}, ArtefactError),
+        ("crop", {"x": X, "crop_height": (2, 2), "crop_width": (0, 0)}, ArtefactError),
+        ("slice_by_index", {"x": X, "begin": (0, 0, 5, 0), "end": (2, 4, 3, 5), "squeeze_mask": (False, False, True, False)}, ArtefactError),
+        ("slice_by_size", {"x": X, "begin": (0, 0, -7, 0), "size": (1, 1, 1, 1)}, ArtefactError),
+        ("scatter", {"data": ints(4, 6), "indices": ints(0), "updates": ints(2), "mode": "div"}, ArtefactError),
+        ("resize_bilinear", {"x": X, "target_size_height": 1, "sampling_mode": "ALIGN_CORNERS"}, UnsupportedOperation),
         ("pad", {"x": X, "pad": (0, 1 << 30)}, ArtefactError),
         ("pad", {"x": X, "pad": (0, -1)}, ArtefactError),
         ("upsample_bilinear", {"x": X, "scale_factor_height": 1e6, "scale_factor_width": 1e6}, ArtefactError),
@@ -223,3 +234,8 @@ def test_bilinear(aligned: bool) -> None:
 def test_impossible_and_unsupported_options(operation: str, inputs: Any, error: Any) -> None:
     with pytest.raises(error, match=operation):
         run_mil(operation, inputs)
+
+
+def test_a_padded_constant_is_rounded() -> None:
+    padded = run_mil("pad", {"x": X, "pad": (1, 0), "constant_val": 0.1}, precision="fp16")
+    assert padded[0, 0, 0, 0] == np.float16(0.1).astype(np.float32)

@@ -138,6 +138,36 @@ def elu(op: Source) -> str:
     return result
 
 
+@LAYERS.lowering("activation.thresholdedReLU")
+def thresholded_relu(op: Source) -> str:
+    (x,) = op.operands("input")
+    low = op.node("Less", x, op.scalar(op.params.thresholdedReLU.alpha))
+    result: str = op.node("Where", low, op.scalar(0.0), x)
+    return result
+
+
+@LAYERS.lowering("clampedReLU")
+def clamped_relu(op: Source) -> str:
+    (x,) = op.operands("input")
+    leaky = op.node("LeakyRelu", x, alpha=op.params.alpha)
+    result: str = op.node("Min", leaky, op.scalar(op.params.beta))
+    return result
+
+
+@LAYERS.lowering("activation.PReLU", "activation.parametricSoftplus")
+def per_channel(op: Source) -> str:
+    (x,) = op.operands("input")
+    which = op.kind.removeprefix("activation.")
+    names = [f"{which}.{name}" for name in ("alpha", "beta") if op.has(f"{which}.{name}")]
+    weights = [op.weight(name, (op.literal(name).size, 1, 1)) for name in names]
+    if which == "PReLU":
+        result: str = op.node("PRelu", x, *weights)
+        return result
+    alpha, beta = weights
+    result = op.node("Mul", op.node("Softplus", op.node("Mul", x, beta)), alpha)
+    return result
+
+
 @LAYERS.lowering("activation.sigmoidHard")
 def sigmoid_hard(op: Source) -> str:
     (x,) = op.operands("input")

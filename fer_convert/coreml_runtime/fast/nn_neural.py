@@ -103,6 +103,19 @@ def inner_product(op: Source) -> str:
     return product_with_weight(op, x, weight, bias, rank=len(op.shape(x)))
 
 
+@LAYERS.lowering("scale", "bias")
+def scale(op: Source) -> str:
+    (x,) = op.operands("input")
+    p = op.params
+    if op.kind == "scale":
+        x = str(op.node("Mul", x, _over_channels(op, "scale", p.shapeScale)))
+        if not p.hasBias:
+            return x
+    shape = p.shapeBias if op.kind == "scale" else p.shape
+    result: str = op.node("Add", x, _over_channels(op, "bias", shape))
+    return result
+
+
 @LAYERS.lowering("batchedMatmul")
 def batched_matmul(op: Source) -> str:
     p = op.params
@@ -142,6 +155,12 @@ def softmax(op: Source) -> str:
     axis = -3 if op.kind == "softmax" else int(op.params.axis)
     result: str = op.node("Softmax", x, axis=axis)
     return result
+
+
+def _over_channels(op: Source, name: str, shape: Any) -> str:
+    sizes = tuple(int(size) for size in shape)
+    # One size counts channels; three are channels, height, width.
+    return op.weight(name, sizes if len(sizes) == 3 else (*sizes, 1, 1))
 
 
 def _pair(values: Any, default: int) -> tuple[int, ...]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
-
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 
@@ -47,34 +45,51 @@ def pool(
     What hangs over is written as padding: the rule where the last window may start has changed
     between versions of ONNX.
     """
-    attributes: dict[str, Any] = {"kernel_shape": list(kernel), "strides": list(strides)}
-    pads = [] if isinstance(padding, str) else list(padding)
-    over = [0] * len(pads)
-    if ceil_mode and pads:
-        over = _overhang(op.shape(x)[-len(kernel) :], kernel, strides, pads)
+    if isinstance(padding, str):
+        pads = _same(op.shape(x)[-len(kernel) :], kernel, strides, padding)
+        over = [0] * len(pads)
+    else:
+        pads = list(padding)
+        sizes = op.shape(x)[-len(kernel) :] if ceil_mode else ()
+        over = _overhang(sizes, kernel, strides, pads) if ceil_mode else [0] * len(pads)
     edge = [(before, after + extra) for (before, after), extra in zip(pads, over, strict=True)]
-    wide = any(p >= k for pair, k in zip(edge, kernel, strict=bool(edge)) for p in pair)
+    if any(p >= k for pair, k in zip(edge, kernel, strict=True) for p in pair):
+        raise Unlowered("padding as wide as its window")  # onnxruntime refuses it
+    if kind == "average" and any(over) and not exclude_padding:
+        # Padding counts and the overhang does not: the former becomes part of the image.
+        x, edge, exclude_padding = _zeros_around(op, x, pads), [(0, e) for e in over], True
+    attributes: dict[str, Any] = {
+        "kernel_shape": list(kernel), "strides": list(strides), "pads": flat(edge)
+    }  # fmt: skip
     if kind == "max":
-        if wide:  # onnxruntime refuses padding as wide as the window
-            x, edge = _pad(op, x, edge, -np.inf), [(0, 0)] * len(edge)
-        attributes |= pad_attributes(edge or padding)
         result: str = op.node("MaxPool", x, **attributes)
         return result
-    if wide and exclude_padding:
-        raise Unlowered("padding as wide as its window")
-    if (any(over) and not exclude_padding) or wide:
-        # Padding counts and the overhang does not: the former becomes part of the image.
-        x, edge = _pad(op, x, pads, 0.0), [(0, extra) for extra in over]
-        exclude_padding = True
-    attributes |= pad_attributes(edge or padding)
     result = op.node("AveragePool", x, count_include_pad=int(not exclude_padding), **attributes)
     return result
 
 
-def _pad(op: Source, x: str, pads: Sequence[tuple[int, int]], value: float) -> str:
+def _zeros_around(op: Source, x: str, pads: Sequence[tuple[int, int]]) -> str:
     axes = range(-len(pads), 0)
-    result: str = op.node("Pad", x, op.ints(*flat(pads)), op.scalar(value), op.ints(*axes))
+    result: str = op.node("Pad", x, op.ints(*flat(pads)), op.scalar(0.0), op.ints(*axes))
     return result
+
+
+def _same(
+    sizes: Sequence[int | None],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    padding: Literal["same", "same_lower"],
+) -> list[tuple[int, int]]:
+    """onnxruntime's own rule asks for less than no padding where the strides skip pixels."""
+    pads = []
+    for size, k, s in zip(sizes, kernel, strides, strict=True):
+        if size is None:
+            raise Unlowered("padding by an unknown size")
+        last = (size - 1) // s * s  # where the last window starts in the unpadded image
+        total = max(0, last + k - size)
+        less, more = total // 2, (total + 1) // 2
+        pads.append((less, more) if padding == "same" else (more, less))
+    return pads
 
 
 def _overhang(

@@ -7,6 +7,7 @@ from math import ceil, prod
 import torch
 from torch import Tensor
 
+from fer_convert.coreml_runtime.limits import check_size
 from fer_convert.coreml_runtime.mil_ops.table import MIL
 from fer_convert.coreml_runtime.registry import Call, View, torch_type
 
@@ -36,6 +37,7 @@ def one_hot(op: View) -> Call:
     def kernel(indices: Tensor, size: Tensor, on: Tensor | None, off: Tensor | None) -> Tensor:
         on = torch.ones((), dtype=dtype) if on is None else on
         off = torch.zeros((), dtype=dtype) if off is None else off
+        check_size((*indices.shape, int(size)))
         hit = indices.unsqueeze(-1) == torch.arange(int(size))
         return torch.where(hit, on, off).movedim(-1, axis)
 
@@ -52,6 +54,7 @@ def range_1d(op: View) -> Call:
             raise ValueError("a step of 0")
         whole = not start.is_floating_point()
         count = -((first - last) // stride) if whole else ceil((last - first) / stride)
+        check_size((max(int(count), 0),))
         steps = torch.arange(max(int(count), 0), dtype=torch.int64 if whole else torch.float64)
         return (first + steps * stride).to(start.dtype)
 
@@ -99,6 +102,7 @@ def tile(op: View) -> Call:
         times = reps.tolist()
         if len(times) != x.dim() or min(times, default=1) < 1:
             raise ValueError(f"reps {times}")
+        check_size((x.numel(), *times))
         return x.repeat(times)
 
     return op.call(kernel, "x", "reps", exact=True)
@@ -135,4 +139,5 @@ def flatten2d(op: View) -> Call:
 
 def _filled(sizes: list[int], value: Tensor | None) -> Tensor:
     value = torch.zeros(()) if value is None else value
+    check_size(sizes)
     return torch.full(sizes, value.item(), dtype=value.dtype)

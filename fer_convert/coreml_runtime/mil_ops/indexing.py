@@ -113,7 +113,7 @@ def slice_by_size(op: View) -> Call:
 
     def kernel(x: Tensor, begin: Tensor, size: Tensor) -> Tensor:
         starts, sizes = integers_of(begin), integers_of(size)
-        starts = tuple(b % n if b < 0 else b for b, n in zip(starts, x.shape, strict=True))
+        starts = tuple(b + n if b < 0 else b for b, n in zip(starts, x.shape, strict=True))
         for axis, (start, count) in enumerate(zip(starts, sizes, strict=True)):
             x = x.narrow(axis, start, x.shape[axis] - start if count == -1 else count)
         return x

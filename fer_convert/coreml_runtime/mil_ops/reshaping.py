@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fer_convert.coreml_runtime.limits import check_size
 from fer_convert.coreml_runtime.mil_ops.table import MIL
 from fer_convert.coreml_runtime.registry import Call, View
 from fer_convert.coreml_runtime.selecting import integers_of
-
-_MOST = 1 << 28  # elements of a padded result: 1 GiB, far beyond any classifier
 
 
 @MIL.operation("concat")
@@ -98,12 +95,11 @@ def pad(op: View) -> Call:
     def kernel(x: Tensor, amounts: Tensor) -> Tensor:
         flat = integers_of(amounts)
         pairs = list(zip(flat[::2], flat[1::2], strict=True))
-        grown = prod(
-            size + sum(pair)
-            for size, pair in zip(x.shape, [(0, 0)] * (x.dim() - len(pairs)) + pairs, strict=True)
-        )
-        if min(flat, default=0) < 0 or grown > _MOST:
-            raise op.refuse(f"padding {list(flat)} of {list(x.shape)}")
+        if min(flat, default=0) < 0:
+            raise op.refuse(f"padding {list(flat)}")
+        kept = x.dim() - len(pairs)
+        grown = [size + sum(pair) for size, pair in zip(x.shape[kept:], pairs, strict=True)]
+        check_size((*x.shape[:kept], *grown))
         turned = [amount for pair in reversed(pairs) for amount in pair]
         if mode == "constant":
             return F.pad(x, turned, value=value)
@@ -114,7 +110,8 @@ def pad(op: View) -> Call:
         padded = F.pad(flattened, turned, mode=mode) if axes else x
         return padded.reshape(*x.shape[: x.dim() - axes], *padded.shape[2:]) if axes else x
 
-    return op.call(kernel, "x", "pad", exact=True)
+    # A padded constant may be no fp16 number.
+    return op.call(kernel, "x", "pad", exact=mode != "constant")
 
 
 @MIL.operation("depth_to_space")

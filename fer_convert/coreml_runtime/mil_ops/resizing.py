@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from fer_convert.coreml_runtime.limits import check_size
 from fer_convert.coreml_runtime.mil_ops.table import MIL
 from fer_convert.coreml_runtime.registry import Call, View
 
-_MOST = 1 << 28  # elements of a result: 1 GiB, far beyond any classifier
 # Sampling modes that are PyTorch's align_corners true or false; the others are not supported.
 _ALIGNED = {"STRICT_ALIGN_CORNERS": True, "ALIGN_CORNERS": True, "UNALIGN_CORNERS": False}
 
@@ -36,6 +36,8 @@ def upsample_bilinear(op: View) -> Call:
     """
     rows, columns = _factors(op)
     aligned = op.option("align_corners", bool, True)
+    if not aligned and (rows != int(rows) or columns != int(columns)):
+        raise op.unsupported("fractional factors without align_corners")
     if op.option("half_pixel_centers", bool, not aligned) == aligned:
         raise op.unsupported("half_pixel_centers equal to align_corners")
 
@@ -56,6 +58,8 @@ def resize_bilinear(op: View) -> Call:
     height, width = op.option("target_size_height", int, 1), op.option("target_size_width", int, 1)
     if mode not in _ALIGNED:
         raise op.unsupported(f"sampling mode {mode}")
+    if mode == "ALIGN_CORNERS" and 1 in (height, width):
+        raise op.unsupported("sampling mode ALIGN_CORNERS to a size of 1")
     return op.call(lambda x: _bilinear(op, x, height, width, _ALIGNED[mode]), "x")
 
 
@@ -63,8 +67,12 @@ def resize_bilinear(op: View) -> Call:
 def crop(op: View) -> Call:
     """Rows and columns cut off: crop_height, crop_width (before, after)."""
     (top, bottom), (left, right) = op.integers("crop_height"), op.integers("crop_width")
+    if min(top, bottom, left, right) < 0:
+        raise op.refuse(f"crops of {[top, bottom]} rows and {[left, right]} columns")
 
     def kernel(x: Tensor) -> Tensor:
+        if top + bottom >= x.shape[-2] or left + right >= x.shape[-1]:
+            raise ValueError("nothing is left")
         return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right]
 
     return op.call(kernel, "x", exact=True)
@@ -82,6 +90,6 @@ def _bilinear(op: View, x: Tensor, height: int, width: int, aligned: bool) -> Te
 
 
 def _check(op: View, x: Tensor, height: int, width: int) -> None:
-    planes = x.numel() // max(1, x.shape[-1] * x.shape[-2])
-    if height < 1 or width < 1 or planes * height * width > _MOST:
-        raise op.refuse(f"a result of {planes} planes of {height} x {width}")
+    if height < 1 or width < 1:
+        raise op.refuse(f"a result of {height} x {width} pixels")
+    check_size((*x.shape[:-2], height, width))

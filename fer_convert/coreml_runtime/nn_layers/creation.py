@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 
 import torch
 from torch import Tensor
 
+from fer_convert.coreml_runtime.limits import MOST_ELEMENTS, check_size
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
 from fer_convert.coreml_runtime.registry import Call, View
-
-_MOST = 1 << 28  # elements of a result: 1 GiB, far beyond any classifier
 
 
 @LAYERS.operation("loadConstant", "loadConstantND")
@@ -32,14 +30,14 @@ def fill_like(op: View) -> Call:
 def fill_static(op: View) -> Call:
     """``value`` in ``targetShape``."""
     value, shape = op.params.value, tuple(int(size) for size in op.params.targetShape)
-    return op.call(lambda: _full(op, shape, value))
+    return op.call(lambda: _full(shape, value))
 
 
 @LAYERS.operation("fillDynamic")
 def fill_dynamic(op: View) -> Call:
     """``value`` in the shape that the input holds."""
     value = op.params.value
-    return op.call(lambda shape: _full(op, [int(s) for s in shape.tolist()], value), "input")
+    return op.call(lambda shape: _full([int(s) for s in shape.tolist()], value), "input")
 
 
 @LAYERS.operation("rangeStatic")
@@ -69,14 +67,13 @@ def get_shape(op: View) -> Call:
     return op.call(lambda x: torch.tensor(x.shape), "input")
 
 
-def _full(op: View, shape: Sequence[int], value: float) -> Tensor:
-    if any(size < 0 for size in shape) or prod(shape) > _MOST:
-        raise op.refuse(f"a result of {list(shape)}")
+def _full(shape: Sequence[int], value: float) -> Tensor:
+    check_size(shape)
     return torch.full(tuple(shape), value)
 
 
 def _range(op: View, start: float, end: float, step: float) -> Tensor:
-    if step == 0 or not abs((end - start) / step) <= _MOST:
+    if step == 0 or not abs((end - start) / step) <= MOST_ELEMENTS:
         raise op.refuse(f"a range from {start} to {end} in steps of {step}")
     if (end - start) / step <= 0:
         return torch.zeros(0)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fer_convert.coreml_runtime.limits import check_size
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
 from fer_convert.coreml_runtime.registry import Call, View
 from fer_convert.coreml_runtime.selecting import integers_of, strided_slice, take
@@ -254,7 +255,9 @@ def tile(op: View) -> Call:
     fixed = tuple(int(count) for count in op.params.reps)
 
     def kernel(x: Tensor, reps: Tensor | None = None) -> Tensor:
-        return x.tile(fixed if reps is None else integers_of(reps))
+        counts = fixed if reps is None else integers_of(reps)
+        check_size((x.numel(), *counts))
+        return x.tile(counts)
 
     return op.call(kernel, "input", exact=True)
 
@@ -263,7 +266,12 @@ def tile(op: View) -> Call:
 def sequence_repeat(op: View) -> Call:
     """``x`` repeated ``nRepetitions`` times along its first axis, the sequence."""
     count = int(op.params.nRepetitions)
-    return op.call(lambda x: x.repeat(count, *[1] * (x.dim() - 1)), "input", exact=True)
+
+    def kernel(x: Tensor) -> Tensor:
+        check_size((x.numel(), count))
+        return x.repeat(count, *[1] * (x.dim() - 1))
+
+    return op.call(kernel, "input", exact=True)
 
 
 @LAYERS.operation("broadcastToStatic")
