@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from fer_convert.coreml_runtime import Program, load_program
 from fer_convert.coreml_runtime.errors import ExecutionFailed
 from fer_convert.coreml_runtime.fast import LAYERS, MIL, FastEngine, NotLowered, lower
 from fer_convert.coreml_runtime.fast.builder import INLINE_BYTES
+from fer_convert.coreml_runtime.graph import Constant
 from fer_convert.coreml_runtime.mil_ops import MIL as REFERENCE_MIL
 from fer_convert.coreml_runtime.nn_layers import LAYERS as REFERENCE_LAYERS
 from tests.coreml_runtime.one_operation import constant, layer_program, mil_program
@@ -133,6 +135,7 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("cumsum", {"x": X, "axis": 1, "exclusive": True, "reverse": True}, ("fp32",)),
     ("topk", {"x": X, "k": 3, "axis": 2, "ascending": True}, ("fp32", "int32")),
     ("concat", {"values": [X, floats(2, 3, 7, 6)], "axis": 1}, ("fp32",)),
+    *(("concat", {"values": [X, X + 1, X], "axis": a, "interleave": True}, ("fp32",)) for a in (1, -1)),
     ("stack", {"values": [X, X + 1], "axis": -1}, ("fp32",)),
     ("reshape", {"x": X, "shape": (0, -1, 3)}, ("fp32",)),
     ("reshape", {"x": X, "shape": ints(2, 14, 12)}, ("fp32",)),
@@ -294,6 +297,10 @@ LAYER_CASES: list[tuple[str, Callable[[Any], None], list[Any], int]] = [
     ("transpose", filling("transpose", axes=[0, 2, 3, 1]), [X], 1),
     ("squeeze", filling("squeeze", squeezeAll=True), [X[:1, :1, :1, :1]], 1),
     ("gather", filling("gather", axis=1), [X, ints(0, -1, 2)], 1),
+    ("concatND", filling("concatND", axis=1, interleave=True), [X, X + 1], 1),
+    ("mvn", filling("mvn", acrossChannels=True, normalizeVariance=True), [X], 1),
+    ("mvn mean", filling("mvn"), [X], 1),
+    ("slice", filling("slice", axis=1, startIndex=1, endIndex=6, stride=2), [X], 1),
     ("expandDims", filling("expandDims", axes=[0, -1]), [X], 1),
 ]  # fmt: skip
 
@@ -374,43 +381,42 @@ def test_weights_stay_in_the_mapped_file(convert: Callable[..., Path]) -> None:
     graph = load_program(
         convert(nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.Softmax(1)), 8, "fp32")
     ).graph
+    constants = [
+        operand.read()
+        for operation in graph.operations
+        for bound in operation.arguments.values()
+        for operand in bound
+        if isinstance(operand, Constant)
+    ]
     weights = [a for a in lower(graph).initialisers.values() if a.nbytes > INLINE_BYTES]
-    assert weights
-    assert all(not array.flags.owndata for array in weights)
+    assert len(weights) == 1
+    assert any(np.shares_memory(weights[0], constant) for constant in constants)
 
 
 def test_all_that_is_missing_is_named() -> None:
-    program, _ = mil_program("conv", {"x": X, "weight": WEIGHT})
-    lacking = program.graph
-    odd = [mil_program(name, inputs)[0].graph.operations[-1] for name, inputs in [
-        ("concat", {"values": [X, X], "axis": 1, "interleave": True}),
-        ("pow", {"x": INTEGERS, "y": 2}),
-    ]]  # fmt: skip
-    from dataclasses import replace
-
-    renamed = [
-        replace(op, outputs=(replace(op.outputs[0], name=f"odd{i}"),)) for i, op in enumerate(odd)
-    ]
-    inputs = tuple(
-        value
-        for name, given in [("concat", [X, X]), ("pow", INTEGERS)]
-        for value in mil_program(
-            name, {"values": given, "axis": 1} if name == "concat" else {"x": given, "y": 2}
-        )[0].graph.inputs
-    )
-    merged = {value.name: value for value in (*lacking.inputs, *inputs)}
-    graph = replace(
-        lacking,
-        inputs=tuple(merged.values()),
-        operations=(*lacking.operations, *renamed),
-    )
+    conv = mil_program("conv", {"x": X, "weight": WEIGHT})[0].graph
+    power = mil_program("pow", {"x": INTEGERS, "y": 2})[0].graph
+    batches = mil_program("gather", {"x": X, "indices": INTEGERS, "batch_dims": 1})[0].graph
+    # Each operation's only input and output get names of their own.
+    operations, inputs = list(conv.operations), list(conv.inputs)
+    for number, graph in enumerate((power, batches)):
+        operation = graph.operations[-1]
+        names = {value.name: f"{value.name}{number}" for value in graph.inputs}
+        inputs += [replace(value, name=names[value.name]) for value in graph.inputs]
+        bound = {
+            key: tuple(names[o] if isinstance(o, str) else o for o in operands)
+            for key, operands in operation.arguments.items()
+        }
+        output = replace(operation.outputs[0], name=f"odd{number}")
+        operations.append(replace(operation, arguments=bound, outputs=(output,)))
+    odd = replace(conv, inputs=tuple(inputs), operations=tuple(operations))
     with pytest.raises(NotLowered) as raised:
-        lower(graph)
-    assert raised.value.missing == ("concat with interleave", "pow with integers")
+        lower(odd)
+    assert raised.value.missing == ("pow with integers", "gather with batch_dims")
 
-    unknown = tuple(replace(op, type=f"no_{op.type}") for op in renamed)
-    with pytest.raises(NotLowered, match="lacks no_concat, no_pow"):
-        lower(replace(graph, operations=(*lacking.operations, *unknown)))
+    unknown = [replace(op, type=f"no_{op.type}") for op in operations[1:]]
+    with pytest.raises(NotLowered, match="lacks no_gather, no_pow"):
+        lower(replace(odd, operations=(operations[0], *unknown)))
 
 
 def test_a_wrong_feed_is_an_error_of_the_runtime() -> None:

@@ -9,6 +9,7 @@ from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.moving import (
     broadcast_fill,
     flip,
+    interleave,
     join,
     scatter_elements,
     scatter_vectors,
@@ -24,7 +25,7 @@ _FARTHEST = np.iinfo(np.int64).max
 def concat(op: Source) -> str:
     axis, values = op.option("axis", int), op.operands("values")
     if op.option("interleave", bool, False):
-        raise Unlowered("interleave")
+        return interleave(op, values, axis)
     result: str = op.node("Concat", *values, axis=axis)
     return result
 

@@ -61,6 +61,20 @@ def join(op: Source, values: Sequence[str], axis: int) -> str:
     return result
 
 
+def interleave(op: Source, values: Sequence[str], axis: int) -> str:
+    """The first slice of each of ``values`` along ``axis``, then the second of each …"""
+    shape = op.shape(values[0])
+    at = axis % len(shape)
+    if None in shape[at + 1 :] or shape[at] is None:
+        raise Unlowered("an interleaved axis of unknown size")
+    stacked = join(op, values, at + 1)
+    size = len(values) * (shape[at] or 0)
+    kept = [0] * at  # 0 keeps a dimension
+    sizes = [s or 0 for s in shape[at + 1 :]]
+    result: str = op.node("Reshape", stacked, op.ints(*kept, size, *sizes))
+    return result
+
+
 def broadcast_fill(op: Source, value: str, shape: str) -> str:
     """A tensor of the given shape that holds one value."""
     scalar = op.node("Reshape", value, op.ints(1))

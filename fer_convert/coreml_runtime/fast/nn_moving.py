@@ -6,7 +6,7 @@ import numpy as np
 
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
-from fer_convert.coreml_runtime.fast.moving import broadcast_fill, flip, join, strided
+from fer_convert.coreml_runtime.fast.moving import broadcast_fill, flip, interleave, join, strided
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 
 _CHANNEL_FIRST = 0
@@ -18,7 +18,7 @@ def concat(op: Source) -> str:
     if op.kind == "concat" and p.sequenceConcat:
         raise Unlowered("sequenceConcat")
     if op.kind == "concatND" and p.interleave:
-        raise Unlowered("interleave")
+        return interleave(op, op.operands("input"), int(p.axis))
     axis = -3 if op.kind == "concat" else int(p.axis)
     result: str = op.node("Concat", *op.operands("input"), axis=axis)
     return result
@@ -131,6 +131,21 @@ def slice_static(op: Source) -> str:
     if all(masks[2]):
         raise Unlowered("every axis removed")
     return strided(op, x, begin, end, strides, *masks)
+
+
+@LAYERS.lowering("slice")
+def slice_axis(op: Source) -> str:
+    (x,) = op.operands("input")
+    p = op.params
+    if p.endIndex < 0:
+        raise Unlowered("a negative endIndex")
+    begin, end, axis = (
+        op.ints(int(p.startIndex)),
+        op.ints(int(p.endIndex)),
+        op.ints(int(p.axis) - 3),
+    )
+    result: str = op.node("Slice", x, begin, end, axis, op.ints(int(p.stride) or 1))
+    return result
 
 
 @LAYERS.lowering("tile")

@@ -149,6 +149,20 @@ def layer_normalization(op: Source) -> str:
     return result
 
 
+@LAYERS.lowering("mvn")
+def mvn(op: Source) -> str:
+    (x,) = op.operands("input")
+    p = op.params
+    axes = op.ints(*((-3, -2, -1) if p.acrossChannels else (-2, -1)))
+    centred: str = op.node("Sub", x, op.node("ReduceMean", x, axes, keepdims=1))
+    if not p.normalizeVariance:
+        return centred
+    variance = op.node("ReduceMean", op.node("Mul", centred, centred), axes, keepdims=1)
+    spread = op.node("Sqrt", op.node("Add", variance, op.scalar(p.epsilon or 1e-5)))
+    result: str = op.node("Div", centred, spread)
+    return result
+
+
 @LAYERS.lowering("softmax", "softmaxND")
 def softmax(op: Source) -> str:
     (x,) = op.operands("input")
