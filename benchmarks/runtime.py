@@ -7,7 +7,9 @@ Networks have seeded random weights, running statistics of their own activations
 so that the answers differ. Every export is a process of its own, through ferconv's exporters, into
 a temporary folder; so is every measurement of memory. Times are taken in one process per network,
 the runtimes in turn. ``/ eager`` compares with PyTorch in memory, ``/ onnx`` with onnxruntime on
-ferconv's own ONNX file; memory is the peak above that of the imports, over the weights in fp32.
+ferconv's own ONNX file. ``peak`` is the resident memory of loading and one prediction above that of
+the imports, mapped pages included, as a multiple of the fp32 weights; ``- act.`` is that without
+the activations, the most that results waiting for a reader take at once.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +69,11 @@ def _network(arch: str, arguments: argparse.Namespace) -> dict[str, Any]:
         for kind in ("onnx", *CORE_ML):
             _in_process(folder, arguments, "export", arch, kind)
         record = _in_process(folder, arguments, "time", arch)
+        activations = record["activation_bytes"]
         for entry in record["runtimes"]:
-            if entry["engine"] in ENGINES:
-                peak = _in_process(folder, arguments, "memory", entry["kind"], entry["engine"])
-                entry["memory_over_weights"] = peak / weight_bytes
+            peak = _in_process(folder, arguments, "memory", arch, entry["kind"], entry["engine"])
+            entry["peak_over_weights"] = peak / weight_bytes
+            entry["peak_less_activations_over_weights"] = (peak - activations) / weight_bytes
     record |= {"architecture": arch, "size": arguments.size, "weight_bytes": weight_bytes}
     if not arguments.json:
         _print(record)
@@ -87,18 +91,19 @@ def _in_process(folder: Path, arguments: argparse.Namespace, *step: str) -> Any:
 
 def _print(record: dict[str, Any]) -> None:
     megabytes = record["weight_bytes"] / 1e6
-    print(f"\n{record['architecture']}, {record['size']} px, {megabytes:.0f} MB of fp32 weights,")
-    print(f"{record['threads']} threads, batch 1, {record['rounds']} rounds")
+    activations = record["activation_bytes"] / 1e6
+    print(f"\n{record['architecture']}, {record['size']} px, batch 1, {record['threads']} threads,")
+    print(f"{megabytes:.0f} MB of fp32 weights, {activations:.1f} MB of activations at the most")
     print(
         f"{'artefact':<16}{'engine':<13}{'load s':>8}{'ms':>9}{'/ eager':>9}{'/ onnx':>8}", end=""
     )
-    print(f"{'memory':>8}  max |dp|")
+    print(f"{'peak':>8}{'- act.':>8}  max |dp|")
     for entry in record["runtimes"]:
-        memory, delta = entry.get("memory_over_weights"), entry.get("max_delta_p")
+        delta = entry.get("max_delta_p")
         print(
             f"{entry['kind']:<16}{entry['engine']:<13}{entry['load_s']:>8.2f}{entry['ms']:>9.1f}"
             f"{entry['over_eager']:>9.2f}{entry['over_onnx']:>8.2f}"
-            f"{'' if memory is None else format(memory, '.2f'):>8}"
+            f"{entry['peak_over_weights']:>8.2f}{entry['peak_less_activations_over_weights']:>8.2f}"
             f"  {'' if delta is None else format(delta, '.1e')}",
             flush=True,
         )
@@ -205,21 +210,54 @@ def measure_time(folder: Path, arguments: argparse.Namespace, arch: str) -> dict
             plain = np.stack(answers[kind, "reference"])
             entry["max_delta_p"] = float(np.abs(np.stack(answers[kind, engine]) - plain).max())
         entries.append(entry)
-    return {"threads": threads, "rounds": arguments.rounds, "runtimes": entries}
+    return {
+        "threads": threads,
+        "rounds": arguments.rounds,
+        "runtimes": entries,
+        "activation_bytes": _activation_bytes(folder / FILE_NAMES["mlpackage-fp32"], images[0]),
+    }
 
 
-def measure_memory(folder: Path, arguments: argparse.Namespace, kind: Any, engine: str) -> int:
+def _activation_bytes(path: Path, image: Any) -> int:
+    """The most bytes of fp32 results alive at once, each until its last reader has read it."""
+    from fer_convert.coreml_runtime import load_program
+
+    program = load_program(path)
+    operations = program.graph.operations
+    results = [[o.name for o in operation.outputs] for operation in operations]
+    values = program.run({"image": image}, precision="fp32", capture=[*chain(*results)])
+    last_reader = {name: i for i, op in enumerate(operations) for name in op.reads}
+    most = alive = 0
+    for i, (operation, names) in enumerate(zip(operations, results, strict=True)):
+        alive += sum(values[name].nbytes for name in names)
+        most = max(most, alive)
+        dead = {name for name in operation.reads if last_reader[name] == i} & values.keys()
+        alive -= sum(values[name].nbytes for name in dead)
+    return most
+
+
+def measure_memory(
+    folder: Path, arguments: argparse.Namespace, arch: str, kind: Any, engine: str
+) -> int:
     import onnx  # noqa: F401 - the imports belong to the baseline
     import onnxruntime  # noqa: F401
-    import torch  # noqa: F401
+    import torch
 
     from fer_convert.artefact import FILE_NAMES
     from fer_convert.coreml_runtime import fast, mil_ops, nn_layers, plan  # noqa: F401
     from fer_convert.coreml_runtime.proto import proto_module
+    from fer_convert.runners import ModuleRunner, OnnxRunner
 
     proto_module("Model_pb2")
+    threads = torch.get_num_threads()
     baseline = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    _open(folder / FILE_NAMES[kind], engine)(_images(arguments.size)[0])
+    if engine == "torch":
+        predict = _probabilities(ModuleRunner(_source(folder, arguments, arch)))
+    elif engine == "onnxruntime":
+        predict = _probabilities(OnnxRunner(folder / FILE_NAMES[kind], threads=threads))
+    else:
+        predict = _open(folder / FILE_NAMES[kind], engine)
+    predict(_images(arguments.size)[0])
     return 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - baseline)
 
 

@@ -37,10 +37,13 @@ class FastEngine:
         Raises:
             NotLowered: something has no translation, or onnxruntime refuses the result.
         """
-        self._lowered = lower(graph)
+        lowered = lower(graph)
+        self._graph = graph
         self._threads = threads or _default_threads()
+        self._inputs, self._outputs, self._values = lowered.inputs, lowered.outputs, lowered.values
+        # Not the lowered graph: onnxruntime has its own copy of most weights, in another layout.
         self._sessions: dict[tuple[str, ...], InferenceSession] = {
-            (): _session(self._lowered, (), self._threads)
+            (): _session(lowered, (), self._threads)
         }
 
     def run(self, feeds: Mapping[str, Array], *, capture: Collection[str] = ()) -> dict[str, Array]:
@@ -52,14 +55,13 @@ class FastEngine:
             KeyError: ``capture`` names an unknown value.
             ExecutionFailed: an operation failed, or an output has another shape than declared.
         """
-        lowered = self._lowered
-        extra = tuple(sorted(set(capture) - set(lowered.outputs)))
+        extra = tuple(sorted(set(capture) - set(self._outputs)))
         if extra not in self._sessions:
-            self._sessions[extra] = _session(lowered, extra, self._threads)
-        names = [*lowered.outputs, *extra]
+            self._sessions[extra] = _session(lower(self._graph), extra, self._threads)
+        names = [*self._outputs, *extra]
         typed = {
             value.name: np.asarray(feeds[value.name], dtype=value_type(value), order="C")
-            for value in lowered.inputs
+            for value in self._inputs
         }
         try:
             arrays = self._sessions[extra].run(names, typed)
@@ -71,7 +73,7 @@ class FastEngine:
         return result
 
     def _check_shape(self, name: str, array: Array) -> None:
-        declared = self._lowered.values[name].shape
+        declared = self._values[name].shape
         if declared is None:
             return
         if len(declared) != array.ndim or any(
