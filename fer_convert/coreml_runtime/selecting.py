@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -25,9 +25,15 @@ def wrapped(indices: Tensor, size: int) -> Tensor:
     return torch.where(whole < 0, whole + size, whole)
 
 
-def index_vectors(x: Tensor, indices: Tensor) -> tuple[Tensor, ...]:
-    """Split ``indices [..., k]`` into k index tensors for the first k axes of ``x``."""
-    return tuple(wrapped(part, x.shape[i]) for i, part in enumerate(indices.unbind(-1)))
+def index_vectors(
+    x: Tensor, indices: Tensor, place: Callable[[Tensor, int], Tensor] = wrapped
+) -> tuple[Tensor, ...]:
+    """Split ``indices [..., k]`` into k index tensors for the first k axes of ``x``.
+
+    Args:
+        place: from indices along an axis of some size to places on it.
+    """
+    return tuple(place(part, x.shape[i]) for i, part in enumerate(indices.unbind(-1)))
 
 
 def flat_positions(x: Tensor) -> Tensor:

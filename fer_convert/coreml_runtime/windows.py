@@ -67,10 +67,50 @@ def convolve(
     return result
 
 
+def convolve_transposed(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    groups: int,
+    crops: Pads | None,
+    output: Sequence[int] = (),
+    heavy: Literal["after", "before"] = "after",
+) -> Tensor:
+    """Transposed convolution of ``x [N, C, *D]`` with ``weight [C, O / groups, *K]``.
+
+    ``crops`` are cut off the full result; None cuts it down to ``D * strides``, an odd row going to
+    the ``heavy`` side. ``output`` is another spatial size to reach instead: the start stays where
+    ``crops`` puts it, and what lies beyond the last window is zero (and the bias).
+    """
+    rank = weight.dim() - 2
+    full = [
+        (size - 1) * s + (k - 1) * d + 1
+        for size, s, k, d in zip(x.shape[2:], strides, weight.shape[2:], dilations, strict=True)
+    ]
+    check_size((x.shape[0], weight.shape[1] * groups, *full))
+    if crops is None:
+        wanted = list(output) or [n * s for n, s in zip(x.shape[2:], strides, strict=True)]
+        surplus = [max(0, size - n) for size, n in zip(full, wanted, strict=True)]
+        starts = [(total + (heavy == "before")) // 2 for total in surplus]
+    else:
+        starts = [before for before, _ in crops]
+        left = [size - before - after for size, (before, after) in zip(full, crops, strict=True)]
+        wanted = list(output) or left
+    function = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[rank - 1]
+    result = function(x, weight, None, list(strides), 0, 0, groups, list(dilations))
+    # Negative padding cuts.
+    ends = [start + n - size for start, n, size in zip(starts, wanted, full, strict=True)]
+    placed = pad(result, [(-start, end) for start, end in zip(starts, ends, strict=True)])
+    return placed if bias is None else placed + bias.reshape(-1, *(1,) * rank)
+
+
 def pool(
     x: Tensor,
     *,
-    kind: Literal["max", "average"],
+    kind: Literal["max", "average", "l2"],
     kernel: Sequence[int],
     strides: Sequence[int],
     pads: Pads,
@@ -93,6 +133,12 @@ def pool(
         maximum = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[rank - 1]
         result: Tensor = maximum(pad(x, edge, value=float("-inf")), list(kernel), list(strides))
         return result
+    if kind == "l2":
+        squares = pad(x.square(), edge)
+        flat = squares if rank == 2 else squares.unsqueeze(-2)  # torch sums over two
+        one = [1] * (2 - rank)
+        sums = F.avg_pool2d(flat, [*one, *kernel], [*one, *strides], divisor_override=1)
+        return sums.sqrt().reshape(*x.shape[:-rank], *sums.shape[4 - rank :])
     average = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[rank - 1]
     mean: Tensor = average(pad(x, edge), list(kernel), list(strides))
     uncounted = edge if exclude_padding else overhang

@@ -135,7 +135,10 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("cumsum", {"x": X, "axis": 1, "exclusive": True, "reverse": True}, ("fp32",)),
     ("topk", {"x": X, "k": 3, "axis": 2, "ascending": True}, ("fp32", "int32")),
     ("concat", {"values": [X, floats(2, 3, 7, 6)], "axis": 1}, ("fp32",)),
-    *(("concat", {"values": [X, X + 1, X], "axis": a, "interleave": True}, ("fp32",)) for a in (1, -1)),
+    *(
+        ("concat", {"values": [X, X + 1, X], "axis": axis, "interleave": True}, ("fp32",))
+        for axis in (1, -1)
+    ),
     ("stack", {"values": [X, X + 1], "axis": -1}, ("fp32",)),
     ("reshape", {"x": X, "shape": (0, -1, 3)}, ("fp32",)),
     ("reshape", {"x": X, "shape": ints(2, 14, 12)}, ("fp32",)),

@@ -37,7 +37,17 @@ def stack(op: Source) -> str:
 
 @MIL.lowering("reshape")
 def reshape(op: Source) -> str:
-    result: str = op.node("Reshape", op.operand("x"), op.indices("shape"))
+    x, shape = op.operand("x"), op.indices("shape")
+    given, wanted = len(op.shape_of("x")), op.shape_of("shape")[0]
+    if wanted is None:
+        raise Unlowered("a shape of unknown rank")
+    if given != wanted:
+        # ONNX counts the places of a 0 from the first dimension, Core ML from the last.
+        ones = [op.ints(*[1] * (wanted - given))] if wanted > given else []
+        kept = op.node("Shape", x, start=max(0, given - wanted))
+        old = op.node("Concat", *ones, kept, axis=0)
+        shape = op.node("Where", op.node("Equal", shape, op.ints(0)), old, shape)
+    result: str = op.node("Reshape", x, shape)
     return result
 
 

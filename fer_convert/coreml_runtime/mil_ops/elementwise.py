@@ -90,7 +90,9 @@ def cast(op: View) -> Call:
     """
     name = op.option("dtype", str)
     if name not in _FLOATS | _BITS.keys() | {"bool"}:
-        raise op.unsupported(f"dtype '{name}'")
+        raise op.refuse(
+            f"dtype '{name}' is none of {', '.join(sorted(_FLOATS | _BITS.keys()))}, bool"
+        )
     # Not exact: a constant operand of another type was never rounded.
     return op.call(lambda x: as_type(x, name), "x")
 

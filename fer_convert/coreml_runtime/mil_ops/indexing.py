@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import prod
+
+import torch
 from torch import Tensor
 
+from fer_convert.coreml_runtime.limits import check_size
 from fer_convert.coreml_runtime.mil_ops.table import MIL
 from fer_convert.coreml_runtime.registry import Call, View
 from fer_convert.coreml_runtime.selecting import (
@@ -19,27 +24,38 @@ from fer_convert.coreml_runtime.selecting import (
 
 @MIL.operation("gather")
 def gather(op: View) -> Call:
-    """Slices of ``x`` along ``axis`` (0): ``x.shape[:axis] + indices.shape + x.shape[axis + 1:]``.
+    """Slices of ``x`` along ``axis`` (0): ``x.shape[:axis] + indices.shape[batch_dims:] +
+    x.shape[axis + 1:]``.
 
-    Negative indices count from the end; ``batch_dims`` other than 0 are not supported.
+    The first ``batch_dims`` (0) axes of ``x`` and ``indices`` go together. Negative indices count
+    from the end, unless ``validate_indices`` (false) makes them an error.
     """
-    axis = op.option("axis", int, 0)
-    _no_batches(op)
+    axis, batch, place = op.option("axis", int, 0), op.option("batch_dims", int, 0), _placing(op)
 
     def kernel(x: Tensor, indices: Tensor) -> Tensor:
         at = axis % x.dim()
-        chosen = x.index_select(at, wrapped(indices, x.shape[at]).reshape(-1))
-        return chosen.reshape(*x.shape[:at], *indices.shape, *x.shape[at + 1 :])
+        if not 0 <= batch <= min(at, indices.dim()) or x.shape[:batch] != indices.shape[:batch]:
+            raise op.refuse(f"{batch} batch_dims of {list(x.shape)} and {list(indices.shape)}")
+        result = (*x.shape[:at], *indices.shape[batch:], *x.shape[at + 1 :])
+        check_size(result)
+        places = place(indices, x.shape[at])
+        if batch == 0:
+            return x.index_select(at, places.reshape(-1)).reshape(result)
+        count, before, after = (
+            prod(sizes) for sizes in (x.shape[:batch], x.shape[batch:at], x.shape[at + 1 :])
+        )
+        chosen = places.reshape(count, 1, -1, 1).expand(-1, before, -1, after)
+        return x.reshape(count, before, x.shape[at], after).gather(2, chosen).reshape(result)
 
     return op.call(kernel, "x", "indices", exact=True)
 
 
 @MIL.operation("gather_along_axis")
 def gather_along_axis(op: View) -> Call:
-    """One element of ``x`` per index along ``axis`` (0)."""
-    axis = op.option("axis", int, 0)
+    """One element of ``x`` per index along ``axis`` (0); validate_indices as gather."""
+    axis, place = op.option("axis", int, 0), _placing(op)
     return op.call(
-        lambda x, indices: x.take_along_dim(wrapped(indices, x.shape[axis]), axis),
+        lambda x, indices: x.take_along_dim(place(indices, x.shape[axis]), axis),
         "x",
         "indices",
         exact=True,
@@ -48,22 +64,40 @@ def gather_along_axis(op: View) -> Call:
 
 @MIL.operation("gather_nd")
 def gather_nd(op: View) -> Call:
-    """``x`` at each index vector, the last axis of ``indices``; no ``batch_dims``."""
-    _no_batches(op)
-    return op.call(lambda x, indices: x[index_vectors(x, indices)], "x", "indices", exact=True)
+    """``x`` at each index vector, the last axis of ``indices``.
+
+    The first ``batch_dims`` (0) axes of ``x`` and ``indices`` go together; validate_indices as
+    gather.
+    """
+    batch, place = op.option("batch_dims", int, 0), _placing(op)
+
+    def kernel(x: Tensor, indices: Tensor) -> Tensor:
+        if not 0 <= batch < indices.dim() or x.shape[:batch] != indices.shape[:batch]:
+            raise op.refuse(f"{batch} batch_dims of {list(x.shape)} and {list(indices.shape)}")
+        check_size((*indices.shape[:-1], *x.shape[batch + indices.shape[-1] :]))
+        if batch == 0:
+            return x[index_vectors(x, indices, place)]
+        flat = x.flatten(0, batch - 1)
+        vectors = index_vectors(flat[0], indices.flatten(0, batch - 1), place)
+        which = torch.arange(len(flat)).reshape(-1, *(1,) * (indices.dim() - batch - 1))
+        return flat[(which, *vectors)].reshape(
+            *x.shape[:batch], *indices.shape[batch:-1], *x.shape[batch + indices.shape[-1] :]
+        )
+
+    return op.call(kernel, "x", "indices", exact=True)
 
 
 @MIL.operation("scatter")
 def scatter(op: View) -> Call:
     """``data`` with slices along ``axis`` (0) changed by ``updates``.
 
-    ``mode`` (add): update, add, sub, mul, div, max, min.
+    ``mode`` (add): update, add, sub, mul, div, max, min; validate_indices as gather.
     """
-    axis, mode = op.option("axis", int, 0), _mode(op)
+    axis, mode, place = op.option("axis", int, 0), _mode(op), _placing(op)
 
     def kernel(data: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
         at = axis % data.dim()
-        chosen = flat_positions(data).index_select(at, wrapped(indices, data.shape[at]).reshape(-1))
+        chosen = flat_positions(data).index_select(at, place(indices, data.shape[at]).reshape(-1))
         return scatter_flat(data, chosen, updates, mode)
 
     return op.call(kernel, "data", "indices", "updates")
@@ -71,11 +105,12 @@ def scatter(op: View) -> Call:
 
 @MIL.operation("scatter_along_axis")
 def scatter_along_axis(op: View) -> Call:
-    """``data`` with one element per index along ``axis`` (0) changed; ``mode`` (add) as scatter."""
-    axis, mode = op.option("axis", int, 0), _mode(op)
+    """``data`` with one element per index along ``axis`` (0) changed; further arguments as
+    scatter."""
+    axis, mode, place = op.option("axis", int, 0), _mode(op), _placing(op)
 
     def kernel(data: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
-        chosen = flat_positions(data).take_along_dim(wrapped(indices, data.shape[axis]), axis)
+        chosen = flat_positions(data).take_along_dim(place(indices, data.shape[axis]), axis)
         return scatter_flat(data, chosen, updates, mode)
 
     return op.call(kernel, "data", "indices", "updates")
@@ -83,11 +118,13 @@ def scatter_along_axis(op: View) -> Call:
 
 @MIL.operation("scatter_nd")
 def scatter_nd(op: View) -> Call:
-    """``data`` changed at each index vector, the last axis of ``indices``; ``mode`` (add)."""
-    mode = _mode(op)
+    """``data`` changed at each index vector, the last axis of ``indices``; further arguments as
+    scatter."""
+    mode, place = _mode(op), _placing(op)
 
     def kernel(data: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
-        return scatter_flat(data, flat_positions(data)[index_vectors(data, indices)], updates, mode)
+        chosen = flat_positions(data)[index_vectors(data, indices, place)]
+        return scatter_flat(data, chosen, updates, mode)
 
     return op.call(kernel, "data", "indices", "updates")
 
@@ -140,6 +177,14 @@ def _mode(op: View) -> str:
     return mode
 
 
-def _no_batches(op: View) -> None:
-    if op.option("batch_dims", int, 0) != 0:
-        raise op.unsupported("batch_dims")
+def _placing(op: View) -> Callable[[Tensor, int], Tensor]:
+    """From indices along an axis of some size to places on it."""
+    if not op.option("validate_indices", bool, False):
+        return wrapped
+
+    def checked(indices: Tensor, size: int) -> Tensor:
+        if ((indices < 0) | (indices >= size)).any():
+            raise IndexError(f"indices {indices.reshape(-1).tolist()[:8]} of {size} elements")
+        return indices.long()
+
+    return checked

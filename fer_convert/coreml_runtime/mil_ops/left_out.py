@@ -25,23 +25,6 @@ MIL.refuse("gru", "lstm", "rnn", reason="recurrent layers")
 MIL.refuse("coreml_update_state", "read_state", reason="stateful models")
 MIL.refuse("non_maximum_suppression", reason="detectors are not classifiers")
 MIL.refuse(
-    "affine",
-    "batch_to_space",
-    "conv_quantized",
-    "conv_transpose",
-    "crop_resize",
-    "dequantize",
-    "l2_pool",
-    "quantize",
-    "resample",
-    "reshape_like",
-    "resize",
-    "resize_nearest_neighbor",
-    "reverse_sequence",
-    "space_to_batch",
-    reason="not written yet; no classifier of torchvision needs it",
-)
-MIL.refuse(
     "constexpr_lut_to_sparse",
     "constexpr_sparse_blockwise_shift_scale",
     reason="joint compression is not written yet",

@@ -1,4 +1,4 @@
-"""Products of matrices: matmul, einsum, attention."""
+"""Products of matrices: linear, matmul, einsum, attention."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.mil_ops.table import MIL
 from fer_convert.coreml_runtime.registry import Call, View
+
+
+@MIL.operation("linear")
+def linear(op: View) -> Call:
+    """``x @ weight.T + bias``: x ``[*, in]``, weight ``[out, in]``, bias ``[out]`` (zeros)."""
+    return op.call(F.linear, "x", "weight", "bias?")
 
 
 @MIL.operation("matmul")

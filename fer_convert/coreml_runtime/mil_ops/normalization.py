@@ -1,4 +1,4 @@
-"""Normalisation by statistics of the input itself."""
+"""Normalisation, by stored statistics or by those of the input itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.mil_ops.table import MIL
 from fer_convert.coreml_runtime.registry import Call, View
+
+
+@MIL.operation("batch_norm")
+def batch_norm(op: View) -> Call:
+    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` per channel.
+
+    Arguments: x ``[N, C, *D]``, mean, variance ``[C]``, gamma, beta ``[C]`` (ones, zeros), epsilon
+    (1e-5).
+    """
+    mean, variance = op.weight("mean"), op.weight("variance")
+    gamma, beta = op.optional_weight("gamma"), op.optional_weight("beta")
+    epsilon = op.option("epsilon", float, 1e-5)
+    return op.call(
+        lambda x: F.batch_norm(x, mean, variance, gamma, beta, training=False, eps=epsilon), "x"
+    )
 
 
 @MIL.operation("layer_norm")

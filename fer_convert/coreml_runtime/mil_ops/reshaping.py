@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from fer_convert.coreml_runtime import windows
 from fer_convert.coreml_runtime.limits import check_size
 from fer_convert.coreml_runtime.mil_ops.table import MIL
 from fer_convert.coreml_runtime.registry import Call, View
@@ -30,13 +30,40 @@ def concat(op: View) -> Call:
 
 @MIL.operation("reshape")
 def reshape(op: View) -> Call:
-    """``x`` in the given ``shape``: one -1 is inferred, a 0 keeps the dimension at its place."""
+    """``x`` in the given ``shape``: one -1 is inferred, a 0 keeps the dimension at its place.
+
+    Where the ranks differ, places count from the last dimension and a 0 beyond the first is 1 (iOS
+    17; before, a 0 wanted equal ranks).
+    """
 
     def kernel(x: Tensor, shape: Tensor) -> Tensor:
-        sizes = enumerate(integers_of(shape))
-        return x.reshape([x.shape[i] if size == 0 else size for i, size in sizes])
+        sizes = integers_of(shape)
+        kept = [1] * (len(sizes) - x.dim()) + list(x.shape[max(0, x.dim() - len(sizes)) :])
+        return x.reshape(
+            [old if size == 0 else size for old, size in zip(kept, sizes, strict=True)]
+        )
 
     return op.call(kernel, "x", "shape", exact=True)
+
+
+@MIL.operation("reshape_like")
+def reshape_like(op: View) -> Call:
+    """``x`` in the shape ``ref_tensors[0].shape[begins[0]:ends[0]]``, then that of the next, …
+
+    Where ``end_masks`` is true, the slice goes to the end.
+    """
+    count = len(op.operation.arguments.get("ref_tensors", ()))
+
+    def kernel(x: Tensor, *given: Tensor) -> Tensor:
+        references, begins, ends, masks = (
+            given[i * count : (i + 1) * count] for i in range(len(given) // count)
+        )
+        sizes: list[int] = []
+        for reference, begin, end, mask in zip(references, begins, ends, masks, strict=True):
+            sizes += reference.shape[int(begin) : None if mask else int(end)]
+        return x.reshape(sizes)
+
+    return op.call(kernel, "x", "ref_tensors", "begins", "ends", "end_masks", exact=True)
 
 
 @MIL.operation("transpose")
@@ -80,84 +107,55 @@ def reverse(op: View) -> Call:
     return op.call(lambda x: x.flip(axes or tuple(range(x.dim()))), "x", exact=True)
 
 
+@MIL.operation("reverse_sequence")
+def reverse_sequence(op: View) -> Call:
+    """The first ``lengths[i]`` elements along seq_axis (0) turned round, for each ``i`` along
+    batch_axis (0)."""
+    along, batch = op.option("seq_axis", int, 0), op.option("batch_axis", int, 0)
+
+    def kernel(x: Tensor, lengths: Tensor) -> Tensor:
+        if along % x.dim() == batch % x.dim():
+            raise op.refuse(f"seq_axis and batch_axis are both axis {batch % x.dim()}")
+        size, counts = x.shape[along], lengths.long().unsqueeze(-1)
+        if lengths.shape != (x.shape[batch],) or ((counts < 0) | (counts > size)).any():
+            raise ValueError(f"lengths {lengths.tolist()} of {size} elements")
+        place = torch.arange(size)
+        source = torch.where(place < counts, counts - 1 - place, place)  # [batch, sequence]
+        wide = [1] * x.dim()
+        wide[along], wide[batch] = size, x.shape[batch]
+        turned = source if batch % x.dim() < along % x.dim() else source.mT
+        return x.take_along_dim(turned.reshape(wide), along)
+
+    return op.call(kernel, "x", "lengths", exact=True)
+
+
 @MIL.operation("pad")
 def pad(op: View) -> Call:
     """``x`` padded along its last ``len(pad) / 2`` axes, (before, after) of each.
 
-    mode: constant (with constant_val, 0), reflect, replicate; reflect and replicate take at most
-    the last three axes.
+    mode: constant (with constant_val, 0) | reflect (without the edge) | replicate (of the edge).
     """
     mode = op.option("mode", str, "constant")
     if mode not in {"constant", "reflect", "replicate"}:
-        raise op.unsupported(f"mode '{mode}'")
+        raise op.refuse(f"mode '{mode}' is none of constant, reflect, replicate")
     value = op.option("constant_val", float, 0.0)
 
     def kernel(x: Tensor, amounts: Tensor) -> Tensor:
         flat = integers_of(amounts)
         pairs = list(zip(flat[::2], flat[1::2], strict=True))
-        if min(flat, default=0) < 0:
-            raise op.refuse(f"padding {list(flat)}")
+        if min(flat, default=0) < 0 or len(pairs) > x.dim():
+            raise op.refuse(f"padding {list(flat)} of {list(x.shape)}")
+        if mode == "constant":
+            return windows.pad(x, pairs, value)
         kept = x.dim() - len(pairs)
         grown = [size + sum(pair) for size, pair in zip(x.shape[kept:], pairs, strict=True)]
         check_size((*x.shape[:kept], *grown))
-        turned = [amount for pair in reversed(pairs) for amount in pair]
-        if mode == "constant":
-            return F.pad(x, turned, value=value)
-        while turned and turned[-2:] == [0, 0]:  # torch takes no more axes than it pads
-            turned = turned[:-2]
-        axes = len(turned) // 2
-        flattened = x.reshape(1, -1, *x.shape[x.dim() - axes :]) if axes else x
-        padded = F.pad(flattened, turned, mode=mode) if axes else x
-        return padded.reshape(*x.shape[: x.dim() - axes], *padded.shape[2:]) if axes else x
+        for axis, (before, after) in zip(range(kept, x.dim()), pairs, strict=True):
+            x = _continued(x, axis, before, after, mirror=mode == "reflect")
+        return x
 
     # A padded constant may be no fp16 number.
     return op.call(kernel, "x", "pad", exact=mode != "constant")
-
-
-@MIL.operation("depth_to_space")
-def depth_to_space(op: View) -> Call:
-    """``[N, C * b * b, H, W]`` as ``[N, C, H * b, W * b]``, block position slowest in channels.
-
-    Argument: block_size b.
-    """
-    block = op.option("block_size", int)
-
-    def kernel(x: Tensor) -> Tensor:
-        n, c, h, w = x.shape
-        blocks = x.reshape(n, block, block, c // block**2, h, w).permute(0, 3, 4, 1, 5, 2)
-        return blocks.reshape(n, c // block**2, h * block, w * block)
-
-    return op.call(kernel, "x", exact=True)
-
-
-@MIL.operation("space_to_depth")
-def space_to_depth(op: View) -> Call:
-    """The inverse of depth_to_space."""
-    block = op.option("block_size", int)
-
-    def kernel(x: Tensor) -> Tensor:
-        n, c, h, w = x.shape
-        blocks = x.reshape(n, c, h // block, block, w // block, block).permute(0, 3, 5, 1, 2, 4)
-        return blocks.reshape(n, c * block**2, h // block, w // block)
-
-    return op.call(kernel, "x", exact=True)
-
-
-@MIL.operation("pixel_shuffle")
-def pixel_shuffle(op: View) -> Call:
-    """``[N, C * r * r, H, W]`` as ``[N, C, H * r, W * r]``, block position fastest in channels.
-
-    Argument: upscale_factor r.
-    """
-    factor = op.option("upscale_factor", int)
-    return op.call(lambda x: F.pixel_shuffle(x, factor), "x", exact=True)
-
-
-@MIL.operation("pixel_unshuffle")
-def pixel_unshuffle(op: View) -> Call:
-    """The inverse of pixel_shuffle; argument downscale_factor."""
-    factor = op.option("downscale_factor", int)
-    return op.call(lambda x: F.pixel_unshuffle(x, factor), "x", exact=True)
 
 
 @MIL.operation("sliding_windows")
@@ -169,3 +167,15 @@ def sliding_windows(op: View) -> Call:
         return x.unfold(axis, size, step).movedim(-1, axis % x.dim() + 1)
 
     return op.call(kernel, "x", exact=True)
+
+
+def _continued(x: Tensor, axis: int, before: int, after: int, *, mirror: bool) -> Tensor:
+    size = x.shape[axis]
+    if before == after == 0:
+        return x
+    if max(before, after) >= size and (mirror or size == 0):
+        raise ValueError(f"{size} elements cannot be continued by {before} and {after}")
+    at = torch.arange(-before, size + after)
+    inner = at.abs() if mirror else at.clamp(min=0)
+    last = size - 1
+    return x.index_select(axis, last - (last - inner).abs() if mirror else inner.clamp(max=last))

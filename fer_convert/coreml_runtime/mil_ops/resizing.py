@@ -1,66 +1,109 @@
-"""Images made larger or smaller, x ``[..., H, W]``."""
+"""Images made larger or smaller, x ``[*, H, W]``, and tensors of any rank."""
 
 from __future__ import annotations
 
-import torch.nn.functional as F
+from collections.abc import Sequence
+from math import floor
+
+import numpy as np
+import torch
 from torch import Tensor
 
+from fer_convert.coreml_runtime.grids import (
+    SAMPLING_MODES,
+    interpolate,
+    nearest_points,
+    sample_points,
+)
 from fer_convert.coreml_runtime.limits import check_size
 from fer_convert.coreml_runtime.mil_ops.table import MIL
 from fer_convert.coreml_runtime.registry import Call, View
-
-# Sampling modes that are PyTorch's align_corners true or false; the others are not supported.
-_ALIGNED = {"STRICT_ALIGN_CORNERS": True, "ALIGN_CORNERS": True, "UNALIGN_CORNERS": False}
+from fer_convert.coreml_runtime.selecting import integers_of
 
 
 @MIL.operation("upsample_nearest_neighbor")
 def upsample_nearest_neighbor(op: View) -> Call:
-    """Each pixel repeated scale_factor_height by scale_factor_width times (whole numbers)."""
+    """Element ``i`` of a side is element ``floor(i * in / out)`` of the input's, and ``out =
+    floor(in * factor)``.
+
+    Arguments: scale_factor_height, scale_factor_width (1).
+    """
     factors = _factors(op)
-    if any(factor != int(factor) for factor in factors):
-        raise op.unsupported("fractional factors")
-    rows, columns = (int(factor) for factor in factors)
 
     def kernel(x: Tensor) -> Tensor:
-        _check(op, x, x.shape[-2] * rows, x.shape[-1] * columns)
-        return x.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
+        for axis, size in _scaled(x, factors):
+            x = x.index_select(axis, torch.arange(size) * x.shape[axis] // size)
+        return x
 
     return op.call(kernel, "x", exact=True)
 
 
+@MIL.operation("resize_nearest_neighbor")
+def resize_nearest_neighbor(op: View) -> Call:
+    """Element ``i`` of a side is element ``floor((i + 1/2) * in / out)`` of the input's.
+
+    Arguments: target_size_height, target_size_width.
+    """
+    sizes = op.option("target_size_height", int), op.option("target_size_width", int)
+    return op.call(lambda x: _nearest(x, sizes, "UNALIGN_CORNERS"), "x", exact=True)
+
+
 @MIL.operation("upsample_bilinear")
 def upsample_bilinear(op: View) -> Call:
-    """Bilinear interpolation by scale_factor_height, scale_factor_width; align_corners (true).
+    """Bilinear interpolation to ``floor(in * factor)`` elements of each side.
 
-    ``half_pixel_centers`` must be the opposite of align_corners.
+    Arguments: scale_factor_height, scale_factor_width (1), align_corners (true),
+    half_pixel_centers (the opposite). The three combinations sample as resize_bilinear's
+    STRICT_ALIGN_CORNERS, UNALIGN_CORNERS (half_pixel_centers) and DEFAULT (neither).
     """
-    rows, columns = _factors(op)
+    factors = _factors(op)
     aligned = op.option("align_corners", bool, True)
-    if not aligned and (rows != int(rows) or columns != int(columns)):
-        raise op.unsupported("fractional factors without align_corners")
-    if op.option("half_pixel_centers", bool, not aligned) == aligned:
-        raise op.unsupported("half_pixel_centers equal to align_corners")
-
-    def kernel(x: Tensor) -> Tensor:
-        return _bilinear(op, x, int(x.shape[-2] * rows), int(x.shape[-1] * columns), aligned)
-
-    return op.call(kernel, "x")
+    centred = op.option("half_pixel_centers", bool, not aligned)
+    if aligned and centred:
+        raise op.refuse("align_corners and half_pixel_centers are both true")
+    mode = "STRICT_ALIGN_CORNERS" if aligned else "UNALIGN_CORNERS" if centred else "DEFAULT"
+    return op.call(lambda x: _linear(x, [size for _, size in _scaled(x, factors)], mode), "x")
 
 
 @MIL.operation("resize_bilinear")
 def resize_bilinear(op: View) -> Call:
-    """Bilinear interpolation to target_size_height by target_size_width.
+    """Bilinear interpolation to target_size_height by target_size_width (1).
 
-    sampling_mode: STRICT_ALIGN_CORNERS, ALIGN_CORNERS or UNALIGN_CORNERS; DEFAULT and
-    OFFSET_CORNERS are not supported.
+    sampling_mode places Y samples on an axis of X elements, never beyond its ends: DEFAULT ``i * X
+    / Y`` | STRICT_ALIGN_CORNERS ``i * (X - 1) / (Y - 1)`` | ALIGN_CORNERS the same, a single one in
+    the middle | OFFSET_CORNERS ``(i + 1/2) * max(1, X - 1) / Y`` | UNALIGN_CORNERS ``(i + 1/2) * X
+    / Y - 1/2``.
     """
-    mode = op.option("sampling_mode", str, "DEFAULT")
-    height, width = op.option("target_size_height", int, 1), op.option("target_size_width", int, 1)
-    if mode not in _ALIGNED:
-        raise op.unsupported(f"sampling mode {mode}")
-    if mode == "ALIGN_CORNERS" and 1 in (height, width):
-        raise op.unsupported("sampling mode ALIGN_CORNERS to a size of 1")
-    return op.call(lambda x: _bilinear(op, x, height, width, _ALIGNED[mode]), "x")
+    sizes = op.option("target_size_height", int, 1), op.option("target_size_width", int, 1)
+    mode = sampling_mode(op)
+    return op.call(lambda x: _linear(x, sizes, mode), "x")
+
+
+@MIL.operation("resize")
+def resize(op: View) -> Call:
+    """The last ``resized_dims`` axes brought to the last sizes of ``shape``, where 0 keeps a size.
+
+    Arguments: interpolation_mode LINEAR (default) | NEAREST_NEIGHBOR, sampling_mode as in
+    resize_bilinear. NEAREST_NEIGHBOR takes the element nearest to each sample, where DEFAULT
+    samples as resize_nearest_neighbor.
+    """
+    count, mode = op.option("resized_dims", int), sampling_mode(op)
+    interpolation = op.option("interpolation_mode", str, "LINEAR")
+    if interpolation not in {"LINEAR", "NEAREST_NEIGHBOR"}:
+        raise op.refuse(f"interpolation_mode '{interpolation}'")
+    linear = interpolation == "LINEAR"
+
+    def kernel(x: Tensor, shape: Tensor) -> Tensor:
+        sizes = integers_of(shape)
+        if not 0 <= count <= len(sizes) <= x.dim():
+            raise op.refuse(f"{count} axes of {list(x.shape)} to {list(sizes)}")
+        if linear and not x.is_floating_point():
+            raise op.unsupported("interpolated integers, whose rounding is not specified")
+        kept = x.shape[x.dim() - count :]
+        wanted = [n or size for n, size in zip(sizes[len(sizes) - count :], kept, strict=True)]
+        return _linear(x, wanted, mode) if linear else _nearest(x, wanted, mode)
+
+    return op.call(kernel, "x", "shape", exact=not linear)
 
 
 @MIL.operation("crop")
@@ -78,18 +121,51 @@ def crop(op: View) -> Call:
     return op.call(kernel, "x", exact=True)
 
 
+def sampling_mode(op: View) -> str:
+    """The option of that name (DEFAULT).
+
+    Raises:
+        ArtefactError: it is none of the specification's.
+    """
+    mode = op.option("sampling_mode", str, "DEFAULT")
+    if mode not in SAMPLING_MODES:
+        raise op.refuse(f"sampling_mode '{mode}' is none of {', '.join(SAMPLING_MODES)}")
+    return mode
+
+
 def _factors(op: View) -> tuple[float, float]:
     return op.option("scale_factor_height", float, 1.0), op.option("scale_factor_width", float, 1.0)
 
 
-def _bilinear(op: View, x: Tensor, height: int, width: int, aligned: bool) -> Tensor:
-    _check(op, x, height, width)
-    flat = x.reshape(-1, 1, *x.shape[-2:])
-    resized: Tensor = F.interpolate(flat, (height, width), mode="bilinear", align_corners=aligned)
-    return resized.reshape(*x.shape[:-2], height, width)
+def _scaled(x: Tensor, factors: Sequence[float]) -> list[tuple[int, int]]:
+    """The last axes and their new sizes; in fp32, where 0.7 times 10 is 7."""
+    axes = range(-len(factors), 0)
+    sizes = [
+        floor(np.float32(factor) * np.float32(x.shape[axis]))
+        for axis, factor in zip(axes, factors, strict=True)
+    ]
+    _check(x, sizes)
+    return list(zip(axes, sizes, strict=True))
 
 
-def _check(op: View, x: Tensor, height: int, width: int) -> None:
-    if height < 1 or width < 1:
-        raise op.refuse(f"a result of {height} x {width} pixels")
-    check_size((*x.shape[:-2], height, width))
+def _linear(x: Tensor, sizes: Sequence[int], mode: str) -> Tensor:
+    _check(x, sizes)
+    for axis, size in zip(range(-len(sizes), 0), sizes, strict=True):
+        if size != x.shape[axis] or mode == "OFFSET_CORNERS":  # the others sample each element
+            points = sample_points(mode, torch.tensor(x.shape[axis]), size)
+            x = interpolate(x, axis, points)
+    return x
+
+
+def _nearest(x: Tensor, sizes: Sequence[int], mode: str) -> Tensor:
+    _check(x, sizes)
+    for axis, size in zip(range(-len(sizes), 0), sizes, strict=True):
+        x = x.index_select(axis, nearest_points(mode, x.shape[axis], size))
+    return x
+
+
+def _check(x: Tensor, sizes: Sequence[int]) -> None:
+    kept = x.shape[: x.dim() - len(sizes)]
+    if min((*sizes, *x.shape[len(kept) :]), default=1) < 1:
+        raise ValueError(f"{list(x.shape[len(kept) :])} elements resized to {list(sizes)}")
+    check_size((*kept, *sizes))
