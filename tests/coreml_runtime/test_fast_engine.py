@@ -399,10 +399,10 @@ def test_weights_stay_in_the_mapped_file(convert: Callable[..., Path]) -> None:
 def test_all_that_is_missing_is_named() -> None:
     conv = mil_program("conv", {"x": X, "weight": WEIGHT})[0].graph
     power = mil_program("pow", {"x": INTEGERS, "y": 2})[0].graph
-    batches = mil_program("gather", {"x": X, "indices": INTEGERS, "batch_dims": 1})[0].graph
+    checked = mil_program("gather", {"x": X, "indices": ints(0), "validate_indices": True})[0].graph
     # Each operation's only input and output get names of their own.
     operations, inputs = list(conv.operations), list(conv.inputs)
-    for number, graph in enumerate((power, batches)):
+    for number, graph in enumerate((power, checked)):
         operation = graph.operations[-1]
         names = {value.name: f"{value.name}{number}" for value in graph.inputs}
         inputs += [replace(value, name=names[value.name]) for value in graph.inputs]
@@ -415,7 +415,7 @@ def test_all_that_is_missing_is_named() -> None:
     odd = replace(conv, inputs=tuple(inputs), operations=tuple(operations))
     with pytest.raises(NotLowered) as raised:
         lower(odd)
-    assert raised.value.missing == ("pow with integers", "gather with batch_dims")
+    assert raised.value.missing == ("pow with integers", "gather with validate_indices")
 
     unknown = [replace(op, type=f"no_{op.type}") for op in operations[1:]]
     with pytest.raises(NotLowered, match="lacks no_gather, no_pow"):

@@ -6,6 +6,7 @@ import numpy as np
 
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
+from fer_convert.coreml_runtime.fast.moving import true_indices
 from fer_convert.coreml_runtime.fast.tables import MIL
 
 _NARROW = {"int4", "int8", "int16", "uint8", "uint16"}
@@ -89,9 +90,13 @@ def cast(op: Source) -> str:
     if name != "int32" and name not in _RANGES:
         raise Unlowered(f"dtype '{name}'")
     if not given.is_float:
-        if name in _RANGES and given.name not in {name, "bool"}:
-            raise Unlowered(f"{given.name} as {name}")
-        return op.cast(x, np.int32)
+        whole = op.cast(x, np.int32)
+        if name not in _RANGES or given.name in {name, "bool"}:
+            return whole
+        # Narrower integers wrap around; ONNX's Mod has the sign of its divisor.
+        start, count = op.scalar(low, np.int32), op.scalar(high - low + 1, np.int32)
+        result: str = op.node("Add", op.node("Mod", op.node("Sub", whole, start), count), start)
+        return result
     wide = op.cast(x, np.float64)
     known = op.node("Where", op.node("IsNaN", wide), op.scalar(0, np.float64), wide)
     bounds = (op.scalar(low, np.float64), op.scalar(high, np.float64))
@@ -126,6 +131,8 @@ def logical_not(op: Source) -> str:
 @MIL.lowering("select")
 def select(op: Source) -> str:
     condition = op.cast(op.operand("cond"), np.bool_)
+    if not op.has("a") and not op.has("b"):
+        return true_indices(op, condition)
     result: str = op.node("Where", condition, op.operand("a"), op.operand("b"))
     return result
 

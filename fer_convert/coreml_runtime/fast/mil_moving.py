@@ -1,4 +1,4 @@
-"""ML Program: values moved, chosen, repeated, resized."""
+"""ML Program: values moved and repeated without a change."""
 
 from __future__ import annotations
 
@@ -6,19 +6,10 @@ import numpy as np
 
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
-from fer_convert.coreml_runtime.fast.moving import (
-    broadcast_fill,
-    flip,
-    interleave,
-    join,
-    scatter_elements,
-    scatter_vectors,
-    strided,
-)
+from fer_convert.coreml_runtime.fast.moving import flip, interleave, join
 from fer_convert.coreml_runtime.fast.tables import MIL
 
 _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
-_FARTHEST = np.iinfo(np.int64).max
 
 
 @MIL.lowering("concat")
@@ -78,62 +69,6 @@ def flatten2d(op: Source) -> str:
     return result
 
 
-@MIL.lowering("slice_by_index")
-def slice_by_index(op: Source) -> str:
-    rank = len(op.shape_of("x"))
-    masks = {
-        name: [bool(m) for m in op.integers(name, (0,) * rank)]
-        for name in ("begin_mask", "end_mask", "squeeze_mask")
-    }
-    strides = op.integers("stride", (1,) * rank)
-    if op.is_constant("begin") and op.is_constant("end"):
-        begin, end = op.integers("begin"), op.integers("end")
-        return strided(op, op.operand("x"), begin, end, strides, *masks.values())
-    if any(masks["squeeze_mask"]) or any(stride < 1 for stride in strides):
-        return _computed_element(op, masks, strides)
-    starts = _masked(op, op.indices("begin"), masks["begin_mask"], 0)
-    ends = _masked(op, op.indices("end"), masks["end_mask"], _FARTHEST)
-    axes = op.ints(*range(rank))
-    result: str = op.node("Slice", op.operand("x"), starts, ends, axes, op.ints(*strides))
-    return result
-
-
-def _computed_element(op: Source, masks: dict[str, list[bool]], strides: tuple[int, ...]) -> str:
-    if any(stride < 1 for stride in strides):
-        raise Unlowered("a computed range with a negative stride")
-    squeezed = masks["squeeze_mask"]
-    begin = op.indices("begin")
-    after = op.node("Add", begin, op.ints(1))
-    # One after the last element, -1, would be the first.
-    after = op.node("Where", op.node("Equal", after, op.ints(0)), op.ints(_FARTHEST), after)
-    chosen = op.builder.array(np.array(squeezed))
-    ends = op.node(
-        "Where", chosen, after, _masked(op, op.indices("end"), masks["end_mask"], _FARTHEST)
-    )
-    opened = [
-        mask and not single for mask, single in zip(masks["begin_mask"], squeezed, strict=True)
-    ]
-    starts = _masked(op, begin, opened, 0)
-    axes = op.ints(*range(len(strides)))
-    part = op.node("Slice", op.operand("x"), starts, ends, axes, op.ints(*strides))
-    result: str = op.node("Squeeze", part, op.ints(*np.flatnonzero(squeezed).tolist()))
-    return result
-
-
-@MIL.lowering("slice_by_size")
-def slice_by_size(op: Source) -> str:
-    if not op.is_constant("size"):
-        raise Unlowered("a computed 'size'")
-    sizes = op.integers("size")
-    begin = op.indices("begin")
-    if op.is_constant("begin") and min(op.integers("begin")) < 0:
-        raise Unlowered("a negative 'begin'")
-    ends = op.node("Add", begin, op.ints(*sizes))
-    ends = _masked(op, ends, [size == -1 for size in sizes], _FARTHEST)
-    result: str = op.node("Slice", op.operand("x"), begin, ends, op.ints(*range(len(sizes))))
-    return result
-
-
 @MIL.lowering("split")
 def split(op: Source) -> tuple[str, ...]:
     axis, count = op.option("axis", int), len(op.operation.outputs)
@@ -162,145 +97,68 @@ def reverse(op: Source) -> str:
 
 @MIL.lowering("pad")
 def pad(op: Source) -> str:
-    mode, amounts = op.option("mode", str, "constant"), op.integers("pad")
+    mode = op.option("mode", str, "constant")
     if mode not in _MODES:
         raise Unlowered(f"mode '{mode}'")
-    axes = range(-len(amounts) // 2, 0)
-    value = op.operand("constant_val") if op.has("constant_val") else op.scalar(0.0)
     if mode == "constant" and not op.element("x").is_float:
         raise Unlowered("integers")
+    value = op.operand("constant_val") if op.has("constant_val") else op.scalar(0.0)
+    x, given = op.operand("x"), value if mode == "constant" else ""
+    if op.is_constant("pad"):
+        amounts = op.integers("pad")
+        axes = op.ints(*range(-len(amounts) // 2, 0))
+        ordered = op.ints(*amounts[::2], *amounts[1::2])
+        result: str = op.node("Pad", x, ordered, given, axes, mode=_MODES[mode])
+        return result
+    # Computed amounts are those of every axis.
+    pairs = op.node("Reshape", op.indices("pad"), op.ints(-1, 2))
+    ordered = op.node("Reshape", op.node("Transpose", pairs, perm=[1, 0]), op.ints(-1))
+    result = op.node("Pad", x, ordered, given, mode=_MODES[mode])
+    return result
+
+
+@MIL.lowering("reshape_like")
+def reshape_like(op: Source) -> str:
+    bounds = zip(*(_constants(op, name) for name in ("begins", "ends", "end_masks")), strict=True)
+    sizes = [
+        op.node("Shape", reference, start=int(begin), **({} if mask else {"end": int(end)}))
+        for reference, (begin, end, mask) in zip(op.operands("ref_tensors"), bounds, strict=True)
+    ]
     result: str = op.node(
-        "Pad",
-        op.operand("x"),
-        op.ints(*amounts[::2], *amounts[1::2]),
-        value if mode == "constant" else "",
-        op.ints(*axes),
-        mode=_MODES[mode],
+        "Reshape", op.operand("x"), op.node("Concat", *sizes, axis=0), allowzero=1
     )
     return result
 
 
-@MIL.lowering("gather")
-def gather(op: Source) -> str:
-    if op.option("batch_dims", int, 0):
-        raise Unlowered("batch_dims")
-    axis = op.option("axis", int, 0)
-    result: str = op.node("Gather", op.operand("x"), op.indices("indices"), axis=axis)
-    return result
-
-
-@MIL.lowering("gather_along_axis")
-def gather_along_axis(op: Source) -> str:
-    axis = op.option("axis", int, 0)
-    result: str = op.node("GatherElements", op.operand("x"), op.indices("indices"), axis=axis)
-    return result
-
-
-@MIL.lowering("gather_nd")
-def gather_nd(op: Source) -> str:
-    batch = op.option("batch_dims", int, 0)
-    result: str = op.node("GatherND", op.operand("x"), op.indices("indices"), batch_dims=batch)
-    return result
-
-
-@MIL.lowering("scatter")
-def scatter(op: Source) -> str:
-    if len(op.shape_of("indices")) != 1:
-        raise Unlowered("indices that are not a vector")
-    rank = len(op.shape_of("data"))
-    axis = op.option("axis", int, 0) % rank
-    vectors = op.node("Unsqueeze", op.indices("indices"), op.ints(-1))
-    front = [axis, *(i for i in range(rank) if i != axis)]
-    data, updates = (
-        op.node("Transpose", op.operand(name), perm=front) for name in ("data", "updates")
-    )
-    changed = scatter_vectors(op, data, vectors, updates, op.option("mode", str, "add"))
-    back = [front.index(i) for i in range(rank)]
-    result: str = op.node("Transpose", changed, perm=back)
-    return result
-
-
-@MIL.lowering("scatter_nd")
-def scatter_nd(op: Source) -> str:
-    data, updates = op.operand("data"), op.operand("updates")
-    mode = op.option("mode", str, "add")
-    return scatter_vectors(op, data, op.indices("indices"), updates, mode)
-
-
-@MIL.lowering("scatter_along_axis")
-def scatter_along_axis(op: Source) -> str:
-    data, updates = op.operand("data"), op.operand("updates")
-    mode, axis = op.option("mode", str, "add"), op.option("axis", int, 0)
-    return scatter_elements(op, data, op.indices("indices"), updates, mode, axis)
-
-
-@MIL.lowering("shape")
-def shape(op: Source) -> str:
-    return op.cast(op.node("Shape", op.operand("x")), np.int32)
-
-
-@MIL.lowering("fill")
-def fill(op: Source) -> str:
-    value = op.operand("value") if op.has("value") else op.scalar(0.0)
-    return broadcast_fill(op, value, op.indices("shape"))
-
-
-@MIL.lowering("fill_like")
-def fill_like(op: Source) -> str:
-    value = op.operand("value") if op.has("value") else op.scalar(0.0)
-    return broadcast_fill(op, value, op.node("Shape", op.operand("ref_tensor")))
-
-
-@MIL.lowering("range_1d")
-def range_1d(op: Source) -> str:
-    result: str = op.node("Range", op.operand("start"), op.operand("end"), op.operand("step"))
-    return result
-
-
-@MIL.lowering("non_zero")
-def non_zero(op: Source) -> str:
-    found = op.node("NonZero", op.operand("x"))
-    return op.cast(op.node("Transpose", found, perm=[1, 0]), np.int32)
-
-
-@MIL.lowering("band_part")
-def band_part(op: Source) -> str:
-    x: str = op.operand("x")
-    lower, upper = op.option("lower", int, -1), op.option("upper", int, -1)
-    if lower >= 0:
-        x = op.node("Trilu", x, op.builder.array(np.array(-lower, np.int64)), upper=1)
-    if upper >= 0:
-        x = op.node("Trilu", x, op.builder.array(np.array(upper, np.int64)), upper=0)
-    return x
-
-
-@MIL.lowering("pixel_shuffle")
-def pixel_shuffle(op: Source) -> str:
-    factor = op.option("upscale_factor", int)
-    result: str = op.node("DepthToSpace", op.operand("x"), blocksize=factor, mode="CRD")
-    return result
-
-
-@MIL.lowering("upsample_nearest_neighbor")
-def upsample_nearest(op: Source) -> str:
-    scales = [op.option(f"scale_factor_{side}", float, 1.0) for side in ("height", "width")]
-    if any(scale != int(scale) for scale in scales):
-        raise Unlowered("a scale that is no integer")
+@MIL.lowering("reverse_sequence")
+def reverse_sequence(op: Source) -> str:
     rank = len(op.shape_of("x"))
-    result: str = op.node(
-        "Resize",
-        op.operand("x"),
-        "",
-        op.builder.array(np.array([1.0] * (rank - 2) + scales, np.float32)),
-        mode="nearest",
-        coordinate_transformation_mode="asymmetric",
-        nearest_mode="floor",
-    )
+    along, batch = op.option("seq_axis", int, 0) % rank, op.option("batch_axis", int, 0) % rank
+    if along == batch:
+        raise Unlowered("one axis for sequence and batch")
+    front = [batch, along, *(axis for axis in range(rank) if axis not in {batch, along})]
+    moved = op.node("Transpose", op.operand("x"), perm=front)
+    turned = op.node("ReverseSequence", moved, op.indices("lengths"), batch_axis=0, time_axis=1)
+    result: str = op.node("Transpose", turned, perm=[front.index(axis) for axis in range(rank)])
     return result
 
 
-def _masked(op: Source, values: str, mask: list[bool], replacement: int) -> str:
-    if not any(mask):
-        return values
-    result: str = op.node("Where", op.builder.array(np.array(mask)), op.ints(replacement), values)
+@MIL.lowering("sliding_windows")
+def sliding_windows(op: Source) -> str:
+    axis, size, step = op.option("axis", int), op.option("size", int), op.option("stride", int, 1)
+    length = op.shape_of("x")[axis]
+    if length is None or size > length:
+        raise Unlowered("an axis of unknown size, or smaller than its windows")
+    starts = np.arange(0, length - size + 1, step, dtype=np.int64)
+    windows = op.builder.array(starts[:, None] + np.arange(size))
+    result: str = op.node("Gather", op.operand("x"), windows, axis=axis)
     return result
+
+
+def _constants(op: Source, name: str) -> list[int]:
+    """A variadic argument of scalar constants."""
+    bound = op.operation.arguments[name]
+    read = [int(value.read().item()) for value in bound if not isinstance(value, str)]
+    if len(read) < len(bound):
+        raise Unlowered(f"a computed '{name}'")
+    return read

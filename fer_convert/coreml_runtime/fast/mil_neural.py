@@ -1,4 +1,4 @@
-"""ML Program: convolution, pooling, normalisation, products of matrices."""
+"""ML Program: normalisation, products of matrices."""
 
 from __future__ import annotations
 
@@ -7,40 +7,6 @@ import numpy as np
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.tables import MIL
-from fer_convert.coreml_runtime.fast.windows import Padding, pad_attributes, pool
-
-
-@MIL.lowering("conv")
-def conv(op: Source) -> str:
-    weight = op.weight("weight")
-    kernel = op.shape_of("weight")[2:]
-    result: str = op.node(
-        "Conv",
-        op.operand("x"),
-        weight,
-        *([op.weight("bias")] if op.has("bias") else []),
-        kernel_shape=kernel,
-        strides=op.integers("strides", (1,) * len(kernel)),
-        dilations=op.integers("dilations", (1,) * len(kernel)),
-        group=op.option("groups", int, 1),
-        **pad_attributes(_padding(op, len(kernel))),
-    )
-    return result
-
-
-@MIL.lowering("max_pool", "avg_pool")
-def pooling(op: Source) -> str:
-    kernel = op.integers("kernel_sizes")
-    return pool(
-        op,
-        op.operand("x"),
-        kind="max" if op.kind == "max_pool" else "average",
-        kernel=kernel,
-        strides=op.integers("strides", (1,) * len(kernel)),
-        padding=_padding(op, len(kernel)),
-        ceil_mode=op.option("ceil_mode", bool, False),
-        exclude_padding=op.option("exclude_padding_from_average", bool, False),
-    )
 
 
 @MIL.lowering("batch_norm")
@@ -79,7 +45,7 @@ def layer_norm(op: Source) -> str:
     axes = sorted(axis % rank for axis in op.integers("axes", range(rank)))
     first = axes[0]
     if axes != list(range(first, rank)):
-        raise Unlowered("axes that are not the last ones")
+        return _normalized(op, rank, axes)
     sizes = [size for size in shape[first:] if size is not None]
     if len(sizes) < len(axes):
         raise Unlowered("axes of unknown size")
@@ -88,6 +54,30 @@ def layer_norm(op: Source) -> str:
     epsilon = op.option("epsilon", float, 1e-5)
     x = op.operand("x")
     result: str = op.node("LayerNormalization", x, gamma, *beta, axis=first, epsilon=epsilon)
+    return result
+
+
+@MIL.lowering("l2_norm")
+def l2_norm(op: Source) -> str:
+    x, epsilon = op.operand("x"), op.scalar(op.option("epsilon", float, 1e-6))
+    squares = op.node("ReduceSumSquare", x, op.ints(-3, -2, -1), keepdims=1)
+    result: str = op.node("Div", x, op.node("Sqrt", op.node("Add", squares, epsilon)))
+    return result
+
+
+@MIL.lowering("local_response_norm")
+def local_response_norm(op: Source) -> str:
+    size = op.option("size", int)
+    if size % 2 == 0 or len(op.shape_of("x")) != 4:
+        raise Unlowered("an even size, or no image")  # ONNX puts the odd neighbour behind
+    result: str = op.node(
+        "LRN",
+        op.operand("x"),
+        size=size,
+        alpha=op.option("alpha", float, 1e-4),
+        beta=op.option("beta", float, 0.75),
+        bias=op.option("k", float, 1.0),
+    )
     return result
 
 
@@ -143,6 +133,20 @@ def attention(op: Source) -> str:
     return result
 
 
+def _normalized(op: Source, rank: int, axes: list[int]) -> str:
+    x, over = op.operand("x"), op.ints(*axes)
+    centred = op.node("Sub", x, op.node("ReduceMean", x, over, keepdims=1))
+    variance = op.node("ReduceMean", op.node("Mul", centred, centred), over, keepdims=1)
+    epsilon = op.scalar(op.option("epsilon", float, 1e-5))
+    result: str = op.node("Div", centred, op.node("Sqrt", op.node("Add", variance, epsilon)))
+    for name, kind in (("gamma", "Mul"), ("beta", "Add")):
+        if op.has(name):
+            sizes = iter(op.literal(name).shape)
+            wide = tuple(next(sizes) if axis in axes else 1 for axis in range(rank))
+            result = op.node(kind, result, op.weight(name, wide))
+    return result
+
+
 def product_with_weight(op: Source, x: str, weight: str, bias: str | None, *, rank: int) -> str:
     """``x @ weight.T + bias``."""
     if rank == 2:
@@ -150,18 +154,6 @@ def product_with_weight(op: Source, x: str, weight: str, bias: str | None, *, ra
         return result
     result = op.node("MatMul", x, op.node("Transpose", weight, perm=[1, 0]))
     return op.node("Add", result, bias) if bias else result
-
-
-def _padding(op: Source, rank: int) -> Padding:
-    kind = op.option("pad_type", str, "valid")
-    if kind == "same":
-        return "same"
-    if kind == "same_lower":
-        return "same_lower"
-    if kind not in {"valid", "custom"}:
-        raise Unlowered(f"pad_type '{kind}'")
-    amounts = op.integers("pad", (0,) * 2 * rank) if kind == "custom" else (0,) * 2 * rank
-    return list(zip(amounts[::2], amounts[1::2], strict=True))
 
 
 def _filled(op: Source, count: int, value: float) -> str:

@@ -84,6 +84,12 @@ def broadcast_fill(op: Source, value: str, shape: str) -> str:
     return result
 
 
+def true_indices(op: Source, x: str) -> str:
+    """The indices ``[N, rank]`` of what is not 0, int32."""
+    found = op.node("NonZero", x)
+    return op.cast(op.node("Transpose", found, perm=[1, 0]), np.int32)
+
+
 def scatter_vectors(op: Source, data: str, vectors: str, updates: str, mode: str) -> str:
     """``data`` changed by ``updates`` at index vectors."""
     reduction, updates = _reduction(op, updates, mode)

@@ -29,11 +29,55 @@ def pad_attributes(padding: Padding) -> dict[str, Any]:
     return {"pads": flat(padding)}
 
 
+def convolve_transposed(
+    op: Source,
+    x: str,
+    weight: str,
+    bias: str,
+    *,
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    groups: int,
+    crops: Sequence[tuple[int, int]] | None,
+    output: Sequence[int],
+) -> str:
+    """Transposed convolution, cut by ``crops``; ``crops`` None cuts it to size times stride.
+
+    ``output`` is another spatial size: what it lacks is cut off, or filled with zeros, at the end.
+    """
+    cuts = list(crops or ())
+    if crops is None or output:
+        cuts = []
+        for axis, (k, s, d) in enumerate(zip(kernel, strides, dilations, strict=True)):
+            size = op.shape(x)[2 + axis]
+            if size is None:
+                raise Unlowered("an image of unknown size")
+            whole, wanted = (size - 1) * s + (k - 1) * d + 1, output[axis] if output else size * s
+            start = max(0, whole - wanted) // 2 if crops is None else crops[axis][0]
+            cuts.append((start, whole - start - wanted))
+    attributes: dict[str, Any] = {
+        "kernel_shape": list(kernel), "strides": list(strides), "dilations": list(dilations),
+        "group": groups, "pads": flat([(a, max(0, b)) for a, b in cuts]),
+    }  # fmt: skip
+    missing = [max(0, -after) for _, after in cuts]
+    if not any(missing):
+        inputs = (x, weight, bias) if bias else (x, weight)
+        result: str = op.node("ConvTranspose", *inputs, **attributes)
+        return result
+    part = op.node("ConvTranspose", x, weight, **attributes)
+    result = _zeros_around(op, part, [(0, more) for more in missing])
+    if not bias:
+        return result
+    wide = op.node("Unsqueeze", bias, op.ints(*range(1, 1 + len(kernel))))
+    return str(op.node("Add", result, wide))
+
+
 def pool(
     op: Source,
     x: str,
     *,
-    kind: Literal["max", "average"],
+    kind: Literal["max", "average", "l2"],
     kernel: Sequence[int],
     strides: Sequence[int],
     padding: Padding,
@@ -61,8 +105,8 @@ def pool(
     attributes: dict[str, Any] = {
         "kernel_shape": list(kernel), "strides": list(strides), "pads": flat(edge)
     }  # fmt: skip
-    if kind == "max":
-        result: str = op.node("MaxPool", x, **attributes)
+    if kind != "average":
+        result: str = op.node("MaxPool" if kind == "max" else "LpPool", x, **attributes)
         return result
     result = op.node("AveragePool", x, count_include_pad=int(not exclude_padding), **attributes)
     return result

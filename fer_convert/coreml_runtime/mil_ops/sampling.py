@@ -98,7 +98,7 @@ def crop_resize(op: View) -> Call:
     def along(start: Tensor, end: Tensor, size: int, count: int) -> Tensor:
         """Positions ``[N, count]`` in pixels, within each box to the last bit."""
         unit = scale * (size - 1 if normalized else 1)
-        first, last = (corner.unsqueeze(-1) * unit for corner in (start, end))
+        first, last = ((corner * unit).double().unsqueeze(-1) for corner in (start, end))
         points = first + sample_points(mode, (last - first + 1).squeeze(-1), count)
         return torch.minimum(
             torch.maximum(points, torch.minimum(first, last)), torch.maximum(first, last)
@@ -109,7 +109,7 @@ def crop_resize(op: View) -> Call:
         check_size((len(boxes), x.shape[1], height, width))
         if images.numel() and not 0 <= int(images.min()) <= int(images.max()) < x.shape[0]:
             raise IndexError(f"a box of image {int(images.max())} of {x.shape[0]}")
-        top, left, bottom, right = _corners(boxes.double(), order)
+        top, left, bottom, right = _corners(boxes.float(), order)
         shape = len(boxes), height, width
         rows = along(top, bottom, x.shape[2], height).unsqueeze(2).expand(shape)
         columns = along(left, right, x.shape[3], width).unsqueeze(1).expand(shape)

@@ -1,0 +1,168 @@
+"""ML Program: slices, gathers and scatters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fer_convert.coreml_runtime.fast.builder import Unlowered
+from fer_convert.coreml_runtime.fast.lowering import Source
+from fer_convert.coreml_runtime.fast.moving import scatter_elements, scatter_vectors, strided
+from fer_convert.coreml_runtime.fast.tables import MIL
+
+_FIRST, _LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+_MASKS = ("begin_mask", "end_mask", "squeeze_mask")
+
+
+@MIL.lowering("slice_by_index")
+def slice_by_index(op: Source) -> str:
+    rank = len(op.shape_of("x"))
+    strides = op.integers("stride", (1,) * rank)
+    opened, closed, squeezed = masks = _masks(op, rank)
+    if op.is_constant("begin") and op.is_constant("end"):
+        begin, end = op.integers("begin"), op.integers("end")
+        return strided(op, op.operand("x"), begin, end, strides, *masks)
+    steps = [1 if single else s for s, single in zip(strides, squeezed, strict=True)]
+    begin_at = op.indices("begin")
+    after = op.node("Add", begin_at, op.ints(1))
+    # One after the last element, -1, would be the first.
+    after = op.node("Where", op.node("Equal", after, op.ints(0)), op.ints(_LAST), after)
+    starts = _where(
+        op,
+        [mask and not single for mask, single in zip(opened, squeezed, strict=True)],
+        op.ints(*(0 if step > 0 else _LAST for step in steps)),
+        begin_at,
+    )
+    ends = _where(
+        op, closed, op.ints(*(_LAST if s > 0 else _FIRST for s in steps)), op.indices("end")
+    )
+    ends = _where(op, squeezed, after, ends)
+    axes = op.ints(*range(rank))
+    part: str = op.node("Slice", op.operand("x"), starts, ends, axes, op.ints(*steps))
+    dropped = np.flatnonzero(squeezed).tolist()
+    return op.node("Squeeze", part, op.ints(*dropped)) if dropped else part
+
+
+@MIL.lowering("slice_by_size")
+def slice_by_size(op: Source) -> str:
+    x, begin, size = op.operand("x"), op.indices("begin"), op.indices("size")
+    rank = len(op.shape_of("x"))
+    if not op.is_constant("begin") or min(op.integers("begin"), default=0) < 0:
+        negative = op.node("Less", begin, op.ints(0))
+        begin = op.node("Where", negative, op.node("Add", begin, op.node("Shape", x)), begin)
+    ends = op.node("Add", begin, size)
+    if not op.is_constant("size") or -1 in op.integers("size"):
+        ends = op.node("Where", op.node("Equal", size, op.ints(-1)), op.ints(_LAST), ends)
+    result: str = op.node("Slice", x, begin, ends, op.ints(*range(rank)))
+    return result
+
+
+@MIL.lowering("slice_update")
+def slice_update(op: Source) -> str:
+    sizes = [size for size in op.shape_of("x") if size is not None]
+    rank = len(op.shape_of("x"))
+    if len(sizes) < rank:
+        raise Unlowered("an unknown size")
+    places = np.arange(np.prod(sizes), dtype=np.int64).reshape(sizes)
+    steps = op.integers("stride", (1,) * rank)
+    bounds = zip(op.integers("begin"), op.integers("end"), steps, *_masks(op, rank), strict=True)
+    chosen = places[
+        tuple(
+            b if single else slice(None if opened else b, None if closed else e, step)
+            for b, e, step, opened, closed, single in bounds
+        )
+    ]
+    flat, updates = (op.node("Reshape", op.operand(n), op.ints(-1)) for n in ("x", "update"))
+    at = op.builder.array(chosen.reshape(-1))
+    changed = scatter_elements(op, flat, at, updates, "update", 0)
+    result: str = op.node("Reshape", changed, op.ints(*sizes))
+    return result
+
+
+@MIL.lowering("gather")
+def gather(op: Source) -> str:
+    x, indices, batch = op.operand("x"), _places(op), op.option("batch_dims", int, 0)
+    if not batch:
+        result: str = op.node("Gather", x, indices, axis=op.option("axis", int, 0))
+        return result
+    rank = len(op.shape_of("x"))
+    axis = op.option("axis", int, 0) % rank
+    # ONNX gathers in batches only along the axis after them: the axes between wait behind.
+    front = [*range(batch), axis, *range(batch, axis), *range(axis + 1, rank)]
+    vectors = op.node("Unsqueeze", indices, op.ints(-1))
+    chosen = op.node("GatherND", op.node("Transpose", x, perm=front), vectors, batch_dims=batch)
+    count, between = len(op.shape_of("indices")) - batch, axis - batch
+    back = [
+        *range(batch),
+        *range(batch + count, batch + count + between),
+        *range(batch, batch + count),
+        *range(batch + count + between, rank - 1 + count),
+    ]
+    result = op.node("Transpose", chosen, perm=back)
+    return result
+
+
+@MIL.lowering("gather_along_axis")
+def gather_along_axis(op: Source) -> str:
+    axis = op.option("axis", int, 0)
+    result: str = op.node("GatherElements", op.operand("x"), _places(op), axis=axis)
+    return result
+
+
+@MIL.lowering("gather_nd")
+def gather_nd(op: Source) -> str:
+    batch = op.option("batch_dims", int, 0)
+    result: str = op.node("GatherND", op.operand("x"), _places(op), batch_dims=batch)
+    return result
+
+
+@MIL.lowering("scatter")
+def scatter(op: Source) -> str:
+    if len(op.shape_of("indices")) != 1:
+        raise Unlowered("indices that are not a vector")
+    rank = len(op.shape_of("data"))
+    axis = op.option("axis", int, 0) % rank
+    vectors = op.node("Unsqueeze", _places(op), op.ints(-1))
+    front = [axis, *(i for i in range(rank) if i != axis)]
+    data, updates = (
+        op.node("Transpose", op.operand(name), perm=front) for name in ("data", "updates")
+    )
+    changed = scatter_vectors(op, data, vectors, updates, op.option("mode", str, "add"))
+    back = [front.index(i) for i in range(rank)]
+    result: str = op.node("Transpose", changed, perm=back)
+    return result
+
+
+@MIL.lowering("scatter_nd")
+def scatter_nd(op: Source) -> str:
+    data, updates = op.operand("data"), op.operand("updates")
+    mode = op.option("mode", str, "add")
+    return scatter_vectors(op, data, _places(op), updates, mode)
+
+
+@MIL.lowering("scatter_along_axis")
+def scatter_along_axis(op: Source) -> str:
+    data, updates = op.operand("data"), op.operand("updates")
+    mode, axis = op.option("mode", str, "add"), op.option("axis", int, 0)
+    return scatter_elements(op, data, _places(op), updates, mode, axis)
+
+
+def _places(op: Source) -> str:
+    if op.option("validate_indices", bool, False):
+        raise Unlowered("validate_indices")  # ONNX counts negative ones from the end
+    return op.indices("indices")
+
+
+def _masks(op: Source, rank: int) -> tuple[list[bool], list[bool], list[bool]]:
+    opened, closed, squeezed = (
+        [bool(mask) for mask in op.integers(name, (0,) * rank)] for name in _MASKS
+    )
+    return opened, closed, squeezed
+
+
+def _where(op: Source, mask: Sequence[bool], chosen: str, other: str) -> str:
+    if not any(mask):
+        return other
+    result: str = op.node("Where", op.builder.array(np.array(mask)), chosen, other)
+    return result
