@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
-from fer_convert.coreml_runtime.fast import FastEngine
+from fer_convert.coreml_runtime.fast import FastEngine, NotLowered, lower
 from tests.coreml_runtime.one_operation import Array, mil_program
 
 
@@ -19,17 +20,21 @@ def check_mil(
     outputs: Sequence[str] = ("fp32",),
     rtol: float = 2e-5,
     atol: float = 2e-6,
+    fast: bool = True,
 ) -> None:
-    """Both engines must compute ``wanted`` (an array, or as many as there are ``outputs``).
+    """Both engines must compute ``wanted`` (an array, or as many as there are ``outputs``); with
+    ``fast`` false, the fast engine must leave it to the reference engine.
 
     Shapes must be equal, and integers must be exact.
     """
     program, feeds = mil_program(operation, inputs, outputs=outputs)
     arrays: Sequence[Array] = wanted if len(outputs) > 1 else [wanted]
-    results = {
-        "reference": program.run(feeds, precision="fp32"),
-        "fast": FastEngine(program.graph, threads=1).run(feeds),
-    }
+    results = {"reference": program.run(feeds, precision="fp32")}
+    if fast:
+        results["fast"] = FastEngine(program.graph, threads=1).run(feeds)
+    else:
+        with pytest.raises(NotLowered, match=operation):
+            lower(program.graph)
     for engine, result in results.items():
         for position, expected in enumerate(arrays):
             computed = result[f"out{position}"]

@@ -17,6 +17,7 @@ from fer_convert.coreml_runtime.fast.tables import MIL
 _PADDING = {
     "constant": "zeros", "border": "border", "reflection": "reflection", "symmetric": "reflection",
 }  # fmt: skip
+_MIRRORS = {"reflection": True, "symmetric": False}
 _SCALES = {"normalized_minus_one_to_one": (-1.0, 1.0), "normalized_zero_to_one": (0.0, 1.0)}
 
 
@@ -24,7 +25,9 @@ _SCALES = {"normalized_minus_one_to_one": (-1.0, 1.0), "normalized_zero_to_one":
 def resample(op: Source) -> str:
     padding, mode = op.option("padding_mode", str).lower(), op.option("coordinates_mode", str)
     given = op.option("align_corners", bool)
-    aligned = {"reflection": True, "symmetric": False}.get(padding, given)
+    if op.option("sampling_mode", str).lower() == "nearest" and padding in _MIRRORS:
+        raise Unlowered("the nearest of mirrored pixels")  # ONNX rounds before it mirrors
+    aligned = _MIRRORS.get(padding, given)
     grid = op.cast(op.operand("coordinates"), np.float32)
     if mode != "normalized_minus_one_to_one" or aligned != given or padding == "reflection":
         width, height = (_size(size) for size in (op.shape_of("x")[3], op.shape_of("x")[2]))

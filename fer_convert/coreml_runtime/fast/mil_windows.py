@@ -10,8 +10,8 @@ from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.tables import MIL
 from fer_convert.coreml_runtime.fast.windows import (
     Padding,
+    convolution_pads,
     convolve_transposed,
-    pad_attributes,
     pool,
 )
 
@@ -73,16 +73,20 @@ def pooling(op: Source) -> str:
 
 def _convolve(op: Source, weight: str) -> str:
     kernel = _known(op.shape_of("weight")[2:])
+    x, padding = op.operand("x"), _padding(op, len(kernel))
+    strides, dilations = (
+        op.integers(name, (1,) * len(kernel)) for name in ("strides", "dilations")
+    )
     result: str = op.node(
         "Conv",
-        op.operand("x"),
+        x,
         weight,
         *([op.operand("bias")] if op.has("bias") else []),
         kernel_shape=kernel,
-        strides=op.integers("strides", (1,) * len(kernel)),
-        dilations=op.integers("dilations", (1,) * len(kernel)),
+        strides=strides,
+        dilations=dilations,
         group=op.option("groups", int, 1),
-        **pad_attributes(_padding(op, len(kernel))),
+        **convolution_pads(op, x, padding, kernel=kernel, strides=strides, dilations=dilations),
     )
     return result
 

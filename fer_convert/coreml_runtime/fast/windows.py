@@ -29,6 +29,22 @@ def pad_attributes(padding: Padding) -> dict[str, Any]:
     return {"pads": flat(padding)}
 
 
+def convolution_pads(
+    op: Source,
+    x: str,
+    padding: Padding,
+    *,
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+) -> dict[str, Any]:
+    """As `pad_attributes`; onnxruntime computes no padding of a dilated window itself."""
+    if isinstance(padding, str) and any(dilation > 1 for dilation in dilations):
+        window = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+        padding = _same(op.shape(x)[-len(kernel) :], window, strides, padding)
+    return pad_attributes(padding)
+
+
 def convolve_transposed(
     op: Source,
     x: str,
