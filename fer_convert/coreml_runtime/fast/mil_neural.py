@@ -94,17 +94,19 @@ def linear(op: Source) -> str:
 
 @MIL.lowering("matmul")
 def matmul(op: Source) -> str:
-    names = []
-    for name in ("x", "y"):
-        operand = op.operand(name)
-        if op.option(f"transpose_{name}", bool, False):
-            rank = len(op.shape_of(name))
+    names, added = [], []
+    for name, axis in (("x", -2), ("y", -1)):
+        operand, rank = op.operand(name), len(op.shape_of(name))
+        if rank == 1:
+            # onnxruntime fuses a transpose into the product, and then mistakes a vector.
+            operand = op.node("Unsqueeze", operand, op.ints(0 if axis == -2 else 1))
+            added.append(axis)
+        elif op.option(f"transpose_{name}", bool, False):
             order = [*range(rank - 2), rank - 1, rank - 2]
-            # Core ML swaps nothing in a vector.
-            operand = op.node("Transpose", operand, perm=order) if rank > 1 else operand
+            operand = op.node("Transpose", operand, perm=order)
         names.append(operand)
     result: str = op.node("MatMul", *names)
-    return result
+    return op.node("Squeeze", result, op.ints(*added)) if added else result
 
 
 @MIL.lowering("einsum")
