@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fer_convert.coreml_runtime import ArtefactError
+from tests.coreml_runtime.both_engines import check_mil
 from tests.coreml_runtime.one_operation import constant, run_mil
 
 RNG = np.random.default_rng(5)
@@ -37,4 +39,42 @@ CASES: list[tuple[str, dict[str, Any], Any]] = [
 
 @pytest.mark.parametrize(("name", "options", "wanted"), CASES)
 def test_activation(name: str, options: dict[str, Any], wanted: Any) -> None:
-    np.testing.assert_allclose(run_mil(name, {"x": X, **options}), wanted, rtol=1e-4, atol=1e-6)
+    check_mil(name, {"x": X, **options}, wanted, rtol=1e-4)
+    check_mil(name, {"x": X[:0], **options}, wanted[:0])
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "at_zero"),
+    [
+        ("elu", {"alpha": 2.0}, 0), ("leaky_relu", {"alpha": 2.0}, 0),
+        ("thresholded_relu", {"alpha": 0.0}, 0), ("thresholded_relu", {"alpha": -1.0}, 0),
+        ("clamped_relu", {"alpha": -1.0, "beta": -0.5}, -0.5), ("relu6", {}, 0),
+        ("sigmoid_hard", {"alpha": 1.0, "beta": 3.0}, 1), ("gelu", {}, 0),
+    ],
+)  # fmt: skip
+def test_at_the_kink(name: str, options: dict[str, Any], at_zero: float) -> None:
+    check_mil(name, {"x": np.zeros((1, 2), np.float32), **options}, np.full((1, 2), at_zero))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, None])
+def test_softmax(axis: int | None) -> None:
+    place = -1 if axis is None else axis
+    x = X * 30  # beyond what exp of fp32 can hold without the maximum taken off
+    powers = np.exp(x.astype(np.float64) - x.max(place, keepdims=True))
+    wanted = powers / powers.sum(place, keepdims=True)
+    check_mil("softmax", {"x": x} | ({} if axis is None else {"axis": axis}), wanted)
+
+
+@pytest.mark.parametrize("rank", [2, 3, 4, 5])
+def test_parameters_of_each_channel(rank: int) -> None:
+    x = RNG.standard_normal((2, 3, 2, 2, 2)[:rank]).astype(np.float32)
+    wide = C.reshape(1, 3, *(1,) * (rank - 2))
+    check_mil("prelu", {"x": x, "alpha": constant(C)}, np.where(x > 0, x, wide * x))
+    options = {"alpha": constant(C), "beta": constant(C + 1)}
+    wanted = wide * np.log1p(np.exp((wide + 1) * x.astype(np.float64)))
+    check_mil("softplus_parametric", {"x": x, **options}, wanted)
+
+
+def test_an_unknown_mode() -> None:
+    with pytest.raises(ArtefactError, match="QUICK"):
+        run_mil("gelu", {"x": X, "mode": "QUICK"})
