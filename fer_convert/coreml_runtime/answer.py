@@ -7,6 +7,7 @@ from typing import Any
 
 from fer_convert.coreml_runtime.description import Feature
 from fer_convert.coreml_runtime.element_types import Array
+from fer_convert.coreml_runtime.five_dimensions import presented
 from fer_convert.coreml_runtime.images import picture
 
 Label = str | int
@@ -62,4 +63,8 @@ def _declared(feature: Feature, array: Array) -> Any:
         return float(array.reshape(-1)[0])
     if feature.kind == "int64":
         return int(array.reshape(-1)[0])
-    return array.astype(feature.element.numpy) if feature.kind == "array" else array
+    if feature.kind != "array":
+        return array
+    if feature.five_dimensional:
+        array = presented(array, feature.shape)
+    return array.astype(feature.element.numpy)

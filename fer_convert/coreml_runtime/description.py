@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ _KINDS: Mapping[str, FeatureKind] = {
     "int64Type": "int64",
     "doubleType": "double",
 }
+_FIVE_DIMENSIONS = 0  # RANK5_ARRAY_MAPPING, RANK5_IMAGE_MAPPING
 # ArrayFeatureType.ArrayDataType; 0 is what files without a declared type hold.
 _ARRAY_TYPES: Mapping[int, str] = {
     0: "fp32",
@@ -44,7 +45,8 @@ class Feature:
 
     ``color_layout`` belongs to images. ``shapes`` says what an image (height, width) or an array
     may measure, ``element`` what an array holds. ``default`` fills an optional array that is not
-    given.
+    given. ``five_dimensional`` says that the network computes it in the mapping of
+    `five_dimensions`.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Feature:
     element: ElementType = TYPES["fp32"]
     optional: bool = False
     default: float = 0.0
+    five_dimensional: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -113,9 +116,10 @@ def read_description(spec: Any, function: str | None = None) -> Description:
     if declared.state:
         raise UnsupportedOperation("Models with state are not supported.")
     meta = message.metadata
+    old = _old_mappings(spec)
     return Description(
-        inputs=tuple(_feature(entry) for entry in declared.input),
-        outputs=tuple(_feature(entry) for entry in declared.output),
+        inputs=tuple(_feature(entry, old) for entry in declared.input),
+        outputs=tuple(_feature(entry, old) for entry in declared.output),
         label_name=declared.predictedFeatureName,
         probabilities_name=declared.predictedProbabilitiesName,
         metadata=Metadata(
@@ -146,7 +150,21 @@ def _function(message: Any, wanted: str | None) -> Any:
     return known[name]
 
 
-def _feature(entry: Any) -> Feature:
+def _old_mappings(spec: Any) -> Collection[FeatureKind]:
+    """The kinds of features that have five dimensions: in a NeuralNetwork which does not say
+    otherwise."""
+    type_name = spec.WhichOneof("Type") or ""
+    if not type_name.startswith("neuralNetwork"):
+        return ()
+    network = getattr(spec, type_name)
+    mappings: dict[FeatureKind, int] = {
+        "array": network.arrayInputShapeMapping,
+        "image": network.imageInputShapeMapping,
+    }
+    return [kind for kind, mapping in mappings.items() if mapping == _FIVE_DIMENSIONS]
+
+
+def _feature(entry: Any, old: Collection[FeatureKind]) -> Feature:
     which = entry.type.WhichOneof("Type")
     kind = _KINDS.get(which or "")
     if kind is None:
@@ -154,13 +172,13 @@ def _feature(entry: Any) -> Feature:
             f"Feature '{entry.name}' has type {which}, which is not supported."
         )
     if kind == "image":
-        return _image(entry)
+        return _image(entry, five_dimensional=kind in old)
     if kind == "array":
-        return _array(entry)
+        return _array(entry, five_dimensional=kind in old)
     return Feature(name=entry.name, kind=kind, optional=entry.type.isOptional)
 
 
-def _array(entry: Any) -> Feature:
+def _array(entry: Any, *, five_dimensional: bool) -> Feature:
     array = entry.type.multiArrayType
     if array.dataType not in _ARRAY_TYPES:
         raise UnsupportedOperation(
@@ -174,10 +192,11 @@ def _array(entry: Any) -> Feature:
         element=TYPES[_ARRAY_TYPES[array.dataType]],
         optional=entry.type.isOptional,
         default=float(getattr(array, default)) if default else 0.0,
+        five_dimensional=five_dimensional,
     )
 
 
-def _image(entry: Any) -> Feature:
+def _image(entry: Any, *, five_dimensional: bool) -> Feature:
     image = entry.type.imageType
     layout = _COLOR_LAYOUTS.get(image.colorSpace)
     if layout is None:
@@ -191,4 +210,5 @@ def _image(entry: Any) -> Feature:
         color_layout=layout,
         shapes=read_image_sizes(image, entry.name),
         optional=entry.type.isOptional,
+        five_dimensional=five_dimensional,
     )

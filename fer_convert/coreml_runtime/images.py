@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from fer_convert.coreml_runtime.description import Feature
 from fer_convert.coreml_runtime.element_types import Array
 from fer_convert.coreml_runtime.errors import RefusedInput
+from fer_convert.coreml_runtime.five_dimensions import split_shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +29,8 @@ def feed(feature: Feature, given: Any) -> Tensor:
     An image input takes a PIL image of the mode that coremltools takes (RGB; L for greyscale, F for
     16-bit greyscale), or uint8 ``[H, W, 3]`` RGB (``[H, W]`` greyscale), or floats
     ``[1, C, H, W]``: 0..255, RGB order whatever the model's layout. An array input takes an array
-    of a declared shape; None stands for an optional array, which takes its default value.
+    of a declared shape; None stands for an optional array, which takes its default value. What a
+    network computes in five dimensions comes with them.
 
     Raises:
         RefusedInput: another size, mode or type than declared. Nothing is resized or converted, as
@@ -37,7 +39,7 @@ def feed(feature: Feature, given: Any) -> Tensor:
     import torch
 
     if feature.kind == "image":
-        planes = np.array(_planes(feature, given), dtype=np.float32, order="C")
+        planes = _image(feature, given)
     elif feature.kind == "array":
         planes = _array(feature, given)
     else:
@@ -46,20 +48,26 @@ def feed(feature: Feature, given: Any) -> Tensor:
 
 
 def picture(feature: Feature, planes: Array) -> Any:
-    """Return the PIL image of a declared image output, ``[1, C, H, W]`` in 0..255."""
+    """Return the PIL image of a declared image output, ``[..., C, H, W]`` in 0..255."""
     from PIL import Image
 
-    if planes.ndim != 4 or planes.shape[:2] != (1, feature.channels) or planes.size == 0:
+    whole, planes = planes.shape, planes.reshape(planes.shape[-3:]) if _one(planes) else planes
+    if planes.ndim != 3 or len(planes) != feature.channels or planes.size == 0:
         raise RefusedInput(
             f"Output '{feature.name}' is a {feature.color_layout} image and was computed as "
-            f"{list(planes.shape)}."
+            f"{list(whole)}."
         )
     if feature.color_layout == "GRAYSCALE_FLOAT16":
-        return Image.fromarray(planes[0, 0].astype(np.float32))
-    pixels = np.clip(np.rint(np.nan_to_num(planes[0])), 0, 255).astype(np.uint8)
+        return Image.fromarray(_rounded_to_half(planes[0]))
+    pixels = np.clip(np.rint(np.nan_to_num(planes)), 0, 255).astype(np.uint8)
     if feature.channels == 1:
         return Image.fromarray(pixels[0])
     return Image.fromarray(pixels[list(_CHANNELS[str(feature.color_layout)])].transpose(1, 2, 0))
+
+
+def _one(planes: Array) -> bool:
+    """Whether there is one image, whatever number of leading dimensions say so."""
+    return planes.ndim >= 3 and set(planes.shape[:-3]) <= {1}
 
 
 def _array(feature: Feature, given: Any) -> Array:
@@ -68,14 +76,20 @@ def _array(feature: Feature, given: Any) -> Array:
     if hasattr(given, "mode"):
         raise RefusedInput(f"Input '{feature.name}' takes an array, not a picture.")
     try:
-        array = np.asarray(given)
+        # A PyTorch tensor that requires gradients is no array yet.
+        array = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
     except ValueError as error:  # lists of different lengths
         raise RefusedInput(f"Input '{feature.name}' takes an array: {error}") from error
     if array.dtype.kind not in "fiub":
         raise RefusedInput(f"Input '{feature.name}' takes numbers, got {array.dtype}.")
-    if not feature.shapes.allow(array.shape):
+    leading: tuple[int, ...] = ()
+    declared = array.shape
+    if feature.five_dimensional:
+        leading, declared = split_shape(array.shape, len(feature.shape))
+    if not feature.shapes.allow(declared) or 0 in leading:
+        also = ", or those sizes after a sequence and a batch" if feature.five_dimensional else ""
         raise RefusedInput(
-            f"Input '{feature.name}' takes {feature.shapes}, got {list(array.shape)}."
+            f"Input '{feature.name}' takes {feature.shapes}{also}, got {list(array.shape)}."
         )
     wanted = _fed_as(feature)
     if wanted.kind == "i" and array.dtype.kind == "f" and (array != np.trunc(array)).any():
@@ -83,7 +97,23 @@ def _array(feature: Feature, given: Any) -> Array:
             f"Input '{feature.name}' takes {feature.element.name}, got fractions.",
             hint="Round them first: np.rint(array).astype(np.int32)",
         )
-    return np.array(array, dtype=wanted, order="C")
+    if feature.element.name == "fp16":
+        array = _rounded_to_half(array)
+    return _lifted(feature, np.array(array, dtype=wanted, order="C"), leading, declared)
+
+
+def _lifted(
+    feature: Feature, array: Array, leading: Sequence[int], declared: Sequence[int]
+) -> Array:
+    if not feature.five_dimensional:
+        return array
+    return array.reshape(*leading, *declared, *(1,) * (3 - len(declared)))
+
+
+def _rounded_to_half(array: Array) -> Array:
+    """fp32, holding what fp16 can hold; beyond 65504 it is infinite."""
+    with np.errstate(over="ignore"):
+        return array.astype(np.float16).astype(np.float32)
 
 
 def _default(feature: Feature) -> Array:
@@ -94,16 +124,29 @@ def _default(feature: Feature) -> Array:
         )
     try:
         value = feature.default if wanted.kind == "f" else int(feature.default)
-        return np.full(feature.shape, np.array(value, dtype=wanted))
+        filled = np.full(feature.shape, np.array(value, dtype=wanted))
     except (OverflowError, ValueError) as error:
         raise RefusedInput(
             f"Input '{feature.name}' has the default {feature.default}, which is no "
             f"{feature.element.name}."
         ) from error
+    return _lifted(feature, filled, (1, 1), feature.shape)
 
 
 def _fed_as(feature: Feature) -> np.dtype[Any]:
     return np.dtype(np.float32) if feature.element.is_float else feature.element.numpy
+
+
+def _image(feature: Feature, given: Any) -> Array:
+    if given is None and feature.optional:
+        raise RefusedInput(
+            f"Input '{feature.name}' is an optional image, and a picture has no default.",
+            hint="Give it one.",
+        )
+    planes = np.array(_planes(feature, given), dtype=np.float32, order="C")
+    if feature.color_layout == "GRAYSCALE_FLOAT16":
+        planes = _rounded_to_half(planes)
+    return planes[None] if feature.five_dimensional else planes
 
 
 def _planes(feature: Feature, given: Any) -> Array:

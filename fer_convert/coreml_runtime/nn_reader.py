@@ -1,8 +1,8 @@
 """NeuralNetwork to graph: layers in order, image preprocessing as an operation in front.
 
-Only models with exact array shapes (``EXACT_ARRAY_MAPPING``) and four-dimensional images
-(``RANK4_IMAGE_MAPPING``) are read, which is what every converter since 2020 writes; the older
-five-dimensional mapping changes what each layer's axes mean.
+Layers count their axes from the end, so they need not know whether their values have the exact
+shapes that converters since 2020 declare, or the five dimensions of older models: only inputs and
+outputs differ (`five_dimensions`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from typing import Any
 from fer_convert.coreml_runtime.description import Description, Feature
 from fer_convert.coreml_runtime.element_types import TYPES
 from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
+from fer_convert.coreml_runtime.five_dimensions import lifted
 from fer_convert.coreml_runtime.graph import Classifier, Constant, Graph, Operation, Value
 from fer_convert.coreml_runtime.nn_weights import take_weights
 
-_EXACT_ARRAY_MAPPING = 1
-_RANK4_IMAGE_MAPPING = 1
 FLAVOURS = ("neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegressor")
 _COMPUTED = {"array", "image", "double", "int64"}  # the kinds of outputs that layers compute
 
@@ -27,10 +26,9 @@ def read_network(spec: Any, description: Description) -> Graph:
 
     Raises:
         ArtefactError: a layer reads what nothing defined, or two write the same value.
-        UnsupportedOperation: old array mapping, weights of a dynamically quantised layer.
+        UnsupportedOperation: an input that is neither an image nor an array.
     """
     network = getattr(spec, spec.WhichOneof("Type"))
-    _check_mapping(network, description)
     inputs = tuple(_input(feature) for feature in description.inputs)
     prepared, renamed = _preprocessing(network, description)
     operations = [*prepared]
@@ -64,20 +62,14 @@ def read_network(spec: Any, description: Description) -> Graph:
     )
 
 
-def _check_mapping(network: Any, description: Description) -> None:
-    kinds = {feature.kind for feature in description.inputs}
-    if "image" in kinds and network.imageInputShapeMapping != _RANK4_IMAGE_MAPPING:
-        raise UnsupportedOperation("The network maps images to five dimensions (before iOS 13).")
-    if "array" in kinds and network.arrayInputShapeMapping != _EXACT_ARRAY_MAPPING:
-        raise UnsupportedOperation("The network maps arrays to five dimensions (before iOS 13).")
-
-
 def _input(feature: Feature) -> Value:
     shape: tuple[int | None, ...]
     if feature.kind == "image":
-        shape = (1, feature.channels, *feature.shapes.dimensions)
+        ones = (1, 1) if feature.five_dimensional else (1,)
+        shape = (*ones, feature.channels, *feature.shapes.dimensions)
     elif feature.kind == "array":
         shape = feature.shapes.dimensions
+        shape = lifted(shape, feature.name) if feature.five_dimensional else shape
     else:
         raise UnsupportedOperation(
             f"Input '{feature.name}' is a {feature.kind}, not an image or array."

@@ -27,17 +27,19 @@ def take_weights(params: Any, layer: str) -> dict[str, Constant]:
 
     Raises:
         ArtefactError: half-precision bytes of an odd length, a quantisation that is incomplete.
-        UnsupportedOperation: weights of a dynamically quantised layer.
     """
     taken = {}
     for path, message in _weight_messages(params, ""):
         name = f"{layer}.{path}"
-        transposed = path == "weights" and getattr(params, "isDeconvolution", False)
-        taken[path] = (
-            _quantised(message, name, transposed=transposed)
-            if message.rawValue or message.int8RawValue
-            else _plain(message, name)
-        )
+        dynamic = path == "weights" and getattr(params, "int8DynamicQuantize", False)
+        if dynamic or message.int8RawValue:
+            taken[path] = _signed(message, name, dynamic=dynamic)
+        elif message.rawValue:
+            turned = path == "weights" and getattr(params, "isDeconvolution", False)
+            groups = int(params.nGroups) or 1 if turned else 0
+            taken[path] = _quantised(message, name, transposed_groups=groups)
+        else:
+            taken[path] = _plain(message, name)
         message.Clear()
     return taken
 
@@ -52,14 +54,26 @@ def _plain(message: Any, name: str) -> Constant:
     )
 
 
-def _quantised(message: Any, name: str, *, transposed: bool) -> Constant:
-    """Integers of a few bits, decoded when the layer says how many there are."""
-    if message.int8RawValue:
-        raise UnsupportedOperation(
-            f"The weights '{name}' belong to a layer that quantises its input as it runs "
-            "(int8DynamicQuantize), which the portable runtime does not have.",
-            hint="Quantise the weights only, or export an ML Program.",
+def _signed(message: Any, name: str, *, dynamic: bool) -> Constant:
+    """8-bit integers of a layer that quantises its input as it runs: one scale, no bias."""
+    linear = message.quantization.linearQuantization
+    complete = message.int8RawValue and not message.rawValue and not linear.bias
+    if not dynamic or not complete or len(linear.scale) != 1:
+        raise ArtefactError(
+            f"The weights '{name}' need int8DynamicQuantize, int8RawValue and one scale together; "
+            f"they have {len(message.int8RawValue)} bytes and {len(linear.scale)} scales."
         )
+    integers = np.frombuffer(message.int8RawValue, dtype=np.int8)
+    array = integers.astype(np.float32) * np.float32(linear.scale[0])
+    return Constant(name=name, element=TYPES["fp32"], shape=array.shape, read=_returning(array))
+
+
+def _quantised(message: Any, name: str, *, transposed_groups: int) -> Constant:
+    """Integers of a few bits, decoded when the layer says how many there are.
+
+    Args:
+        transposed_groups: of a transposed convolution, whose second axis is the output; else 0.
+    """
     quantization = message.quantization
     bits, kind = int(quantization.numberOfBits), quantization.WhichOneof("QuantizationType")
     if not 1 <= bits <= 8:
@@ -76,7 +90,7 @@ def _quantised(message: Any, name: str, *, transposed: bool) -> Constant:
         linear = quantization.linearQuantization
         scale = np.array(linear.scale, dtype=np.float32)
         bias = np.array(linear.bias, dtype=np.float32)
-        decode = partial(_scaled, scale=scale, bias=bias, axis=int(transposed), name=name)
+        decode = partial(_scaled, scale=scale, bias=bias, groups=transposed_groups, name=name)
     else:
         raise ArtefactError(f"The weights '{name}' are raw bytes without a quantisation.")
 
@@ -108,17 +122,32 @@ def _looked_up(codes: Array, *, table: Array) -> Array:
     return table[codes]
 
 
-def _scaled(codes: Array, *, scale: Array, bias: Array, axis: int, name: str) -> Array:
-    """``codes * scale + bias``; one scale and bias, or one for each index of ``axis``."""
-    channels = codes.shape[axis] if axis < codes.ndim else 1
-    if scale.size not in {1, channels} or bias.size not in {0, 1, channels}:
+def _scaled(codes: Array, *, scale: Array, bias: Array, groups: int, name: str) -> Array:
+    """``codes * scale + bias``; one scale and bias, or one for each output channel.
+
+    Outputs are the first axis of codes. With ``groups``, of a transposed convolution, they are the
+    second, for each group of the first axis apart or the same for all.
+    """
+    parts = max(groups, 1)
+    outputs = codes.shape[1 if groups else 0] if codes.ndim > bool(groups) else 1
+    allowed = {1, outputs, parts * outputs}
+    uneven = parts > 1 and codes.shape[0] % parts
+    if uneven or scale.size not in allowed or bias.size not in {0, *allowed}:
         raise ArtefactError(
             f"The weights '{name}' {list(codes.shape)} have {scale.size} scales and "
-            f"{bias.size} biases; one or {channels} of each can be."
+            f"{bias.size} biases; one or {parts * outputs} of each can be."
         )
-    trailing = (1,) * max(0, codes.ndim - axis - 1)
-    result = codes.astype(np.float32) * scale.reshape(-1, *trailing)
-    return result + bias.reshape(-1, *trailing) if bias.size else result
+    # [groups, inputs of a group, outputs, *kernel], or [outputs, *rest].
+    split = codes.reshape(parts, -1, *codes.shape[1:]) if groups else codes
+
+    def along(values: Array) -> Array:
+        if not groups or values.size == 1:
+            return values.reshape(-1, *(1,) * max(0, codes.ndim - 1))
+        trailing = (1,) * (codes.ndim - 2)
+        return values.reshape(-1, 1, outputs, *trailing)
+
+    result = split.astype(np.float32) * along(scale)
+    return (result + along(bias) if bias.size else result).reshape(codes.shape)
 
 
 def _weight_messages(message: Any, prefix: str) -> Iterator[tuple[str, Any]]:

@@ -93,14 +93,17 @@ def read_image_sizes(image: Any, name: str) -> AllowedShapes:
     """
     others = tuple((int(s.height), int(s.width)) for s in image.enumeratedSizes.sizes)
     ranges: tuple[tuple[int, int | None], ...] = ()
+    default = (int(image.height), int(image.width))
     if image.WhichOneof("SizeFlexibility") == "imageSizeRange":
         size = image.imageSizeRange
         ranges = (_bounds(size.heightRange, name), _bounds(size.widthRange, name))
-    for height, width in ((int(image.height), int(image.width)), *others):
+    if default == (0, 0):  # not given: the first of the sizes, or the smallest
+        default = others[0] if others else (ranges[0][0], ranges[1][0]) if ranges else default
+    for height, width in (default, *others):
         if height < 1 or width < 1:
             raise ArtefactError(f"Image '{name}' declares {width} x {height} pixels.")
         check_shape((height, width), f"Image '{name}'")
-    return AllowedShapes((int(image.height), int(image.width)), others, ranges)
+    return AllowedShapes(default, others, ranges)
 
 
 def _bounds(message: Any, name: str) -> tuple[int, int | None]:

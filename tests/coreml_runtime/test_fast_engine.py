@@ -19,7 +19,7 @@ from fer_convert.coreml_runtime.fast.builder import INLINE_BYTES
 from fer_convert.coreml_runtime.graph import Constant
 from fer_convert.coreml_runtime.mil_ops import MIL as REFERENCE_MIL
 from fer_convert.coreml_runtime.nn_layers import LAYERS as REFERENCE_LAYERS
-from tests.coreml_runtime.one_operation import constant, layer_program, mil_program
+from tests.coreml_runtime.one_operation import constant, mil_program
 
 RNG = np.random.default_rng(11)
 
@@ -201,120 +201,6 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
 )
 def test_operation(operation: str, inputs: dict[str, Any], outputs: tuple[str, ...]) -> None:
     program, feeds = mil_program(operation, inputs, outputs=outputs)
-    agree(program, feeds)
-
-
-def filling(kind: str, **fields: Any) -> Callable[[Any], None]:
-    """Fill the layer ``kind``; a list extends a repeated field, an array is a weight."""
-
-    def fill(layer: Any) -> None:
-        message = getattr(layer, kind)
-        message.SetInParent()
-        for name, value in fields.items():
-            if isinstance(value, np.ndarray):
-                getattr(message, name).floatValue.extend(value.ravel().tolist())
-            elif isinstance(value, list):
-                getattr(message, name).extend(value)
-            elif callable(value):
-                value(getattr(message, name))
-            else:
-                setattr(message, name, value)
-
-    return fill
-
-
-def borders(*pairs: tuple[int, int]) -> Callable[[Any], None]:
-    def fill(valid: Any) -> None:
-        for start, end in pairs:
-            valid.paddingAmounts.borderAmounts.add(startEdgeSize=start, endEdgeSize=end)
-
-    return fill
-
-
-CONVOLUTION = {
-    "outputChannels": 8, "kernelChannels": 4, "kernelSize": [3, 2], "hasBias": True,
-    "weights": floats(8, 4, 3, 2), "bias": floats(8),
-}  # fmt: skip
-STATISTICS = {name: np.abs(floats(4)) + 0.5 for name in ("gamma", "beta", "mean", "variance")}
-
-LAYER_CASES: list[tuple[str, Callable[[Any], None], list[Any], int]] = [
-    ("convolution", filling("convolution", **CONVOLUTION, valid=borders((1, 0), (2, 3))), [X], 1),
-    *(
-        (
-            "convolution",
-            filling(
-                "convolution", **CONVOLUTION, stride=[2, 3],
-                same=lambda same, mode=mode: setattr(same, "asymmetryMode", mode),
-            ),
-            [X],
-            1,
-        )
-        for mode in (0, 1)
-    ),
-    *(
-        (
-            "pooling",
-            filling(
-                "pooling", type=kind, kernelSize=[3, 3], stride=[2, 2],
-                avgPoolExcludePadding=exclude,
-                includeLastPixel=lambda last: last.paddingAmounts.extend([1, 1]),
-            ),
-            [X],
-            1,
-        )
-        for kind, exclude in [(0, False), (1, False), (1, True)]
-    ),
-    ("pooling", filling("pooling", type=1, globalPooling=True, valid=borders()), [X], 1),
-    ("batchnorm", filling("batchnorm", channels=4, epsilon=1e-3, **STATISTICS), [X], 1),
-    *(
-        (
-            "innerProduct",
-            filling(
-                "innerProduct", inputChannels=6, outputChannels=5, hasBias=True,
-                weights=floats(5, 6), bias=floats(5),
-            ),
-            [x],
-            1,
-        )
-        for x in (X, X[0, 0])
-    ),
-    ("softmax", filling("softmax"), [X], 1),
-    ("softmaxND", filling("softmaxND", axis=-1), [X], 1),
-    ("add", filling("add"), [X, floats(4, 1, 1), X], 1),
-    ("multiply", filling("multiply", alpha=2.5), [X], 1),
-    *((f"unary {t}", filling("unary", type=t, scale=2, shift=0.5, alpha=1.5), [POSITIVE], 1)
-      for t in range(8)),
-    *((name, filling(name), [POSITIVE, floats(6) + 2], 1) for name in [
-        "addBroadcastable", "subtractBroadcastable", "divideBroadcastable", "powBroadcastable",
-        "maxBroadcastable", "minBroadcastable", "notEqual", "lessThan", "greaterEqual",
-        "logicalAnd", "logicalXor",
-    ]),
-    *((name, filling(name, axes=[2, 3], keepDims=True), [POSITIVE], 1) for name in [
-        "reduceMean", "reduceSum", "reduceLogSumExp",
-    ]),
-    ("reduceMax", filling("reduceMax", reduceAll=True, keepDims=False), [X], 1),
-    ("argMax", filling("argMax", axis=1, removeDim=True), [X], 1),
-    ("concat", filling("concat"), [X, floats(2, 3, 7, 6)], 1),
-    ("splitND", filling("splitND", axis=1, numSplits=2), [X], 2),
-    ("reshapeStatic", filling("reshapeStatic", targetShape=[2, -1]), [X], 1),
-    ("transpose", filling("transpose", axes=[0, 2, 3, 1]), [X], 1),
-    ("squeeze", filling("squeeze", squeezeAll=True), [X[:1, :1, :1, :1]], 1),
-    ("gather", filling("gather", axis=1), [X, ints(0, -1, 2)], 1),
-    ("concatND", filling("concatND", axis=1, interleave=True), [X, X + 1], 1),
-    ("mvn", filling("mvn", acrossChannels=True, normalizeVariance=True), [X], 1),
-    ("mvn mean", filling("mvn"), [X], 1),
-    ("slice", filling("slice", axis=1, startIndex=1, endIndex=6, stride=2), [X], 1),
-    ("expandDims", filling("expandDims", axes=[0, -1]), [X], 1),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("fill", "arrays", "outputs"),
-    [case[1:] for case in LAYER_CASES],
-    ids=[f"{i}-{c[0]}" for i, c in enumerate(LAYER_CASES)],
-)
-def test_layer(fill: Callable[[Any], None], arrays: list[Any], outputs: int) -> None:
-    program, feeds = layer_program(fill, *arrays, outputs=outputs)
     agree(program, feeds)
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fer_convert.coreml_runtime import ArtefactError, UnsupportedOperation, load
+from fer_convert.coreml_runtime import ArtefactError, load
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(4)
@@ -189,19 +189,6 @@ def test_layers_of_several_inputs(
 
     result = load(save_network(add, X.shape)).run({"x": X})["y"]
     np.testing.assert_allclose(result, expected, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("kind", "fill"),
-    [
-        ("concat", set_field("sequenceConcat", True)),
-    ],
-)
-def test_what_is_not_supported_is_refused(
-    run_layer: Callable[..., Any], kind: str, fill: Any
-) -> None:
-    with pytest.raises(UnsupportedOperation, match="under test"):
-        run_layer(kind, fill, X)
 
 
 def test_weights_of_the_wrong_size_are_refused(run_layer: Callable[..., Any]) -> None:

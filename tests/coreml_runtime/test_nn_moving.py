@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fer_convert.coreml_runtime import ArtefactError
 from tests.coreml_runtime.one_operation import run_layer
 from tests.coreml_runtime.test_nn_arithmetic import fields
 
 RNG = np.random.default_rng(9)
 X = RNG.standard_normal((2, 4, 3, 5)).astype(np.float32)
+FIVE = RNG.standard_normal((2, 3, 4, 3, 5)).astype(np.float32)  # sequence, batch, image
 A = X[:, :2]
 B = X[:, 2:]
 
@@ -43,21 +45,26 @@ B = X[:, 2:]
         (fields("flattenTo2D", axis=2), (X,), X.reshape(8, 15)),
         (fields("flattenTo2D", axis=-1), (X,), X.reshape(24, 5)),
         (fields("flattenTo2D", axis=0), (X,), X.reshape(1, -1)),
-        (fields("permute", axis=(0, 2, 3, 1)), (X,), X.transpose(0, 2, 3, 1)),
-        (fields("permute", axis=(2, 1, 0, 3)), (X[:, None],), X[:, None].transpose(3, 1, 2, 0, 4)),
+        (fields("permute", axis=(2, 1, 0, 3)), (FIVE,), FIVE.transpose(3, 1, 2, 0, 4)),
+        (fields("permute", axis=(0, 3, 1, 2)), (FIVE,), FIVE.transpose(0, 1, 4, 2, 3)),
+        (fields("permute"), (FIVE,), FIVE),
         (fields("transpose", axes=(3, 0, 1, 2)), (X,), X.transpose(3, 0, 1, 2)),
         (fields("squeeze", axes=(0, -1)), (X[:1, ..., :1],), X[0, ..., 0]),
         (fields("squeeze", squeezeAll=True), (X[:1, :1, :1, :1],), X[0, 0, 0, :1]),
         (fields("expandDims", axes=(0, -1)), (X,), X[None, ..., None]),
         (fields("tile", reps=(1, 2, 1, 3)), (X,), np.tile(X, (1, 2, 1, 3))),
         (fields("tile"), (A, np.array([2, 1, 1, 1])), np.tile(A, (2, 1, 1, 1))),
-        (fields("sequenceRepeat", nRepetitions=3), (X,), np.tile(X, (3, 1, 1, 1))),
+        (fields("tile", reps=(2, 3)), (X,), np.tile(X, (1, 1, 2, 3))),
+        (fields("sequenceRepeat", nRepetitions=3), (FIVE,), np.tile(FIVE, (3, 1, 1, 1, 1))),
+        (fields("sequenceRepeat"), (FIVE,), FIVE),
+        (fields("concat", sequenceConcat=True), (FIVE, FIVE[:1]), np.concatenate([FIVE, FIVE[:1]])),
         (fields("broadcastToStatic", targetShape=(4, 3, 5)), (X[0, :1],), np.tile(X[0, :1], (4, 1, 1))),
         (fields("broadcastToLike"), (X[:1], X), np.tile(X[:1], (2, 1, 1, 1))),
         (fields("broadcastToDynamic"), (X[:1], np.array([2, 4, 3, 5])), np.tile(X[:1], (2, 1, 1, 1))),
         (fields("reverse", reverseDim=(False, True, False, True)), (X,), X[:, ::-1, :, ::-1]),
         (fields("slice", axis=1, startIndex=1, endIndex=3, stride=1), (X,), X[:, :, 1:3]),
         (fields("slice", axis=0, startIndex=0, endIndex=4, stride=2), (X,), X[:, ::2]),
+        (fields("slice", axis=2, startIndex=-4, endIndex=-1, stride=2), (X,), X[..., -4:-1:2]),
         (fields("sliceBySize", axis=1, size=2), (X, np.array([1])), X[:, 1:3]),
         (fields("matrixBandPart", numLower=1, numUpper=-1), (X,), np.triu(X, -1)),
         (fields("matrixBandPart", numLower=-1, numUpper=0), (X,), np.tril(X, 0)),
@@ -167,9 +174,47 @@ def test_scatters(mode: int) -> None:
     np.testing.assert_allclose(result, expected((places, np.arange(4)), updates[:1]), rtol=1e-6)
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_reshapes_of_sequences(last: bool) -> None:
+    """Written out: each image of the batch is one list of values, then cut anew."""
+    result = run_layer(fields("reshape", targetShape=(3, 5, 2, 4), mode=int(last)), FIVE)
+    assert result.shape == (3, 3, 5, 2, 4)
+    for b in range(3):
+        image = FIVE[:, b].transpose(0, 2, 3, 1) if last else FIVE[:, b]
+        flat = image.reshape(-1)
+        sizes = (3, 2, 4, 5) if last else (3, 5, 2, 4)
+        wanted = flat.reshape(sizes)
+        np.testing.assert_array_equal(
+            result[:, b], wanted.transpose(0, 3, 1, 2) if last else wanted
+        )
+
+
+@pytest.mark.parametrize(
+    ("fill", "x", "message"),
+    [
+        (fields("reshape", targetShape=(1, 2)), X, "a target shape of 2 sizes"),
+        (fields("reshape", targetShape=(1, 2, 3, 4)), X, "a new sequence for an input"),
+        (fields("permute", axis=(0, 1)), FIVE, r"an order \[0, 1\] of four axes"),
+        (fields("permute"), X, r"where \[S, B, C, H, W\] is needed"),
+        (fields("sequenceRepeat", nRepetitions=2), X, "without a sequence"),
+        (fields("tile", reps=(1,) * 5), X, "5 counts for the axes"),
+        (fields("tile"), X, "0 counts"),
+        (fields("slice", axis=1, endIndex=2), X, "a stride of 0"),
+        (fields("squeeze", axes=(1,)), X, "are not all 1"),
+        (fields("split", nOutputs=3), X, "3 equal parts of 4"),
+    ],
+)
+def test_what_does_not_fit_is_refused(fill: Any, x: Any, message: str) -> None:
+    with pytest.raises(ArtefactError, match=message):
+        run_layer(fill, x, outputs=3 if "equal" in message else 1)
+
+
 @pytest.mark.parametrize("axis", [0, -1])
 def test_one_hot(axis: int) -> None:
-    indices = np.array([[0, 2], [1, 5]])
+    indices = np.array([[0, 2], [-1, 5]])
     fill = fields("oneHot", oneHotVectorSize=4, axis=axis, onValue=3, offValue=-1)
     hot = np.where(indices[..., None] == np.arange(4), 3.0, -1.0)
     np.testing.assert_array_equal(run_layer(fill, indices), np.moveaxis(hot, -1, axis))
+    given = fields("oneHot", axis=axis, onValue=3, offValue=-1)
+    sized = run_layer(given, indices, np.array([4]))
+    np.testing.assert_array_equal(sized, np.moveaxis(hot, -1, axis))

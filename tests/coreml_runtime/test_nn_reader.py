@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_convert.coreml_runtime import ArtefactError, UnsupportedOperation
+from fer_convert.coreml_runtime import ArtefactError
 from fer_convert.coreml_runtime.loader import load_saved
 from fer_convert.coreml_runtime.package import SavedModel
 from fer_convert.coreml_runtime.program import Program
@@ -128,13 +128,6 @@ def test_inconsistent_quantisation_is_refused() -> None:
         weights.quantization.linearQuantization.bias.extend([0.0])
         with pytest.raises(ArtefactError, match=message):
             loaded(spec).run({"x": x})
-
-
-def test_dynamic_quantisation_is_refused() -> None:
-    spec, weights = convolution(8, codes_of(8))
-    weights.int8RawValue = b"12"
-    with pytest.raises(UnsupportedOperation, match="int8DynamicQuantize"):
-        loaded(spec)
 
 
 @pytest.mark.parametrize(

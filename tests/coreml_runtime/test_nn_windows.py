@@ -50,7 +50,9 @@ def scatter(x: Array, weight: Array, strides: Any, dilations: Any, groups: int) 
 @pytest.mark.parametrize("strides", [(1, 1), (2, 3)])
 @pytest.mark.parametrize("dilations", [(1, 1), (2, 1)])
 @pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize("mode", ["valid", "crop", "shape", "crop and shape", "same", "top"])
+@pytest.mark.parametrize(
+    "mode", ["valid", "crop", "shape", "crop and shape", "crop and its shape", "same", "top"]
+)
 def test_deconvolution(strides: Any, dilations: Any, groups: int, mode: str) -> None:
     weight, bias = random(4, 6 // groups, 3, 4), random(6)
 
@@ -69,7 +71,9 @@ def test_deconvolution(strides: Any, dilations: Any, groups: int, mode: str) -> 
             border(params.valid.paddingAmounts, 1, 0, 1, 2)
         else:
             params.valid.SetInParent()
-        if "shape" in mode:
+        if mode == "crop and its shape":
+            params.outputShape.extend((height - 1, width - 3))
+        elif "shape" in mode:
             params.outputShape.extend((7, 20))
 
     full = scatter(X, weight, strides, dilations, groups)
@@ -80,12 +84,14 @@ def test_deconvolution(strides: Any, dilations: Any, groups: int, mode: str) -> 
         top, left = max(0, height - rows), max(0, width - columns)
         round_up = mode == "top"
         top, left = (top + round_up) // 2, (left + round_up) // 2
-    elif mode == "crop":
+    elif mode in {"crop", "crop and its shape"}:
         top, left, rows, columns = 1, 1, height - 1, width - 3
-    elif mode == "crop and shape":
-        top, left, rows, columns = 1, 1, 7, 20
+    elif "shape" in mode:
+        # Padding that leads elsewhere is ignored: half of what is too much goes at the start.
+        rows, columns = 7, 20
+        top, left = max(0, height - rows) // 2, max(0, width - columns) // 2
     else:
-        rows, columns = (7, 20) if mode == "shape" else (height, width)
+        rows, columns = height, width
     wide = np.pad(full, ((0, 0), (0, 0), (0, 40), (0, 40)))
     expected = wide[:, :, top : top + rows, left : left + columns] + bias[:, None, None]
     result = run_layer(fill, X)
@@ -189,9 +195,10 @@ def test_pooling3d(kind: int, exclude: bool) -> None:
 
     t, shape = torch.from_numpy(x), ((2, 3, 3), (2, 1, 2), 1)
     expected = (
-        F.max_pool3d(t, *shape) if kind == 0
+        F.max_pool3d(F.pad(t, [1] * 6), *shape[:2])  # zeros, which may be the greatest
+        if kind == 0
         else F.avg_pool3d(t, *shape, count_include_pad=not exclude)
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(run_layer(fill, x), expected, atol=1e-6)
 
     def whole(layer: Any) -> None:

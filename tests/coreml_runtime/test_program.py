@@ -224,15 +224,14 @@ def edited_network(source: Path, target: Path, edit: Callable[[Any], None]) -> P
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda s: s.neuralNetworkClassifier.ClearField("imageInputShapeMapping"), "five dimen"),
         (lambda s: s.glmClassifier.SetInParent(), "holds a glmClassifier"),
         (
             lambda s: setattr(s.description.input[0].type.imageType, "colorSpace", 0),
             "colour space 0; supported: GRAYSCALE, RGB, BGR",
         ),
         (
-            lambda s: s.neuralNetworkClassifier.preprocessing.add().meanImage.SetInParent(),
-            "lacks 1 neuralnetwork operation of this model: meanImage",
+            lambda s: s.neuralNetworkClassifier.layers.add().custom.SetInParent(),
+            "lacks 1 neuralnetwork operation of this model: custom",
         ),
     ],
 )

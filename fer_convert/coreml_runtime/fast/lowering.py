@@ -143,7 +143,8 @@ class Source:
         """A constant in ``shape``, or as it is stored."""
         if shape is None:
             return self.builder.constant(self._literal(name))
-        array = self.literal(name)
+        constant = self._literal(name)
+        array = constant.read_as(shape) if constant.read_as else constant_array(constant)
         if array.size != prod(shape):
             raise Unlowered(f"'{name}' of {array.size} values for {list(shape)}")
         return self.builder.array(array.reshape(shape))

@@ -1,17 +1,20 @@
-"""NeuralNetwork: arithmetic, functions, comparison, activations, reductions.
+"""NeuralNetwork: arithmetic, functions, comparison, activations.
 
 Every value is a float; a truth value is 0 or 1, and what is not 0 is true.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import reduce
 
 import numpy as np
 
+from fer_convert.coreml_runtime.errors import ArtefactError
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.mil_elementwise import gelu_of
+from fer_convert.coreml_runtime.fast.nn_batches import last_sizes
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 
 _FUNCTIONS = {
@@ -34,12 +37,6 @@ _COMPARISONS = {
     "greaterThan": "Greater", "greaterEqual": "GreaterOrEqual",
 }  # fmt: skip
 _LOGIC = {"logicalAnd": "And", "logicalOr": "Or", "logicalXor": "Xor"}
-_REDUCTIONS = {
-    "reduceSum": "ReduceSum", "reduceMean": "ReduceMean", "reduceProd": "ReduceProd",
-    "reduceMax": "ReduceMax", "reduceMin": "ReduceMin", "reduceL1": "ReduceL1",
-    "reduceL2": "ReduceL2", "reduceSumSquare": "ReduceSumSquare", "reduceLogSum": "ReduceLogSum",
-    "reduceLogSumExp": "ReduceLogSumExp",
-}  # fmt: skip
 _FOLDS = {"add": "Add", "multiply": "Mul", "max": "Max", "min": "Min"}
 _GELU_MODES = ("EXACT", "TANH_APPROXIMATION", "SIGMOID_APPROXIMATION")
 _SQRT, _RSQRT, _INVERSE, _POWER, _EXP, _LOG, _ABS, _THRESHOLD = range(8)  # UnaryFunction.Operation
@@ -79,10 +76,8 @@ def average(op: Source) -> str:
 def unary(op: Source) -> str:
     p = op.params
     (x,) = op.operands("input")
-    if p.scale == 0:
-        raise Unlowered("a scale of 0")
-    x = op.node("Add", op.node("Mul", x, op.scalar(p.scale)), op.scalar(p.shift))
-    if p.type in {_RSQRT, _INVERSE, _LOG}:
+    x = op.node("Add", op.node("Mul", x, op.scalar(p.scale or 1.0)), op.scalar(p.shift))
+    if p.type in {_RSQRT, _INVERSE}:
         x = op.node("Add", x, op.scalar(p.epsilon or 1e-6))
     if p.type == _RSQRT:
         x = op.node("Sqrt", x)
@@ -159,7 +154,7 @@ def per_channel(op: Source) -> str:
     (x,) = op.operands("input")
     which = op.kind.removeprefix("activation.")
     names = [f"{which}.{name}" for name in ("alpha", "beta") if op.has(f"{which}.{name}")]
-    weights = [op.weight(name, (op.literal(name).size, 1, 1)) for name in names]
+    weights = [_per_channel(op, x, name) for name in names]
     if which == "PReLU":
         result: str = op.node("PRelu", x, *weights)
         return result
@@ -206,28 +201,34 @@ def logical_not(op: Source) -> str:
     return op.cast(op.node("Not", op.cast(x, np.bool_)), np.float32)
 
 
-@LAYERS.lowering(*_REDUCTIONS)
-def reduction(op: Source) -> str:
-    (x,) = op.operands("input")
-    axes = [int(axis) for axis in op.params.axes]
-    rank, keep = len(op.shape(x)), bool(op.params.keepDims)
-    if op.params.reduceAll or not axes:
-        axes = list(range(rank))
-    image = rank == 4 and sorted(axis % 4 for axis in axes) == [2, 3]
-    if op.kind == "reduceMean" and image:
-        pooled: str = op.node("GlobalAveragePool", x)
-        return pooled if keep else op.node("Squeeze", pooled, op.ints(2, 3))
-    result: str = op.node(_REDUCTIONS[op.kind], x, op.ints(*axes), keepdims=int(keep))
-    # An array has at least one axis.
-    everything = len({axis % rank for axis in axes}) == rank and not keep
-    return op.node("Reshape", result, op.ints(1)) if everything else result
+@LAYERS.lowering("floorDivBroadcastable")
+def floor_div(op: Source) -> str:
+    """As Python's ``//``: the remainder decides, not a quotient that was rounded already."""
+    x, y = op.operands("input")
+    zero = op.scalar(0.0)
+    rest = op.node("Mod", x, y, fmod=1)  # with the sign of x
+    quotient = op.node("Div", op.node("Sub", x, rest), y)
+    less = op.node("Sub", quotient, op.scalar(1.0))
+    other = op.node("Less", op.node("Mul", op.node("Sign", rest), op.node("Sign", y)), zero)
+    whole = op.node("Round", op.node("Where", other, less, quotient))
+    result: str = op.node("Where", op.node("Equal", y, zero), op.node("Div", x, y), whole)
+    return result
 
 
-@LAYERS.lowering("argMax", "argMin")
-def argument(op: Source) -> str:
-    (x,) = op.operands("input")
-    p, kind = op.params, "ArgMax" if op.kind == "argMax" else "ArgMin"
-    if p.removeDim and len(op.shape(x)) == 1:
-        raise Unlowered("the only axis removed")
-    found = op.node(kind, x, axis=int(p.axis), keepdims=int(not p.removeDim))
-    return op.cast(found, np.float32)
+@LAYERS.lowering("modBroadcastable")
+def mod(op: Source) -> str:
+    x, y = op.operands("input")
+    rest = op.node("Mod", x, y, fmod=1)
+    other = op.node(
+        "Less", op.node("Mul", op.node("Sign", rest), op.node("Sign", y)), op.scalar(0.0)
+    )
+    result: str = op.node("Where", other, op.node("Add", rest, y), rest)
+    return result
+
+
+def _per_channel(op: Source, x: str, name: str) -> str:
+    (channels,) = last_sizes(op, x, 3)[:1]
+    for shape in ((channels, 1, 1), (1, 1, 1)):
+        with suppress(ArtefactError, Unlowered):
+            return op.weight(name, shape)
+    raise Unlowered(f"'{name}' of another size than its input's channels")

@@ -6,12 +6,15 @@ All read ``input [*]``; those with one parameter per channel take channels on ax
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from math import pi, sqrt
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fer_convert.coreml_runtime.errors import ArtefactError
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
 from fer_convert.coreml_runtime.registry import Call, View
 
@@ -134,13 +137,22 @@ def _softplus(x: Tensor) -> Tensor:
 
 
 def _per_channel(op: View, name: str) -> Callable[[Tensor], Tensor]:
-    values = op.weight(name)
-    if values.numel() == 1:
-        return lambda _x: values.reshape(())
+    """The values of ``name`` in a shape that fits x: one, or one for each of its channels.
 
-    def shaped(x: Tensor) -> Tensor:
-        if x.dim() < 3 or x.shape[-3] != values.numel():
-            raise ValueError(f"'{name}' has {values.numel()} values for an input {list(x.shape)}")
-        return values.reshape(-1, 1, 1)
+    Quantised weights do not say how many they are, so it is x that decides.
+    """
 
-    return shaped
+    @cache
+    def fitting(channels: int) -> Tensor | None:
+        for shape in ((channels, 1, 1), ()):
+            with suppress(ArtefactError):
+                return op.weight(name, shape)
+        return None
+
+    def values(x: Tensor) -> Tensor:
+        found = fitting(x.shape[-3] if x.dim() > 2 else 1)
+        if found is None:
+            raise ValueError(f"'{name}' has neither one value nor one for each channel")
+        return found.reshape(()) if found.numel() == 1 else found
+
+    return values

@@ -12,10 +12,20 @@ from fer_convert.coreml_runtime.nn_layers.table import LAYERS
 from fer_convert.coreml_runtime.registry import Call, View
 
 
-@LAYERS.operation("loadConstant", "loadConstantND")
-def load_constant(op: View) -> Call:
+@LAYERS.operation("loadConstantND")
+def load_constant_nd(op: View) -> Call:
     """The constant ``data`` in ``shape``."""
     data = op.weight("data", tuple(int(size) for size in op.params.shape))
+    return op.call(lambda: data)
+
+
+@LAYERS.operation("loadConstant")
+def load_constant(op: View) -> Call:
+    """The constant ``data`` in ``shape`` (C, H, W), as ``[1, 1, C, H, W]``."""
+    shape = tuple(int(size) for size in op.params.shape)
+    if len(shape) != 3:
+        raise op.refuse(f"its shape {list(shape)} is not a C, H and W")
+    data = op.weight("data", (1, 1, *shape))
     return op.call(lambda: data)
 
 

@@ -55,25 +55,24 @@ def average(op: View) -> Call:
 def unary(op: View) -> Call:
     """A function of ``scale * x + shift``: sqrt, 1/sqrt, 1/x, power, exp, log, abs, threshold.
 
-    Fields: type, alpha (the exponent, or the least value), epsilon (1e-6; added under the root, to
-    the divisor and in the logarithm), shift, scale.
+    Fields: type, alpha (the exponent, or the least value), epsilon (1e-6; added under the root of
+    1/sqrt and to the divisor of 1/x), shift (0), scale (1, also where it is 0).
     """
     params = op.params
-    alpha, shift, scale, epsilon = params.alpha, params.shift, params.scale, params.epsilon or 1e-6
+    alpha, epsilon = params.alpha, params.epsilon or 1e-6
+    shift, scale = params.shift, params.scale or 1.0
     functions: dict[int, Unary] = {
         _SQRT: torch.sqrt,
         _RSQRT: lambda x: torch.rsqrt(x + epsilon),
         _INVERSE: lambda x: torch.reciprocal(x + epsilon),
         _POWER: lambda x: torch.pow(x, alpha),
         _EXP: torch.exp,
-        _LOG: lambda x: torch.log(x + epsilon),
+        _LOG: torch.log,
         _ABS: torch.abs,
         _THRESHOLD: lambda x: x.clamp(min=alpha),
     }
     if params.type not in functions:
         raise op.unsupported(f"function {params.type}")
-    if scale == 0:
-        raise op.unsupported("a scale of 0")
     function = functions[params.type]
     return op.call(lambda x: function(scale * x + shift), "input")
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fer_convert.coreml_runtime.limits import check_size
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
 from fer_convert.coreml_runtime.registry import Call, View
 from fer_convert.coreml_runtime.selecting import (
     SCATTER_MODES,
     flat_positions,
     index_vectors,
+    integers_of,
     scatter_flat,
     wrapped,
 )
@@ -101,13 +103,16 @@ def where_non_zero(op: View) -> Call:
 
 @LAYERS.operation("oneHot")
 def one_hot(op: View) -> Call:
-    """``onValue`` at each index along a new ``axis`` of ``oneHotVectorSize``, else ``offValue``."""
-    p = op.params
-    size, axis, on, off = int(p.oneHotVectorSize), int(p.axis), float(p.onValue), float(p.offValue)
-    if not 1 <= size <= 1 << 24:
-        raise op.refuse(f"a one-hot vector of {size}")
+    """``onValue`` at each index along a new ``axis`` of ``oneHotVectorSize``, else ``offValue``.
 
-    def kernel(indices: Tensor) -> Tensor:
+    The size may be a second input. An index outside it, a negative one too, gives offValue only.
+    """
+    p = op.params
+    axis, on, off = int(p.axis), float(p.onValue), float(p.offValue)
+
+    def kernel(indices: Tensor, given: Tensor | None = None) -> Tensor:
+        (size,) = (int(p.oneHotVectorSize),) if given is None else integers_of(given)
+        check_size((*indices.shape, size))
         hot = indices.long().unsqueeze(-1) == torch.arange(size)
         return torch.where(hot, on, off).movedim(-1, axis)
 

@@ -20,4 +20,3 @@ LAYERS.refuse(
     reason="random values cannot be compared",
 )  # fmt: skip
 LAYERS.refuse("NonMaximumSuppression", reason="detectors are not classifiers")
-LAYERS.refuse("meanImage", reason="only the Caffe converter wrote it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 import torch.nn.functional as F
@@ -16,14 +16,22 @@ from fer_convert.coreml_runtime.registry import Call, View
 def inner_product(op: View) -> Call:
     """``x @ weights.T + bias``: input ``[*, inputChannels]``.
 
-    Fields: weights ``[outputChannels, inputChannels]``, bias ``[outputChannels]`` if hasBias.
+    An input of rank 4 or more is ``[*, C, H, W]`` with inputChannels = C * H * W, and the result
+    ``[*, outputChannels, 1, 1]``.
+
+    Fields: weights ``[outputChannels, inputChannels]``, bias ``[outputChannels]`` if hasBias,
+    int8DynamicQuantize as in ``batchedMatmul``.
     """
     params = op.params
-    if params.int8DynamicQuantize:
-        raise op.unsupported("int8DynamicQuantize")
-    weight = op.weight("weights", (int(params.outputChannels), int(params.inputChannels)))
-    bias = op.weight("bias", (int(params.outputChannels),)) if params.hasBias else None
-    return op.call(lambda x: F.linear(x, weight, bias), "input")
+    product = _product(op, int(params.outputChannels), int(params.inputChannels))
+
+    def kernel(x: Tensor) -> Tensor:
+        if x.dim() < 4:
+            return product(x)
+        y = product(x.flatten(-3))
+        return y.reshape(*y.shape, 1, 1)
+
+    return op.call(kernel, "input")
 
 
 @LAYERS.operation("batchedMatmul")
@@ -31,26 +39,25 @@ def batched_matmul(op: View) -> Call:
     """Matrix product over the last two dimensions, leading ones broadcast.
 
     Inputs: A ``[*, M, K]`` and B ``[*, K, N]``, either stored transposed if transposeA or
-    transposeB; or A alone ``[*, K]``, times weights ``[K, N]`` of weightMatrixFirstDimension and
-    weightMatrixSecondDimension, which lie in the file column by column, plus bias ``[N]`` if
-    hasBias (the transpose fields are then ignored).
+    transposeB, a vector being one row of A or one column of B; or A alone ``[*, K]``, times weights
+    ``[K, N]`` of weightMatrixFirstDimension and weightMatrixSecondDimension, which lie in the file
+    column by column, plus bias ``[N]`` if hasBias (the transpose fields are then ignored).
+
+    With int8DynamicQuantize the weights are 8-bit integers with one scale, and A becomes such while
+    the model runs: the specification leaves open how, here with the one scale that makes its
+    greatest magnitude 127.
     """
     params = op.params
-    if params.int8DynamicQuantize:
-        raise op.unsupported("int8DynamicQuantize")
     if len(op.operation.arguments["input"]) > 1:
 
         def multiply(a: Tensor, b: Tensor) -> Tensor:
-            return torch.matmul(
-                a.mT if params.transposeA and a.dim() > 1 else a,
-                b.mT if params.transposeB and b.dim() > 1 else b,
-            )
+            a = a.unsqueeze(0) if a.dim() == 1 else a
+            b = b.unsqueeze(1) if b.dim() == 1 else b
+            return torch.matmul(a.mT if params.transposeA else a, b.mT if params.transposeB else b)
 
         return op.call(multiply, "input")
     rows, columns = int(params.weightMatrixFirstDimension), int(params.weightMatrixSecondDimension)
-    weight = op.weight("weights", (columns, rows))
-    bias = op.weight("bias", (columns,)) if params.hasBias else None
-    return op.call(lambda x: F.linear(x, weight, bias), "input")
+    return op.call(_product(op, columns, rows), "input")
 
 
 @LAYERS.operation("dot")
@@ -120,6 +127,22 @@ def scale(op: View) -> Call:
         return op.call(lambda x: factor * x, "input")
     added = op.weight("bias", _channels_first(params.shapeBias))
     return op.call(lambda x: factor * x + added, "input")
+
+
+def _product(op: View, outputs: int, inputs: int) -> Callable[[Tensor], Tensor]:
+    """``x @ weights.T + bias`` over the last axis of x."""
+    weight = op.weight("weights", (outputs, inputs))
+    bias = op.weight("bias", (outputs,)) if op.params.hasBias else None
+    if not op.params.int8DynamicQuantize:
+        return lambda x: F.linear(x, weight, bias)
+
+    def quantised(x: Tensor) -> Tensor:
+        scale = x.abs().max() / 127
+        if scale == 0:
+            return F.linear(x, weight, bias)
+        return F.linear((x / scale).round() * scale, weight, bias)
+
+    return quantised
 
 
 def _table(op: View, width: int, rows: int) -> Tensor:

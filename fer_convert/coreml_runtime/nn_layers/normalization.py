@@ -1,4 +1,4 @@
-"""Layers that subtract a mean or divide by a size: batch, layer, instance and L2 normalization."""
+"""Layers that subtract a mean or divide by a size: batch, layer, instance, L2 and softmax."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from fer_convert.coreml_runtime.nn_layers.batches import over_batches
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
 from fer_convert.coreml_runtime.registry import Call, View
 
-_EPSILON = 1e-5  # what the layers use where a file holds none, or 0
+# What a layer uses where a file holds none, or 0.
+_BATCHNORM_EPSILON, _EPSILON = 1e-5, 1e-6
 
 
 @LAYERS.operation("batchnorm")
@@ -19,15 +20,13 @@ def batchnorm(op: View) -> Call:
 
     Fields: channels, gamma, beta, mean, variance ``[channels]``, epsilon (1e-5). With
     ``computeMeanVar`` mean and variance are those of the input: over the whole batch, or of each
-    image alone if ``instanceNormalization``.
+    image alone if ``instanceNormalization`` (which means nothing without computeMeanVar).
     """
     params = op.params
     shape = (int(params.channels),)
     gamma, beta = op.weight("gamma", shape), op.weight("beta", shape)
-    epsilon = params.epsilon or _EPSILON
+    epsilon = params.epsilon or _BATCHNORM_EPSILON
     if not params.computeMeanVar:
-        if params.instanceNormalization:
-            raise op.refuse("instanceNormalization is set without computeMeanVar")
         mean, variance = op.weight("mean", shape), op.weight("variance", shape)
         return op.call(
             over_batches(lambda x: F.batch_norm(x, mean, variance, gamma, beta, eps=epsilon), 3),
@@ -46,15 +45,14 @@ def batchnorm(op: View) -> Call:
 def layer_normalization(op: View) -> Call:
     """``gamma * (x - mean) / sqrt(variance + eps) + beta`` over the trailing dimensions.
 
-    Fields: normalizedShape (those dimensions), gamma and beta in that shape, eps (1e-5).
+    Fields: normalizedShape (those dimensions), gamma and beta in that shape, eps (0).
     """
     params = op.params
     shape = tuple(int(size) for size in params.normalizedShape)
     if not shape:
         raise op.refuse("normalizedShape is empty")
     gamma, beta = op.weight("gamma", shape), op.weight("beta", shape)
-    epsilon = params.eps or _EPSILON
-    return op.call(lambda x: F.layer_norm(x, shape, gamma, beta, epsilon), "input")
+    return op.call(lambda x: F.layer_norm(x, shape, gamma, beta, params.eps), "input")
 
 
 @LAYERS.operation("mvn")
@@ -62,7 +60,7 @@ def mvn(op: View) -> Call:
     """``(x - mean) / sqrt(variance + epsilon)`` of each plane, x ``[*, C, H, W]``.
 
     Fields: acrossChannels (mean and variance over C, H and W instead), normalizeVariance (if false,
-    only the mean is subtracted), epsilon (1e-5).
+    only the mean is subtracted), epsilon (1e-6).
     """
     params = op.params
     axes = (-3, -2, -1) if params.acrossChannels else (-2, -1)
@@ -76,7 +74,7 @@ def mvn(op: View) -> Call:
 def l2_normalize(op: View) -> Call:
     """``x / sqrt(sum(x**2) + epsilon)``, the sum over C, H and W of x ``[*, C, H, W]``.
 
-    Field epsilon (1e-5).
+    Field epsilon (1e-6).
     """
     epsilon = op.params.epsilon or _EPSILON
 
@@ -102,6 +100,19 @@ def lrn(op: View) -> Call:
         return F.local_response_norm(x, size, params.alpha, params.beta, k)
 
     return op.call(over_batches(kernel, 3), "input")
+
+
+@LAYERS.operation("softmaxND")
+def softmax_nd(op: View) -> Call:
+    """``exp(x) / sum(exp(x))`` along field ``axis``."""
+    axis = int(op.params.axis)
+    return op.call(lambda x: torch.softmax(x, axis), "input")
+
+
+@LAYERS.operation("softmax")
+def softmax(op: View) -> Call:
+    """``exp(x) / sum(exp(x))`` along the channels (axis -3) of an input of rank 3 or more."""
+    return op.call(lambda x: torch.softmax(x, -3), "input")
 
 
 def _standardized(x: Tensor, axes: tuple[int, ...], epsilon: float) -> Tensor:

@@ -123,9 +123,10 @@ def cumulative_sum(op: View) -> Call:
     def kernel(x: Tensor, given: Tensor | None = None) -> Tensor:
         axis = int(params.axis if given is None else given.reshape(-1)[0])
         source = x.flip(axis) if params.reverse else x
+        if params.excludeFinalSum and x.shape[axis]:
+            first = torch.zeros_like(source.narrow(axis, 0, 1))
+            source = torch.cat([first, source.narrow(axis, 0, x.shape[axis] - 1)], axis)
         result = source.cumsum(axis)
-        if params.excludeFinalSum:
-            result = result - source
         return result.flip(axis) if params.reverse else result
 
     return op.call(kernel, "input")

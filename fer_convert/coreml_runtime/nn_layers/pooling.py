@@ -1,0 +1,130 @@
+"""Pooling in two and three dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fer_convert.coreml_runtime.nn_layers.batches import over_batches
+from fer_convert.coreml_runtime.nn_layers.table import LAYERS
+from fer_convert.coreml_runtime.nn_layers.window_fields import pads_of, pads_of_3d, pair, triple
+from fer_convert.coreml_runtime.registry import Call, View
+from fer_convert.coreml_runtime.windows import Pads, pad, pool
+
+_MAX, _AVERAGE = 0, 1  # PoolingLayerParams.PoolingType; 2 is L2
+
+
+@LAYERS.operation("pooling")
+def pooling(op: View) -> Call:
+    """Two-dimensional pooling of ``input [*, C, H, W]``; ``globalPooling`` leaves ``[*, C, 1, 1]``.
+
+    Fields: type MAX | AVERAGE | L2 (root of the sum of squares), kernelSize (3), stride (1),
+    padding valid | same | includeLastPixel (``paddingAmounts`` on both sides and the last window
+    may hang over the edge), avgPoolExcludePadding. An average never counts what hangs over.
+    """
+    params = op.params
+    exact = params.type == _MAX
+    if params.globalPooling:
+        return op.call(_global(params.type, (-2, -1)), "input", exact=exact)
+    size, strides = pair(op, "kernelSize", default=3), pair(op, "stride", default=1)
+    ceil_mode = params.WhichOneof("PoolingPaddingType") == "includeLastPixel"
+
+    def kernel(x: Tensor) -> Tensor:
+        pads = pads_of(params, x, size, strides, (1, 1))
+        if ceil_mode:
+            _check_last_windows(x, pads, size, strides)
+        if params.type not in {_MAX, _AVERAGE}:
+            return _l2_pool(x, size, strides, pads, ceil_mode=ceil_mode)
+        return pool(
+            x,
+            kind=_kind(params.type),
+            kernel=size,
+            strides=strides,
+            pads=pads,
+            ceil_mode=ceil_mode,
+            exclude_padding=params.avgPoolExcludePadding,
+        )
+
+    return op.call(over_batches(kernel, 3), "input", exact=exact)
+
+
+@LAYERS.operation("pooling3d")
+def pooling3d(op: View) -> Call:
+    """Three-dimensional pooling of ``input [*, C, D, H, W]``.
+
+    Fields: type MAX | AVERAGE; kernelDepth, kernelHeight, kernelWidth; strides (1); paddingType
+    CUSTOM (with amounts) | VALID | SAME (the result has the size of the input divided by the
+    strides, rounded up); countExcludePadding. MAX takes padding for zeros, as the specification
+    says, where ``pooling`` never chooses it.
+    """
+    params = op.params
+    size, strides = triple(op, "kernel"), triple(op, "stride")
+
+    def kernel(x: Tensor) -> Tensor:
+        pads = pads_of_3d(params, x, size, strides, (1, 1, 1))
+        maximum = params.type == _MAX
+        return pool(
+            pad(x, pads) if maximum else x,
+            kind=_kind(params.type),
+            kernel=size,
+            strides=strides,
+            pads=[(0, 0)] * 3 if maximum else pads,
+            ceil_mode=False,
+            exclude_padding=params.countExcludePadding,
+        )
+
+    return op.call(over_batches(kernel, 4), "input", exact=params.type == _MAX)
+
+
+@LAYERS.operation("globalPooling3d")
+def global_pooling3d(op: View) -> Call:
+    """The maximum or mean over the last three dimensions of ``input``, each left with size 1."""
+    kind = op.params.type
+    return op.call(_global(kind, (-3, -2, -1)), "input", exact=kind == _MAX)
+
+
+def _kind(kind: int) -> Literal["max", "average"]:
+    return "max" if kind == _MAX else "average"
+
+
+def _global(kind: int, axes: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
+    if kind == _MAX:
+        return lambda x: torch.amax(x, axes, keepdim=True)
+    if kind == _AVERAGE:
+        return lambda x: torch.mean(x, axes, keepdim=True)
+    return lambda x: x.square().sum(axes, keepdim=True).sqrt()
+
+
+def _check_last_windows(x: Tensor, pads: Pads, kernel: Any, strides: Any) -> None:
+    """Without any padding includeLastPixel keeps a last window that starts behind the image, and
+    nothing says what it holds."""
+    if any(amount for edges in pads for amount in edges):
+        return
+    for size, k, s in zip(x.shape[-2:], kernel, strides, strict=True):
+        if -((k - size) // s) * s >= size:
+            raise ValueError(f"a last window of {k} every {s} lies behind an input of {size}")
+
+
+def _l2_pool(
+    x: Tensor,
+    kernel: tuple[int, int],
+    strides: tuple[int, int],
+    pads: Pads,
+    *,
+    ceil_mode: bool,
+) -> Tensor:
+    windows = []
+    for size, (before, after), k, s in zip(x.shape[-2:], pads, kernel, strides, strict=True):
+        span = size + before + after - k
+        count = span // s + 1
+        if ceil_mode and span % s and count * s < size + before:
+            count += 1
+        windows.append(count)
+    # Zeros beyond the edge, for windows that hang over it, add nothing to a sum.
+    room = [(before, after + k) for (before, after), k in zip(pads, kernel, strict=True)]
+    sums = F.avg_pool2d(pad(x.square(), room), list(kernel), list(strides), divisor_override=1)
+    return sums[..., : windows[0], : windows[1]].sqrt()
