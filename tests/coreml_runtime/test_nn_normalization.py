@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_convert.coreml_runtime import ExecutionFailed
+from fer_convert.coreml_runtime import ArtefactError, ExecutionFailed
 from tests.coreml_runtime.one_operation import run_layer
 
 Array = np.ndarray[Any, Any]
@@ -72,6 +72,61 @@ def test_l2_normalize() -> None:
     expected = np.stack([x / np.sqrt((x**2).sum() + 40) for x in X])
     np.testing.assert_allclose(run_layer(fill, X), expected, atol=1e-6)
     np.testing.assert_allclose(run_layer(fill, X[0]), expected[0], atol=1e-6)
+
+
+def test_epsilons_that_are_not_given() -> None:
+    """1e-6, but for batchnorm (1e-5) and layerNormalization (0)."""
+    tiny = np.array([[[1e-3, -1e-3], [1e-3, -1e-3]]], np.float32)  # a variance of 1e-6
+
+    def fill(layer: Any) -> None:
+        layer.mvn.normalizeVariance = True
+
+    np.testing.assert_allclose(run_layer(fill, tiny), tiny / np.sqrt(2e-6), rtol=1e-5)
+    short = np.full((1, 1, 1), 1e-3, np.float32)
+
+    def length(layer: Any) -> None:
+        layer.l2normalize.SetInParent()
+
+    np.testing.assert_allclose(run_layer(length, short), short / np.sqrt(2e-6), rtol=1e-5)
+
+    def exact(layer: Any) -> None:
+        layer.layerNormalization.normalizedShape.append(2)
+        layer.layerNormalization.gamma.floatValue.extend([1, 1])
+        layer.layerNormalization.beta.floatValue.extend([0, 0])
+
+    np.testing.assert_allclose(run_layer(exact, tiny), np.sign(tiny), rtol=1e-4)
+
+
+def test_instance_normalization_means_nothing_with_stored_statistics() -> None:
+    def fill(layer: Any) -> None:
+        params = layer.batchnorm
+        params.channels, params.instanceNormalization = 4, True
+        for name in ("gamma", "beta", "mean"):
+            getattr(params, name).floatValue.extend(GAMMA)
+        params.variance.floatValue.extend(GAMMA**2)
+
+    g = GAMMA[:, None, None]
+    expected = g * (X - g) / np.sqrt(g**2 + 1e-5) + g
+    np.testing.assert_allclose(run_layer(fill, X), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"), [("layerNormalization", "normalizedShape is empty"), ("lrn", "localSize")]
+)
+def test_normalizations_without_a_size_are_refused(kind: str, message: str) -> None:
+    with pytest.raises(ArtefactError, match=message):
+        run_layer(lambda layer: getattr(layer, kind).SetInParent(), X)
+
+
+def test_an_even_window_of_lrn_reaches_down() -> None:
+    def fill(layer: Any) -> None:
+        layer.lrn.alpha, layer.lrn.beta, layer.lrn.localSize, layer.lrn.k = 0.5, 1.0, 2, 1.0
+
+    expected = np.zeros_like(X)
+    for c in range(4):
+        near = X[:, max(0, c - 1) : c + 1]
+        expected[:, c] = X[:, c] / (1 + 0.25 * (near**2).sum(1))
+    np.testing.assert_allclose(run_layer(fill, X), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("size", "k"), [(3, 0.0), (5, 2.0), (1, 1.0)])

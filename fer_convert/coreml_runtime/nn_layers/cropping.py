@@ -41,7 +41,7 @@ def crop_resize(op: View) -> Call:
             raise ValueError(f"an image {list(x.shape)} where [1, B, C, H, W] is needed")
         if not per_image and given.shape[1:] != (1, 5, 1, 1):
             raise ValueError(f"boxes {list(given.shape)}, not [N, 1, 4, 1, 1] or [N, 1, 5, 1, 1]")
-        images, values = x[0], given.reshape(given.shape[0], -1).double()
+        images, values = x[0], given.flatten(1).double()
         check_size((len(values), *images.shape[:2], height, width))
         top, left, bottom, right = _corners(values[:, -4:] * scale, boxes_as)
         if params.normalizedCoordinates:
@@ -53,7 +53,9 @@ def crop_resize(op: View) -> Call:
             sample(images if per_image else images[_number(values[i, 0], images)], *places)
             for i, places in enumerate(zip(rows, columns, strict=True))
         ]
-        return torch.stack(parts) if parts else x.new_zeros(0, 1, x.shape[2], height, width)
+        if parts:
+            return torch.stack(parts)
+        return x.new_zeros(0, len(images) if per_image else 1, x.shape[2], height, width)
 
     return op.call(kernel, "input")
 
