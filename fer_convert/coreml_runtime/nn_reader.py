@@ -8,6 +8,7 @@ outputs differ (`five_dimensions`).
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from fer_convert.coreml_runtime.description import Description, Feature
@@ -32,9 +33,11 @@ def read_network(spec: Any, description: Description) -> Graph:
     inputs = tuple(_input(feature) for feature in description.inputs)
     prepared, renamed = _preprocessing(network, description)
     operations = [*prepared]
-    defined = {value.name for value in inputs} | set(renamed.values())
+    feeds = {value.name for value in inputs}
+    defined, written = feeds | set(renamed.values()), set(feeds)
+    last_writer = {name: i for i, layer in enumerate(network.layers) for name in layer.output}
     counts = Counter(operation.type for operation in prepared)
-    for layer in network.layers:
+    for number, layer in enumerate(network.layers):
         counts[layer.WhichOneof("layer") or "none"] += 1
         operation = _layer(layer, renamed)
         for name in operation.reads:
@@ -42,16 +45,22 @@ def read_network(spec: Any, description: Description) -> Graph:
                 raise ArtefactError(
                     f"Layer '{layer.name}' reads '{name}', which nothing before it defines."
                 )
-        for output in operation.outputs:
-            if output.name in defined:
-                raise ArtefactError(f"The value '{output.name}' is defined twice.")
-            defined.add(output.name)
-        operations.append(operation)
+        for name in layer.output:
+            if name in written and (operation.type != "copy" or name in layer.input):
+                raise ArtefactError(f"The value '{name}' is defined twice.")
+            written.add(name)
+            # A copy may overwrite a value; what is overwritten later goes by another name.
+            renamed.pop(name, None)
+            if last_writer[name] != number or name in feeds:
+                renamed[name] = f"{name} (written by layer {number})"
+            defined.add(renamed.get(name, name))
+        results = tuple(_result(renamed.get(name, name)) for name in layer.output)
+        operations.append(replace(operation, outputs=results))
     classifier = _classifier(network, spec, defined)
     label = description.label_name if classifier else ""
     outputs = tuple(o.name for o in description.outputs if o.kind in _COMPUTED and o.name != label)
     for name in outputs:
-        if name not in defined:
+        if name not in defined or name in renamed:
             raise ArtefactError(f"The model's output '{name}' is not computed by any layer.")
     return Graph(
         inputs=inputs,
@@ -128,7 +137,7 @@ def _layer(layer: Any, renamed: dict[str, str]) -> Operation:
             "input": tuple(renamed.get(name, name) for name in layer.input),
             **{path: (constant,) for path, constant in weights.items()},
         },
-        outputs=tuple(_result(name) for name in layer.output),
+        outputs=(),  # named by the caller, who knows which of them are overwritten
         params=params,
     )
 

@@ -145,7 +145,7 @@ def test_enumerated_shapes() -> None:
     for engine in ENGINES:
         for height, width in ((2, 2), (4, 6)):
             x = RNG.normal(size=(1, height, width)).astype(np.float32)
-            seen = program.predict({"x": x}, engine=engine)["y"]  # type: ignore[arg-type]
+            seen = program.predict({"x": x}, engine=engine)["y"]
             wanted = x.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
             np.testing.assert_allclose(seen[0, 0, 0], wanted, rtol=1e-5, atol=1e-6)
     with pytest.raises(RefusedInput, match=r"takes \[1, 2, 2\] or \[1, 4, 6\]"):
@@ -228,6 +228,6 @@ def test_coremltools_builder_writes_this_mapping() -> None:
     wanted = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     program = loaded(builder.spec)
     for engine in ENGINES:
-        answer = program.predict({"x": x}, engine=engine)  # type: ignore[arg-type]
+        answer = program.predict({"x": x}, engine=engine)
         assert answer["label"] == "abcd"[int(wanted.argmax())]
         np.testing.assert_allclose(list(answer["y"].values()), wanted, rtol=1e-4, atol=1e-6)

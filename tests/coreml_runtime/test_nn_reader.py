@@ -1,4 +1,5 @@
 """Reading NeuralNetworks: quantised weights, integer labels, outputs that are not arrays."""
+# ruff: noqa: E501 - one case per line reads better
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_convert.coreml_runtime import ArtefactError
+from fer_convert.coreml_runtime import ArtefactError, UnsupportedOperation
 from fer_convert.coreml_runtime.loader import load_saved
 from fer_convert.coreml_runtime.package import SavedModel
 from fer_convert.coreml_runtime.program import Program
@@ -94,6 +95,35 @@ def test_a_transposed_convolution_has_a_scale_for_each_of_its_outputs() -> None:
     seen = loaded(spec).run({"x": x})["y"]
     wanted = np.stack([codes[1, o] * scale[o] for o in range(5)])
     np.testing.assert_allclose(seen[0, :, :3, :3], wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("per_group", [False, True])
+def test_scales_of_a_transposed_convolution_of_two_groups(per_group: bool) -> None:
+    """Four inputs, six outputs: one scale for each output, or one for each place in a group."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 256, (4, 3, 1, 1))
+    scale, bias = rng.normal(size=(2, 6 if per_group else 3))
+    spec, net = network("neuralNetwork", (1, 4, 1, 1))
+    params = net.layers.add(name="conv", input=["x"], output=["y"]).convolution
+    params.outputChannels, params.kernelChannels, params.nGroups = 6, 4, 2
+    params.kernelSize.extend([1, 1])
+    params.valid.SetInParent()
+    params.isDeconvolution = True
+    params.weights.rawValue = packed(codes, 8)
+    params.weights.quantization.numberOfBits = 8
+    params.weights.quantization.linearQuantization.scale.extend(scale)
+    params.weights.quantization.linearQuantization.bias.extend(bias)
+    spec.description.output.add(name="y").type.multiArrayType.dataType = 65568
+    x = rng.normal(size=(1, 4, 1, 1)).astype(np.float32)
+    wanted = np.zeros(6)
+    for channel, place in np.ndindex(4, 3):
+        output = channel // 2 * 3 + place
+        at = output if per_group else place
+        wanted[output] += x[0, channel, 0, 0] * (codes[channel, place, 0, 0] * scale[at] + bias[at])
+    program = loaded(spec)
+    for engine in ("reference", "fast"):
+        seen = program.predict({"x": x}, engine=engine)["y"]
+        np.testing.assert_allclose(seen.reshape(-1), wanted, rtol=1e-4)
 
 
 @pytest.mark.parametrize("bits", BITS)
@@ -215,3 +245,87 @@ def test_image_outputs() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (1, 3, 2, 4))
     answer = loaded(spec).predict({"x": pixels.astype(np.float32)}, engine="reference")
     np.testing.assert_array_equal(np.asarray(answer["y"]), pixels[0].transpose(1, 2, 0))
+
+
+def test_a_copy_may_overwrite() -> None:
+    """The one layer that may, by the specification; earlier readers see the earlier value."""
+    spec, net = network("neuralNetwork")
+    for name, source, target in (("first", "x", "v"), ("second", "v", "w"), ("third", "w", "v")):
+        layer = net.layers.add(name=name, input=[source], output=[target])
+        if name == "third":
+            layer.copy.SetInParent()
+        else:
+            layer.activation.linear.alpha, layer.activation.linear.beta = 2, 1
+    layer = net.layers.add(name="sum", input=["v", "w"], output=["y"])
+    layer.addBroadcastable.SetInParent()
+    for name in ("v", "w", "y"):
+        spec.description.output.add(name=name).type.multiArrayType.dataType = 65568
+    x = np.array([0, 1, -2, 0.5], np.float32)
+    program = loaded(spec)
+    for engine in ("reference", "fast"):
+        answer = program.predict({"x": x}, engine=engine)
+        for name, factor in (("v", 1), ("w", 1), ("y", 2)):
+            np.testing.assert_array_equal(answer[name], factor * (2 * (2 * x + 1) + 1))
+
+
+def test_an_input_may_be_overwritten_but_not_returned() -> None:
+    spec, net = network("neuralNetwork")
+    layer = net.layers.add(name="negative", input=["x"], output=["v"])
+    layer.activation.linear.alpha = -1
+    net.layers.add(name="over", input=["v"], output=["x"]).copy.SetInParent()
+    net.layers.add(name="same", input=["x"], output=["y"]).copy.SetInParent()
+    spec.description.output.add(name="y").type.multiArrayType.dataType = 65568
+    x = np.array([0, 1, -2, 0.5], np.float32)
+    np.testing.assert_array_equal(loaded(spec).run({"x": x})["y"], -x)
+    spec.description.output.add(name="x").type.multiArrayType.dataType = 65568
+    with pytest.raises(ArtefactError, match="output 'x' is not computed"):
+        loaded(spec)
+
+
+@pytest.mark.parametrize(
+    ("edit", "error", "message"),
+    [
+        (lambda s: s.neuralNetwork.layers.add(name="n"), ArtefactError, "has no type"),
+        (lambda s: s.neuralNetwork.layers.add(input=["x"], output=["y"]).round.SetInParent(), ArtefactError, "twice"),
+        (lambda s: s.description.output.add(name="z").type.multiArrayType.SetInParent(), ArtefactError, "'z' is not"),
+        (lambda s: s.description.input.add(name="t").type.stringType.SetInParent(), UnsupportedOperation, "is a string"),
+        (lambda s: s.neuralNetwork.preprocessing.add(featureName="x").scaler.SetInParent(), ArtefactError, "is not an image"),
+        (lambda s: s.neuralNetwork.layers[0].input.append("q"), ArtefactError, "reads 'q'"),
+    ],
+)  # fmt: skip
+def test_networks_that_contradict_themselves(edit: Any, error: Any, message: str) -> None:
+    spec, net = network("neuralNetwork")
+    add_copy(net)
+    spec.description.output.add(name="y").type.multiArrayType.dataType = 65568
+    edit(spec)
+    with pytest.raises(error, match=message):
+        loaded(spec)
+
+
+def test_scores_that_no_layer_computes() -> None:
+    spec, net = network("neuralNetworkClassifier")
+    add_copy(net)
+    net.stringClassLabels.vector.append("a")
+    net.labelProbabilityLayerName = "nowhere"
+    with pytest.raises(ArtefactError, match="takes its scores from 'nowhere'"):
+        loaded(spec)
+
+
+@pytest.mark.parametrize("bits", [2, 8])
+def test_quantised_slopes_count_the_channels(bits: int) -> None:
+    """PReLU does not say how many slopes it has: one, or one for each channel."""
+    rng = np.random.default_rng(1)
+    for count in (1, 5):
+        codes, table = rng.integers(0, 2**bits, count), rng.normal(size=2**bits)
+        spec, net = network("neuralNetwork", (5, 2, 3))
+        alpha = net.layers.add(name="p", input=["x"], output=["y"]).activation.PReLU.alpha
+        alpha.rawValue = packed(codes, bits)
+        alpha.quantization.numberOfBits = bits
+        alpha.quantization.lookupTableQuantization.floatValue.extend(table)
+        spec.description.output.add(name="y").type.multiArrayType.dataType = 65568
+        x = rng.normal(size=(5, 2, 3)).astype(np.float32)
+        wanted = np.where(x < 0, table[codes][:, None, None] * x, x)
+        program = loaded(spec)
+        for engine in ("reference", "fast"):
+            seen = program.predict({"x": x}, engine=engine)["y"]
+            np.testing.assert_allclose(seen, wanted, rtol=1e-5, atol=1e-6)
