@@ -73,7 +73,7 @@ def _one(planes: Array) -> bool:
 def _array(feature: Feature, given: Any) -> Array:
     if given is None:
         return _default(feature)
-    if hasattr(given, "mode"):
+    if _is_picture(given):
         raise RefusedInput(f"Input '{feature.name}' takes an array, not a picture.")
     try:
         # A PyTorch tensor that requires gradients is no array yet.
@@ -151,7 +151,7 @@ def _image(feature: Feature, given: Any) -> Array:
 
 def _planes(feature: Feature, given: Any) -> Array:
     grey = feature.channels == 1
-    if hasattr(given, "mode"):
+    if _is_picture(given):
         given = _picture(feature, given)
     array = np.asarray(given)
     if array.dtype.kind == "f" and array.ndim == 4:
@@ -173,6 +173,11 @@ def _planes(feature: Feature, given: Any) -> Array:
             f"[1, {feature.channels}, H, W]; got {array.dtype} {list(array.shape)}."
         )
     return planes if grey else planes[:, _CHANNELS[str(feature.color_layout)]]
+
+
+def _is_picture(given: Any) -> bool:
+    """Whether it is a PIL image; of what arrays and tensors have, too, ``mode`` is one."""
+    return hasattr(given, "getbands")
 
 
 def _picture(feature: Feature, given: Any) -> Array:

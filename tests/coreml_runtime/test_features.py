@@ -1,5 +1,4 @@
-"""What goes in and comes out: element types, optional and flexible inputs, images, functions,
-pipelines."""
+"""What goes in and comes out: element types, optional and flexible inputs, images, functions."""
 
 from __future__ import annotations
 
@@ -9,21 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fer_convert.coreml_runtime import (
     ArtefactError,
-    Pipeline,
     Program,
     RefusedInput,
     UnsupportedOperation,
     load,
-    load_program,
 )
 from fer_convert.coreml_runtime.proto import proto_module
 from tests.coreml_runtime.one_operation import layer_program, mil_program
 
-FLOAT16, FLOAT32, DOUBLE, INT32 = 65552, 65568, 65600, 131104
+FLOAT16, FLOAT32, DOUBLE, INT32, INT8 = 65552, 65568, 65600, 131104, 131080
 
 
 def save(path: Path, edit: Callable[[Any], None]) -> Path:
@@ -50,7 +48,13 @@ X = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 @pytest.mark.parametrize(
     ("number", "dtype"),
-    [(FLOAT16, np.float16), (FLOAT32, np.float32), (DOUBLE, np.float64), (INT32, np.int32)],
+    [
+        (FLOAT16, np.float16),
+        (FLOAT32, np.float32),
+        (DOUBLE, np.float64),
+        (INT32, np.int32),
+        (INT8, np.int8),
+    ],
 )
 def test_outputs_have_their_declared_element_type(
     tmp_path: Path, number: int, dtype: type[np.generic]
@@ -95,6 +99,93 @@ def test_an_optional_input_takes_its_default(tmp_path: Path) -> None:
     model = load(save(tmp_path / "m.mlmodel", optional))
     np.testing.assert_array_equal(model.predict({})["y"], np.full((2, 3), 2.5, np.float32))
     np.testing.assert_array_equal(model.predict({"x": X})["y"], X)
+
+
+def test_tensors_lists_and_scalars_are_arrays(tmp_path: Path) -> None:
+    """What coremltools turns into arrays, too."""
+    model = load(save(tmp_path / "m.mlmodel", lambda _: None))
+    for given in (torch.from_numpy(X).requires_grad_(), X.tolist(), X.astype(np.float64)):
+        np.testing.assert_array_equal(model.predict({"x": given})["y"], X)
+
+
+@pytest.mark.parametrize("engine", ["reference", "fast"])
+def test_half_precision_inputs_hold_what_they_can(tmp_path: Path, engine: Any) -> None:
+    model = load(save(tmp_path / "m.mlmodel", lambda s: setattr(array_of(s), "dataType", FLOAT16)))
+    given = np.array([[0.1, 1000.3, 1e6], [-1e-9, 2049.0, -0.0]])
+    with np.errstate(over="ignore"):
+        wanted = given.astype(np.float16).astype(np.float32)
+    np.testing.assert_array_equal(model.predict({"x": given}, engine=engine)["y"], wanted)
+    assert np.isinf(wanted[0, 2])
+
+
+def as_images(spec: Any, *, layout: int = 20, fixed: bool = True) -> None:
+    """Declare input and output as images, 5 wide and 4 high."""
+    for entry in (spec.description.input[0], spec.description.output[0]):
+        image = entry.type.imageType
+        image.colorSpace = layout
+        if fixed:
+            image.width, image.height = 5, 4
+    spec.neuralNetwork.imageInputShapeMapping = 1
+
+
+def test_an_optional_image_has_no_default(tmp_path: Path) -> None:
+    def edit(spec: Any) -> None:
+        as_images(spec)
+        spec.description.input[0].type.isOptional = True
+
+    model = load(save(tmp_path / "m.mlmodel", edit))
+    picture = Image.new("RGB", (5, 4), (1, 2, 3))
+    assert model.predict({"x": picture})["y"].tobytes() == picture.tobytes()
+    with pytest.raises(RefusedInput, match="an optional image, and a picture has no default"):
+        model.predict({})
+
+
+@pytest.mark.parametrize("ranged", [False, True])
+def test_image_sizes_without_a_default(tmp_path: Path, ranged: bool) -> None:
+    """The first of the listed sizes, or the smallest (FeatureTypes.proto)."""
+
+    def edit(spec: Any) -> None:
+        as_images(spec, fixed=False)
+        for entry in (spec.description.input[0], spec.description.output[0]):
+            image = entry.type.imageType
+            if ranged:
+                sides = image.imageSizeRange.widthRange, image.imageSizeRange.heightRange
+                for side, low in zip(sides, (7, 3), strict=True):
+                    side.lowerBound, side.upperBound = low, 20
+            else:
+                for width, height in ((7, 3), (9, 5)):
+                    image.enumeratedSizes.sizes.add(width=width, height=height)
+
+    model = load(save(tmp_path / "m.mlmodel", edit))
+    assert (model.inputs[0].width, model.inputs[0].height) == (7, 3)
+    for size in ((7, 3), (9, 5)):
+        assert model.predict({"x": Image.new("RGB", size)})["y"].size == size
+    with pytest.raises(RefusedInput, match="pixels"):
+        model.predict({"x": Image.new("RGB", (8, 2))})
+
+
+@pytest.mark.parametrize(
+    ("shape", "possible"),
+    [((3, 4, 5), True), ((1, 3, 4, 5), True), ((1, 1, 3, 4, 5), True), ((2, 3, 4, 5), False),
+     ((1, 4, 5), False), ((4, 5), False)],
+)  # fmt: skip
+def test_image_outputs_of_every_rank(
+    tmp_path: Path, shape: tuple[int, ...], possible: bool
+) -> None:
+    def edit(spec: Any) -> None:
+        del array_of(spec).shape[:]
+        array_of(spec).shape.extend(shape)
+        image = spec.description.output[0].type.imageType
+        image.width, image.height, image.colorSpace = 5, 4, 20
+
+    model = load(save(tmp_path / "m.mlmodel", edit))
+    values = np.random.default_rng(2).integers(0, 256, shape)
+    if not possible:
+        with pytest.raises(RefusedInput, match="is a RGB image and was computed as"):
+            model.predict({"x": values})
+        return
+    seen = np.asarray(model.predict({"x": values})["y"])
+    np.testing.assert_array_equal(seen, values.reshape(3, 4, 5).transpose(1, 2, 0))
 
 
 def test_enumerated_and_ranged_shapes(tmp_path: Path) -> None:
@@ -147,8 +238,9 @@ def test_sixteen_bit_grey(tmp_path: Path) -> None:
         spec.neuralNetwork.imageInputShapeMapping = 1
 
     model = load(save(tmp_path / "m.mlmodel", grey))
-    answer = model.predict({"x": Image.fromarray(X)})["y"]
-    np.testing.assert_array_equal(answer, X[None, None])
+    answer = model.predict({"x": Image.fromarray(X + 0.1)})["y"]
+    # The picture of 32 bits becomes one of 16.
+    np.testing.assert_array_equal(answer, (X + 0.1).astype(np.float16)[None, None])
     with pytest.raises(RefusedInput, match="mode F, got L"):
         model.predict({"x": Image.new("L", (3, 2))})
 
@@ -215,50 +307,6 @@ def test_models_with_several_functions(tmp_path: Path) -> None:
     )
     with pytest.raises(ArtefactError, match=r"functions .*magnitude.*, and no 'third'"):
         load(path, function="third")
-
-
-def test_pipelines(tmp_path: Path, tiny_saved: dict[str, Path]) -> None:
-    """A scaling model in front of a classifier, made by hand as coremltools' make_pipeline does."""
-    model_type = proto_module("Model_pb2").Model
-    classifier = model_type()
-    classifier.ParseFromString(tiny_saved["nn"].read_bytes())
-    front = model_type()
-    front.specificationVersion = 4
-    for entry, name in (
-        (front.description.input.add(), "photo"),
-        (front.description.output.add(), "image"),
-    ):
-        entry.name = name
-        entry.type.CopyFrom(classifier.description.input[0].type)
-    front.neuralNetwork.imageInputShapeMapping = 1
-    layer = front.neuralNetwork.layers.add(name="l", input=["photo"], output=["image"])
-    layer.activation.linear.alpha, layer.activation.linear.beta = -1, 255
-
-    spec = model_type()
-    spec.specificationVersion = 4
-    spec.description.input.add().CopyFrom(front.description.input[0])
-    for output in classifier.description.output:
-        spec.description.output.add().CopyFrom(output)
-    spec.description.predictedFeatureName = classifier.description.predictedFeatureName
-    spec.description.predictedProbabilitiesName = classifier.description.predictedProbabilitiesName
-    spec.pipelineClassifier.pipeline.models.add().CopyFrom(front)
-    spec.pipelineClassifier.pipeline.models.add().CopyFrom(classifier)
-    path = tmp_path / "pipeline.mlmodel"
-    path.write_bytes(spec.SerializeToString())
-
-    pipeline = load(path)
-    assert isinstance(pipeline, Pipeline)
-    photo = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    answer = pipeline.predict({"photo": Image.fromarray(photo)})
-    wanted = load(tiny_saved["nn"]).predict({"image": Image.fromarray(255 - photo)})
-    assert answer == wanted
-    assert pipeline.labels == tuple(wanted[pipeline.probabilities_name])
-    with pytest.raises(RefusedInput, match="has no input"):
-        pipeline.predict({"image": photo})
-    with pytest.raises(RefusedInput, match="needs the input photo"):
-        pipeline.predict({})
-    with pytest.raises(UnsupportedOperation, match="holds a pipelineClassifier"):
-        load_program(path)
 
 
 def test_predictions_are_the_layers_own_numbers() -> None:
