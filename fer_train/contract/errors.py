@@ -32,17 +32,31 @@ class FerError(Exception):
     """An error for people: what happened, what was seen, what is allowed, what fixes it.
 
     ``message`` is one sentence; ``hint`` (optional) is the next command or the allowed values.
+    Names from a hostile file may be in it: it is kept short, and nothing in it moves the cursor.
     """
 
     exit_code: int = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
+        message = _harmless(message)
         super().__init__(message)
         self.message = message
         self.hint = hint
 
     def __str__(self) -> str:
         return self.message if self.hint is None else f"{self.message}\n  {self.hint}"
+
+
+_MOST_CHARACTERS = 8000
+
+
+def _harmless(text: str) -> str:
+    if len(text) > _MOST_CHARACTERS:
+        half = _MOST_CHARACTERS // 2
+        text = f"{text[:half]} … {len(text) - 2 * half} characters … {text[-half:]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 class TrainingDiverged(FerError):
