@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from stat import S_ISREG
 
 import numpy as np
 
@@ -51,8 +52,8 @@ class WeightBlob:
             uint8 ``[element.stored_bytes(prod(shape))]``, for `element_types.decode`.
 
         Raises:
-            ArtefactError: the record is outside the file, lacks the sentinel, has another type or
-                size than declared, or points outside the file.
+            ArtefactError: the record is outside the file, lacks the sentinel, has another type,
+                size or padding than declared, or points outside the file.
         """
 
         def refuse(problem: str) -> ArtefactError:
@@ -67,7 +68,7 @@ class WeightBlob:
                 f"a record starts on a multiple of {_ALIGNMENT} bytes and inside the file, "
                 f"which has {length}."
             )
-        sentinel, kind, size, start, _padding = _RECORD.unpack_from(self.content.data, offset)
+        sentinel, kind, size, start, padding = _RECORD.unpack_from(self.content.data, offset)
         if sentinel != _SENTINEL:
             raise refuse(f"the sentinel is {sentinel:#010x}, not {_SENTINEL:#010x}.")
         if BLOB_TYPES.get(kind) != element.name:
@@ -77,9 +78,16 @@ class WeightBlob:
         expected = element.stored_bytes(count)
         if size != expected:
             raise refuse(f"{size} bytes are stored, {count} x {element.name} need {expected}.")
-        if start % _ALIGNMENT or start + size > length:
+        # Whole bytes have no padding, and coremltools before 8 left that field undefined.
+        if element.bits % 8 and padding != 8 * size - element.bits * count:
             raise refuse(
-                f"its data, {size} bytes from {start}, is not inside the file, which has {length}."
+                f"{padding} bits of padding, {count} x {element.name} in {size} bytes leave "
+                f"{8 * size - element.bits * count}."
+            )
+        if start % _ALIGNMENT or start < _ALIGNMENT or start + size > length:
+            raise refuse(
+                f"its data, {size} bytes from {start}, is not inside the file, which has {length}, "
+                f"{_ALIGNMENT} of them the header."
             )
         return self.content[start : start + size]
 
@@ -90,9 +98,9 @@ def open_blob(path: Path) -> WeightBlob:
     Raises:
         ArtefactError: missing, shorter than a header, or of another storage version.
     """
-    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-        raise ArtefactError(f"The weight file {path} is not a regular file.")
     try:
+        if not S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            raise ArtefactError(f"The weight file {path} is not a regular file.")
         # Copy-on-write: torch warns of read-only memory, and nothing is ever written.
         content = np.memmap(path, dtype=np.uint8, mode="c")
     except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped

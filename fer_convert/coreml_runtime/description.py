@@ -114,7 +114,8 @@ def read_description(spec: Any, function: str | None = None) -> Description:
     message = spec.description
     declared = _function(message, function)
     if declared.state:
-        raise UnsupportedOperation("Models with state are not supported.")
+        names = ", ".join(entry.name for entry in declared.state)
+        raise UnsupportedOperation(f"The model keeps state ({names}), which is not supported.")
     meta = message.metadata
     old = _old_mappings(spec)
     return Description(

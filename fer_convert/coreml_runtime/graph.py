@@ -34,7 +34,8 @@ class Constant:
     """A constant, checked when the file was loaded and decoded only when it is read.
 
     ``read_as`` takes the place of ``read`` where the file does not say how many elements it holds
-    and only the operation knows: it decodes them in the shape it is given.
+    and only the operation knows: it decodes them in the shape it is given. ``expansions`` counts
+    the compressed constants that one reading expands.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Constant:
     shape: tuple[int, ...]
     read: Callable[[], Array] = field(repr=False)
     read_as: Callable[[tuple[int, ...]], Array] | None = field(default=None, repr=False)
+    expansions: int = 0
 
 
 Operand = str | Constant

@@ -1,4 +1,5 @@
-"""How large a computed value may be: far beyond any classifier, far below a machine's memory.
+"""How large values, weights and label lists may be: far beyond any classifier, below a machine's
+memory.
 
 A few bytes of a hostile file can ask for a terabyte of padding, so what multiplies sizes asks here
 before it allocates.
@@ -9,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
+
 MOST_ELEMENTS = 1 << 28  # 1 GiB of fp32
+MOST_WEIGHTS = 1 << 30  # 4 GiB of fp32; the largest classifier of torchvision has 645 million
+MOST_LABELS = 1 << 20
 
 
 def check_size(shape: Sequence[int]) -> None:
@@ -20,3 +25,30 @@ def check_size(shape: Sequence[int]) -> None:
     """
     if any(size < 0 for size in shape) or prod(shape) > MOST_ELEMENTS:
         raise ValueError(f"a result of {list(shape)} is too large, or no shape")
+
+
+def check_weights(count: int) -> None:
+    """Refuse a program whose operations read ``count`` elements of constants.
+
+    Many constants may share one record of the weight file: the file is then no measure of them.
+
+    Raises:
+        UnsupportedOperation: more than `MOST_WEIGHTS`.
+    """
+    if count > MOST_WEIGHTS:
+        raise UnsupportedOperation(
+            f"The program's operations read {count} elements of constants; the portable runtime "
+            f"takes up to {MOST_WEIGHTS}, 4 GiB in fp32."
+        )
+
+
+def check_labels(count: int) -> None:
+    """Refuse a classifier of ``count`` labels before they become Python objects.
+
+    Raises:
+        ArtefactError: more than `MOST_LABELS`.
+    """
+    if count > MOST_LABELS:
+        raise ArtefactError(
+            f"The classifier declares {count} class labels; {MOST_LABELS} are allowed."
+        )

@@ -37,6 +37,8 @@ def load(path: Path | str, *, function: str | None = None) -> Program | Pipeline
     """
     saved = open_model(path)
     if saved.spec.WhichOneof("Type") in _PIPELINES:
+        if function is not None:
+            raise ArtefactError(f"{saved.path} is a pipeline, which has no function '{function}'.")
         return load_pipeline(saved)
     return load_saved(saved, function=function)
 

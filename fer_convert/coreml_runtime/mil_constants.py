@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -17,6 +18,10 @@ from fer_convert.coreml_runtime.package import inside
 from fer_convert.coreml_runtime.sizes import check_shape
 
 _MODEL_PATH = "@model_path/"
+# The field of a literal -> the kinds of numpy types it may hold.
+_STORED_AS: Mapping[str | None, str] = {
+    "floats": "f", "doubles": "f", "ints": "iu", "longInts": "iu", "bools": "b", "strings": "O",
+}  # fmt: skip
 
 
 class ConstantReader:
@@ -24,7 +29,7 @@ class ConstantReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._blobs: dict[str, WeightBlob] = {}
+        self._blobs: dict[Path, WeightBlob] = {}
 
     def read(self, value: Any, name: str) -> Constant:
         """Check a value against its declared type; decode it only when it is asked for.
@@ -48,16 +53,16 @@ class ConstantReader:
         return Constant(name=name, element=element, shape=shape, read=lambda: array)
 
     def _blob(self, file_name: str, name: str) -> WeightBlob:
-        if file_name not in self._blobs:
-            if not file_name.startswith(_MODEL_PATH):
-                raise ArtefactError(
-                    f"Constant '{name}' lies in {file_name!r}; only paths below {_MODEL_PATH!r} "
-                    "are allowed."
-                )
-            relative = file_name.removeprefix(_MODEL_PATH)
-            path = inside(self._folder, relative, what=f"Constant '{name}'")
-            self._blobs[file_name] = open_blob(path)
-        return self._blobs[file_name]
+        if not file_name.startswith(_MODEL_PATH):
+            raise ArtefactError(
+                f"Constant '{name}' lies in {file_name!r}; only paths below {_MODEL_PATH!r} "
+                "are allowed."
+            )
+        relative = file_name.removeprefix(_MODEL_PATH)
+        path = inside(self._folder, relative, what=f"Constant '{name}'")
+        if path not in self._blobs:  # one file has many names: a/b, a//b, a/./b
+            self._blobs[path] = open_blob(path)
+        return self._blobs[path]
 
 
 def _declared(value_type: Any, name: str) -> tuple[ElementType, tuple[int, ...]]:
@@ -97,7 +102,7 @@ def _immediate(value: Any, element: ElementType, shape: tuple[int, ...], name: s
         return decode(raw, element, shape)
     if len(stored) != prod(shape):
         raise _miscounted(name, f"{len(stored)} values", element, shape)
-    if (kind == "strings") != (element.name == "string") and stored:
+    if stored and element.numpy.kind not in _STORED_AS[kind]:
         raise ArtefactError(f"Constant '{name}' is declared {element.name} and stored as {kind}.")
     # Through Python objects: an int that does not fit its declared type raises instead of wrapping.
     try:

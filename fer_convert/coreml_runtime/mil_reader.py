@@ -8,7 +8,8 @@ weights compressed); they become `Constant` arguments here, so what is left to e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from fer_convert.coreml_runtime.element_types import MIL_TYPES, TYPES, ElementType
@@ -21,6 +22,7 @@ from fer_convert.coreml_runtime.graph import (
     Operation,
     Value,
 )
+from fer_convert.coreml_runtime.limits import check_labels, check_weights
 from fer_convert.coreml_runtime.mil_constants import ConstantReader
 from fer_convert.coreml_runtime.mil_constexpr import EXPANSIONS
 from fer_convert.coreml_runtime.package import SavedModel
@@ -29,12 +31,19 @@ if TYPE_CHECKING:
     from fer_convert.coreml_runtime.registry import Table
 
 
+OPSETS: Mapping[str, str] = {
+    "CoreML5": "iOS 15", "CoreML6": "iOS 16", "CoreML7": "iOS 17", "CoreML8": "iOS 18",
+    "CoreML9": "iOS 26",
+}  # fmt: skip
+
+
 def read_program(saved: SavedModel, function: str, table: Table) -> Graph:
     """Read one function of ``Model.mlProgram``.
 
     Raises:
         ArtefactError: the program is inconsistent, or a constant cannot be read.
-        UnsupportedOperation: operations that ``table`` lacks, all of them named.
+        UnsupportedOperation: operations that ``table`` lacks, all of them named; an unknown opset,
+            or more weights than fit in memory.
     """
     functions = saved.spec.mlProgram.functions
     if function not in functions:  # asking a protobuf map for a missing key would create it
@@ -42,6 +51,11 @@ def read_program(saved: SavedModel, function: str, table: Table) -> Graph:
             f"The program has the functions {sorted(functions)}, and no '{function}'."
         )
     main = functions[function]
+    if main.opset not in OPSETS:
+        raise UnsupportedOperation(
+            f"The program's function '{function}' is written in the opset '{main.opset}'; known "
+            f"are {', '.join(f'{name} ({system})' for name, system in OPSETS.items())}."
+        )
     if main.opset not in main.block_specializations:
         raise ArtefactError(f"The program's function has no block for its opset '{main.opset}'.")
     block = main.block_specializations[main.opset]
@@ -83,8 +97,8 @@ class _BlockReader:
         if message.type == "const":
             self._define(_only(message.outputs, name).name, self._const(message, name))
         elif message.type in EXPANSIONS:
-            result = _only(operation.outputs, name)
-            self._define(result.name, EXPANSIONS[message.type](operation, result))
+            for constant in EXPANSIONS[message.type](operation):
+                self._define(constant.name, constant)
         elif message.type == "classify":
             self._classifier = _classifier(operation)
             self._label_outputs |= {output.name for output in message.outputs}
@@ -98,6 +112,7 @@ class _BlockReader:
         for name in tensors:
             if not isinstance(self._known.get(name), str):
                 raise ArtefactError(f"The program's output '{name}' is not computed by it.")
+        check_weights(sum(map(_constant_elements, self._operations)))
         return Graph(
             inputs=self._inputs,
             outputs=tensors,
@@ -137,6 +152,11 @@ class _BlockReader:
         self._known[name] = operand
 
 
+def _constant_elements(operation: Operation) -> int:
+    bound = (operand for operands in operation.arguments.values() for operand in operands)
+    return sum(prod(operand.shape) for operand in bound if isinstance(operand, Constant))
+
+
 def _classifier(operation: Operation) -> Classifier:
     scores = operation.arguments.get("probabilities", ())
     classes = operation.arguments.get("classes", ())
@@ -149,13 +169,18 @@ def _classifier(operation: Operation) -> Classifier:
             f"classify '{operation.name}' has {classes[0].element.name} labels; only strings and "
             "int64 are supported."
         )
+    check_labels(prod(classes[0].shape))
     kind = str if classes[0].element.name == "string" else int
     return Classifier(scores=scores[0], labels=tuple(map(kind, classes[0].read().reshape(-1))))
 
 
 def _value(message: Any) -> Value:
     if not _is_tensor(message):
-        raise UnsupportedOperation(f"The value '{message.name}' is not a tensor.")
+        kind = message.type.WhichOneof("type")
+        raise UnsupportedOperation(
+            f"The value '{message.name}' is {kind or 'of no type'}, not a tensor; models with "
+            "state, and lists, are not supported."
+        )
     tensor = message.type.tensorType
     element = _element(tensor.dataType, message.name)
     if tensor.rank < 0:  # the rank itself is only known at run time
@@ -170,7 +195,13 @@ def _value(message: Any) -> Value:
 def _element(number: int, name: str) -> ElementType:
     if number not in MIL_TYPES:
         raise UnsupportedOperation(f"The value '{name}' has element type {number} of MIL.proto.")
-    return TYPES[MIL_TYPES[number]]
+    element = TYPES[MIL_TYPES[number]]
+    if element.only_stored:
+        raise UnsupportedOperation(
+            f"The value '{name}' is computed as {element.name}; the portable runtime only reads "
+            "constants of that type."
+        )
+    return element
 
 
 def _is_tensor(message: Any) -> bool:

@@ -16,6 +16,7 @@ from fer_convert.coreml_runtime.element_types import TYPES
 from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
 from fer_convert.coreml_runtime.five_dimensions import lifted
 from fer_convert.coreml_runtime.graph import Classifier, Constant, Graph, Operation, Value
+from fer_convert.coreml_runtime.limits import check_labels
 from fer_convert.coreml_runtime.nn_weights import take_weights
 
 FLAVOURS = ("neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegressor")
@@ -157,4 +158,6 @@ def _classifier(network: Any, spec: Any, defined: set[str]) -> Classifier | None
         raise ArtefactError(
             f"The classifier takes its scores from '{scores}', which no layer computes."
         )
-    return Classifier(scores=scores, labels=tuple(getattr(network, kind).vector))
+    labels = getattr(network, kind).vector
+    check_labels(len(labels))
+    return Classifier(scores=scores, labels=tuple(labels))

@@ -12,10 +12,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from torch import nn
 
 from fer_convert.coreml_runtime import Program, load
 from fer_convert.coreml_runtime.proto import proto_module
+
+# The same cases in every run; a folder of examples would be written into the repository.
+settings.register_profile(
+    "runtime",
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("runtime")
 
 LABELS = [f"face-{i}" for i in range(8)]
 

@@ -108,14 +108,38 @@ def test_a_link_cannot_leave_the_model(package: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "root", ["../../outside.mlmodel", "/etc/hostname", "a/../../../x", "", "nul\0", 3]
+    "root",
+    [
+        "../../outside.mlmodel",
+        "/etc/hostname",
+        "a/../../../x",
+        "",
+        "nul\0",
+        3,
+        "..",
+        ".",
+        "com.apple.CoreML/../..",
+        "x" * 5000,
+    ],
 )
 def test_the_manifest_cannot_leave_the_package(package: Path, tmp_path: Path, root: Any) -> None:
     shutil.copy(package / SPEC, tmp_path / "outside.mlmodel")
     manifest = json.loads((package / "Manifest.json").read_text())
     manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"] = root
     (package / "Manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(ArtefactError, match=r"outside the model|impossible path|not a string"):
+    with pytest.raises(
+        ArtefactError, match=r"outside the model|impossible path|not a string|Cannot read"
+    ):
+        load(package)
+
+
+@pytest.mark.parametrize("root", ["file:///etc/hostname", "C:/model.mlmodel", "\\\\host\\model"])
+def test_other_kinds_of_addresses_are_names_of_files(package: Path, root: str) -> None:
+    """They name files below Data, of which there are none."""
+    manifest = json.loads((package / "Manifest.json").read_text())
+    manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"] = root
+    (package / "Manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArtefactError, match=r"Cannot read .*/copy\.mlpackage/Data/.*No such file"):
         load(package)
 
 

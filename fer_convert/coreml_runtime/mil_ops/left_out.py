@@ -24,8 +24,3 @@ MIL.refuse(
 MIL.refuse("gru", "lstm", "rnn", reason="recurrent layers")
 MIL.refuse("coreml_update_state", "read_state", reason="stateful models")
 MIL.refuse("non_maximum_suppression", reason="detectors are not classifiers")
-MIL.refuse(
-    "constexpr_lut_to_sparse",
-    "constexpr_sparse_blockwise_shift_scale",
-    reason="joint compression is not written yet",
-)
