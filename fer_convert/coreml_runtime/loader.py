@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_convert.coreml_runtime.description import function_name, read_description
+from fer_convert.coreml_runtime.description import Description, function_name, read_description
 from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
+from fer_convert.coreml_runtime.graph import Graph
 from fer_convert.coreml_runtime.mil_reader import read_program
 from fer_convert.coreml_runtime.nn_reader import FLAVOURS, read_network
 from fer_convert.coreml_runtime.package import SavedModel, open_model
@@ -94,12 +95,7 @@ def load_saved(saved: SavedModel, *, function: str | None = None) -> Program:
             f"{saved.path} holds a {kind}; supported are mlProgram, {', '.join(FLAVOURS)}, and "
             f"pipelines of them."
         )
-    declared = {feature.name for feature in description.inputs}
-    for value in graph.inputs:
-        if value.name not in declared:
-            raise ArtefactError(
-                f"The program reads the input '{value.name}', which the model does not declare."
-            )
+    _check_features(graph, description)
     return Program(
         path=saved.path,
         format=format_name,
@@ -108,3 +104,26 @@ def load_saved(saved: SavedModel, *, function: str | None = None) -> Program:
         graph=graph,
         table=table,
     )
+
+
+def _check_features(graph: Graph, description: Description) -> None:
+    """What the description declares and what the graph reads and computes must be the same."""
+    inputs = {feature.name for feature in description.inputs}
+    outputs = {feature.name: feature.kind for feature in description.outputs}
+    for value in graph.inputs:
+        if value.name not in inputs:
+            raise ArtefactError(
+                f"The program reads the input '{value.name}', which the model does not declare."
+            )
+    for name in graph.outputs:
+        if name not in outputs:
+            raise ArtefactError(
+                f"The program computes the output '{name}', which the model does not declare."
+            )
+    for name, kind in outputs.items():
+        if kind in {"array", "image"} and name not in graph.outputs:
+            raise ArtefactError(
+                f"The model declares the output '{name}', which the program does not compute."
+            )
+    if not graph.outputs and graph.classifier is None:
+        raise ArtefactError("The model computes no output.")

@@ -287,3 +287,50 @@ def test_blocks_in_blocks_are_not_followed() -> None:
         operation = operation.blocks.add().operations.add(type="while_loop")
     with pytest.raises(UnsupportedOperation, match=r"lacks 1 .*while_loop .*\(control flow\)"):
         load_saved(SavedModel(Path("memory"), Path("memory"), spec))
+
+
+def block_of(spec: Any) -> Any:
+    main = spec.mlProgram.functions["main"]
+    return main.block_specializations[main.opset]
+
+
+def result_of(spec: Any, kind: str) -> str:
+    (operation,) = (op for op in block_of(spec).operations if op.type == kind)
+    return str(operation.outputs[0].name)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (
+            lambda spec: spec.description.input[0].ClearField("name"),
+            "reads the input 'image', which the model does not declare",
+        ),
+        (
+            lambda spec: spec.description.output.add(name="more").type.multiArrayType.SetInParent(),
+            "declares the output 'more', which the program does not compute",
+        ),
+        (
+            lambda spec: block_of(spec).outputs.append(result_of(spec, "relu")),
+            "computes the output '.*', which the model does not declare",
+        ),
+        (
+            lambda spec: block_of(spec).outputs.append("nowhere"),
+            "output 'nowhere' is not computed by it",
+        ),
+    ],
+)
+def test_the_description_and_the_program_must_agree(
+    package: Path, edit: Callable[[Any], None], message: str
+) -> None:
+    edit_spec(package, edit)
+    with pytest.raises(ArtefactError, match=message):
+        load(package)
+
+
+def test_a_model_that_computes_nothing() -> None:
+    spec = proto_module("Model_pb2").Model(specificationVersion=4)
+    spec.neuralNetwork.arrayInputShapeMapping = 1
+    spec.description.input.add(name="x").type.multiArrayType.shape.append(2)
+    with pytest.raises(ArtefactError, match="computes no output"):
+        load_saved(SavedModel(Path("memory"), Path("memory"), spec))
