@@ -1,11 +1,13 @@
 """Feeds damaged Core ML models to the portable runtime and reports whatever is not a typed error.
 
+    python benchmarks/fuzz_coreml.py --record                  # once: seeds from the tests' models
     python benchmarks/fuzz_coreml.py --seconds 600 --seed 0
     python benchmarks/fuzz_coreml.py --seed 0 --only 1234      # one case again, in this process
 
-Each case is a function of (seed, number). It is written to disk, loaded and run in a worker process
-under a memory limit and a time limit; only an error of `fer_train.contract.errors` or an answer is
-right. Findings are saved once per traceback, each with its files, below --out.
+Each case is a function of (seed, number, corpus). It is written to disk, loaded and run in both
+engines in a worker process under a memory limit and a time limit; only an error of
+`fer_train.contract.errors` or an answer is right, and two answers must agree. Findings are saved
+once per traceback, each with its files, below --out.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import resource
 import shutil
 import sys
@@ -35,18 +38,22 @@ limit_spinning()
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from coreml_fuzzing.corpus import record, recorded, unreached  # noqa: E402
+from coreml_fuzzing.messages import Case  # noqa: E402
 from coreml_fuzzing.mutations import mutate  # noqa: E402
-from coreml_fuzzing.seeds import Case, seeds  # noqa: E402
+from coreml_fuzzing.seeds import seeds  # noqa: E402
 from google.protobuf.message import DecodeError  # noqa: E402
 
 from fer_convert.coreml_runtime import Program, load  # noqa: E402
+from fer_convert.coreml_runtime.mil_constexpr import EXPANSIONS  # noqa: E402
 from fer_convert.coreml_runtime.mil_ops import MIL  # noqa: E402
-from fer_convert.coreml_runtime.proto import proto_module  # noqa: E402
 from fer_train.contract.errors import FerError  # noqa: E402
 
-CASE_SECONDS = 10
+CASE_SECONDS = 30  # four runs, of values as large as the runtime allows
 EXTRA_BYTES = 3 << 30  # address space a worker may add to what it has after start-up
-HUNGRY_BYTES = 512 << 20  # resident memory that no seed needs: a finding of its own
+# Resident memory that is a finding of its own: more than the largest value that the runtime allows
+# (`limits.MOST_ELEMENTS`) and half as much again.
+HUNGRY_BYTES = 1536 << 20
 FED_ELEMENTS = 1 << 16  # the caller chooses the input; a hostile default shape is not fed
 
 
@@ -55,22 +62,28 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, help="run one case and show its traceback")
-    parser.add_argument("--corpus", type=Path, help="folder of further .mlmodel seeds")
+    parser.add_argument("--corpus", type=Path, default=Path("build/fuzz-corpus"))
+    parser.add_argument("--record", action="store_true", help="fill --corpus from the tests")
     parser.add_argument("--out", type=Path, default=Path("build/fuzz-coreml"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
+    if arguments.record:
+        print(f"{record(arguments.corpus)} models recorded in {arguments.corpus}")
+        return 0
     cases = Cases(arguments.seed, arguments.corpus)
     if arguments.only is not None:
         with tempfile.TemporaryDirectory() as folder:
             print(execute(cases.make(arguments.only), Path(folder)))
         return 0
-    for number, case in enumerate(seeds()):  # without its seeds a fuzzer finds nothing, quietly
+    for number, case in enumerate(cases.valid):  # without seeds a fuzzer finds nothing, quietly
         with tempfile.TemporaryDirectory() as folder:
             outcome = execute(case, Path(folder))
-        if outcome[0] not in {"ran", "UnsupportedOperation"}:
+        if outcome[0] not in {"ran", "UnsupportedOperation"} and number < len(seeds()):
             print(f"seed model {number}, {case.name}, does not run: {outcome}")
             return 1
+    missing = unreached(cases.valid)
+    print(f"{len(cases.valid)} seeds; {len(missing)} operations without one: {', '.join(missing)}")
     findings = fuzz(cases, seconds=arguments.seconds, out=arguments.out)
     return 1 if findings else 0
 
@@ -78,13 +91,10 @@ def main() -> int:
 class Cases:
     """The cases of one seed, by number."""
 
-    def __init__(self, seed: int, corpus: Path | None) -> None:
+    def __init__(self, seed: int, corpus: Path) -> None:
         self.seed = seed
-        self.valid = seeds()
-        for path in sorted(corpus.glob("*.mlmodel")) if corpus else ():
-            spec = proto_module("Model_pb2").Model.FromString(path.read_bytes())
-            self.valid.append(Case(path.stem, spec))
-        self._types = [*sorted(MIL.functions), "const", "classify", "constexpr_lut_to_dense"]
+        self.valid = [*seeds(), *recorded(corpus)]
+        self._types = [*sorted(MIL.functions), *EXPANSIONS, "const", "classify"]
 
     def make(self, number: int) -> Case:
         rng = random.Random(f"{self.seed}/{number}")
@@ -108,15 +118,45 @@ def execute(case: Case, folder: Path) -> tuple[str, str]:
         feeds = {f.name: _feed(f) for f in model.inputs if not f.optional}
         if any(feed is None for feed in feeds.values()):
             return "not fed", ""
-        model.predict(feeds, engine="reference")
+        answer = model.predict(feeds, engine="reference")
         if isinstance(model, Program):
             model.run(feeds, precision="fp16")
+        problem = _disagreement(model, feeds, answer)
+        if problem:
+            return f"!{problem.partition(':')[0]}", f"{problem}\nin {case.name}"
     except FerError as error:
         str(error)
         return type(error).__name__, ""
     except BaseException as error:  # what is looked for: anything else at all
         return f"!{type(error).__name__}", traceback.format_exc()
     return "ran", ""
+
+
+def _disagreement(model: Any, feeds: dict[str, Any], answer: Any) -> str:
+    """What the fast engine answers otherwise, where it has the operations; or ""."""
+    exact = model.predict(feeds, engine="reference", precision="fp32")
+    try:
+        fast = model.predict(feeds)
+    except FerError as error:
+        return f"only the reference engine runs: {error}"
+    if "fast" not in fast.engine:
+        return ""
+    for name, value in exact.items():
+        ours, theirs = (list(v.values()) if isinstance(v, dict) else v for v in (value, fast[name]))
+        if isinstance(ours, str | int):
+            continue  # equal scores may have either label
+        first, second = np.asarray(ours), np.asarray(theirs)
+        if (first.shape, first.dtype) != (second.shape, second.dtype):
+            seen = " and ".join(f"{a.dtype}{list(a.shape)}" for a in (first, second))
+            return f"another shape or type: {name} is {seen}"
+        first, second = first.astype(float), second.astype(float)
+        if not (np.isfinite(first).all() and np.abs(first).max(initial=0) < 1e30):
+            continue
+        if not np.allclose(
+            first, second, rtol=1e-2, atol=1e-2 * (1 + np.abs(first).max(initial=0))
+        ):
+            return f"another result: {name} by {np.abs(first - second).max()}"
+    return ""
 
 
 def _feed(feature: Any) -> Any:
@@ -206,7 +246,7 @@ def _save(
     """Keep the first case of every kind: same exception raised at the same line of the runtime."""
     lines = trace.splitlines()
     places = [line.strip() for line in lines if "coreml_runtime" in line]
-    key = f"{outcome.split()[0]} {places[-1] if places else trace[:80]}"
+    key = f"{outcome.split()[0]} {places[-1] if places else re.sub('[0-9]+', '0', trace)[:90]}"
     findings[key] = findings.get(key, 0) + 1
     if findings[key] > 1:
         return

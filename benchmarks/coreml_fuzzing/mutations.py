@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from coreml_fuzzing.seeds import Case, immediate
+from coreml_fuzzing.messages import Case, immediate
 
 _INTEGERS = (
     0, 1, 2, 3, 5, 7, 8, 63, 64, 65, 100, 255, 256, 1000, 65535, 65536, 1 << 20, 1 << 28,

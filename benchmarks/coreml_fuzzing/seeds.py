@@ -2,175 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import struct
-from collections.abc import Callable, Sequence
-from copy import deepcopy
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fer_convert.coreml_runtime.element_types import BLOB_TYPES, MIL_TYPES, TYPES
+from coreml_fuzzing.compressed import COMPRESSED
+from coreml_fuzzing.messages import FP32, INT32, Block, Case, tensor_type
 from fer_convert.coreml_runtime.proto import proto_module
-
-SPEC_FILE = Path("Data/com.apple.CoreML/model.mlmodel")
-WEIGHT_FILE = Path("Data/com.apple.CoreML/weights/weight.bin")
-MANIFEST = {
-    "fileFormatVersion": "1.0.0",
-    "itemInfoEntries": {
-        "A": {"path": "com.apple.CoreML/model.mlmodel", "name": "model.mlmodel"},
-        "B": {"path": "com.apple.CoreML/weights", "name": "weights"},
-    },
-    "rootModelIdentifier": "A",
-}
-
-_NUMBERS = {name: number for number, name in MIL_TYPES.items()}
-_BLOB_NUMBERS = {name: number for number, name in BLOB_TYPES.items()}
-_FP32, _FP16, _INT32 = 65568, 65552, 131104  # ArrayFeatureType.ArrayDataType
-
-
-@dataclass
-class Case:
-    """A saved model in parts. ``spec`` is bytes once its wire form is damaged; ``weights`` None
-    makes it a ``.mlmodel`` file, otherwise it is a package; ``links`` are made last."""
-
-    name: str
-    spec: Any
-    weights: bytes | None = None
-    manifest: bytes = b""
-    links: tuple[tuple[str, str], ...] = ()
-
-    def copy(self) -> Case:
-        return deepcopy(self)
-
-    def write(self, folder: Path) -> Path:
-        """Save it below the empty ``folder``; returns what to load."""
-        spec = self.spec if isinstance(self.spec, bytes) else self.spec.SerializePartialToString()
-        if self.weights is None:
-            path = folder / "model.mlmodel"
-            path.write_bytes(spec)
-            return path
-        package = folder / "model.mlpackage"
-        (package / WEIGHT_FILE).parent.mkdir(parents=True)
-        (package / "Manifest.json").write_bytes(self.manifest)
-        (package / SPEC_FILE).write_bytes(spec)
-        (package / WEIGHT_FILE).write_bytes(self.weights)
-        for name, target in self.links:
-            link = package / name
-            if link.is_dir():
-                link.rename(folder / "moved")
-            else:
-                link.unlink(missing_ok=True)
-            link.symlink_to(target)
-        return package
 
 
 def seeds() -> list[Case]:
     return [build() for build in _BUILDERS]
-
-
-class _Block:
-    """Writes one ML Program, its immediate values and its weight file."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.spec = proto_module("Model_pb2").Model()
-        self.spec.specificationVersion = 9
-        self.function = self.spec.mlProgram.functions["main"]
-        self.function.opset = "CoreML8"
-        self.block = self.function.block_specializations["CoreML8"]
-        self.weights = bytearray(struct.pack("<II", 0, 2).ljust(64, b"\0"))
-
-    def input(self, name: str, shape: Sequence[int], element: str = "fp32") -> str:
-        entry = self.function.inputs.add(name=name)
-        _tensor_type(entry.type.tensorType, element, shape)
-        return name
-
-    def declare(self, name: str, shape: Sequence[int], data_type: int = _FP32) -> Any:
-        array = self.spec.description.input.add(name=name).type.multiArrayType
-        array.shape.extend(shape)
-        array.dataType = data_type
-        return array
-
-    def blob(self, name: str, array: Any, element: str = "fp16") -> str:
-        """A ``const`` in the weight file; packed types are given as one integer per element."""
-        array = np.asarray(array)
-        message = self.block.operations.add(type="const")
-        message.outputs.add(name=name)
-        _tensor_type(message.outputs[0].type.tensorType, element, array.shape)
-        self.store(message.attributes["val"], array, element)
-        return name
-
-    def store(self, value: Any, array: Any, element: str) -> None:
-        _tensor_type(value.type.tensorType, element, array.shape)
-        bits = TYPES[element].bits
-        if bits % 8:
-            planes = (array.reshape(-1, 1) >> np.arange(bits)) & 1
-            data = np.packbits(planes.astype(np.uint8), bitorder="little").tobytes()
-        else:
-            data = array.astype(TYPES[element].numpy).tobytes()
-        start = len(self.weights)
-        record = struct.pack("<IIQQQ", 0xDEADBEEF, _BLOB_NUMBERS[element], len(data), start + 64, 0)
-        self.weights += record.ljust(64, b"\0") + data + bytes(-len(data) % 64)
-        value.blobFileValue.fileName = "@model_path/weights/weight.bin"
-        value.blobFileValue.offset = start
-
-    def do(
-        self,
-        kind: str,
-        name: str,
-        shape: Sequence[int | None],
-        element: str = "fp32",
-        /,  # an argument may be called shape
-        **bound: Any,
-    ) -> str:
-        """One operation; a string names an earlier value, a list several, else an immediate."""
-        message = self.block.operations.add(type=kind)
-        for key, value in bound.items():
-            for item in value if isinstance(value, list) else [value]:
-                binding = message.inputs[key].arguments.add()
-                if isinstance(item, str) and not item.startswith("="):
-                    binding.name = item
-                else:
-                    immediate(binding.value, item)
-        message.attributes["name"].immediateValue.tensor.strings.values.append(name)
-        _tensor_type(message.attributes["name"].type.tensorType, "string", ())
-        _tensor_type(message.outputs.add(name=name).type.tensorType, element, shape)
-        return name
-
-    def output(self, name: str) -> None:
-        self.block.outputs.append(name)
-        self.spec.description.output.add(name=name).type.multiArrayType.dataType = _FP32
-
-    def case(self) -> Case:
-        self.weights[0:4] = struct.pack("<I", bytes(self.weights).count(b"\xef\xbe\xad\xde"))
-        return Case(self.name, self.spec, bytes(self.weights), json.dumps(MANIFEST).encode())
-
-
-def immediate(value: Any, given: Any) -> None:
-    """Fill a MIL ``Value`` with a number, text, a truth value or a list of integers."""
-    tensor = value.immediateValue.tensor
-    if isinstance(given, str):
-        _tensor_type(value.type.tensorType, "string", ())
-        tensor.strings.values.append(given.removeprefix("="))
-        return
-    array = np.asarray(given)
-    kind = {"b": "bool", "i": "int32", "f": "fp32"}[array.dtype.kind]
-    _tensor_type(value.type.tensorType, kind, array.shape)
-    field = {"bool": tensor.bools, "int32": tensor.ints, "fp32": tensor.floats}[kind]
-    field.values.extend(array.reshape(-1).tolist())
-
-
-def _tensor_type(message: Any, element: str, shape: Sequence[int | None]) -> None:
-    message.dataType = _NUMBERS[element]
-    message.rank = len(shape)
-    for size in shape:
-        if size is None:
-            message.dimensions.add().unknown.variadic = False
-        else:
-            message.dimensions.add().constant.size = size
 
 
 def _random(*shape: int) -> Any:
@@ -178,7 +21,7 @@ def _random(*shape: int) -> Any:
 
 
 def _program_classifier() -> Case:
-    b = _Block("program classifier")
+    b = Block("program classifier")
     image = b.spec.description.input.add(name="image").type.imageType
     image.width = image.height = 8
     image.colorSpace = 20
@@ -199,7 +42,7 @@ def _program_classifier() -> Case:
     labels.outputs.add(name="classes")
     value = labels.attributes["val"]
     value.type.listType.length.constant.size = 5
-    _tensor_type(value.type.listType.type.tensorType, "string", ())
+    tensor_type(value.type.listType.type.tensorType, "string", ())
     for i in range(5):
         entry = value.immediateValue.list.values.add()
         entry.immediateValue.tensor.strings.values.append(f"label {i}")
@@ -207,10 +50,10 @@ def _program_classifier() -> Case:
     classify = b.block.operations.add(type="classify")
     classify.inputs["probabilities"].arguments.add().name = x
     classify.inputs["classes"].arguments.add().name = "classes"
-    _tensor_type(classify.outputs.add(name="label").type.tensorType, "string", ())
+    tensor_type(classify.outputs.add(name="label").type.tensorType, "string", ())
     probabilities = classify.outputs.add(name="label_probs").type.dictionaryType
-    _tensor_type(probabilities.keyType.tensorType, "string", ())
-    _tensor_type(probabilities.valueType.tensorType, "fp32", ())
+    tensor_type(probabilities.keyType.tensorType, "string", ())
+    tensor_type(probabilities.valueType.tensorType, "fp32", ())
     b.block.outputs.extend(["label", "label_probs"])
     description = b.spec.description
     description.predictedFeatureName = "label"
@@ -221,7 +64,7 @@ def _program_classifier() -> Case:
 
 
 def _program_shapes() -> Case:
-    b = _Block("program shapes")
+    b = Block("program shapes")
     array = b.declare("x", (1, 2, 6, 6))
     for low, high in ((1, 1), (2, 2), (4, 12), (4, -1)):
         array.shapeRange.sizeRanges.add(lowerBound=low, upperBound=high)
@@ -241,37 +84,6 @@ def _program_shapes() -> Case:
     x = b.do("mul", "p", (1, 4, None, None), x=x, y=b.blob("w", _random(1, 4, 1, 1), "fp32"))
     b.output(b.do("reshape", "r", (4, None), x=x, shape=(4, -1)))
     b.output(b.do("cast", "i", (1, 4, None, None), "int32", x=x, dtype="=int32"))
-    return b.case()
-
-
-def _program_compressed() -> Case:
-    b = _Block("program compressed")
-    b.declare("x", (1, 8), _FP16)
-    x = b.input("x", (1, 8), "fp16")
-    rng = np.random.default_rng(1)
-    mask = rng.integers(0, 2, (4, 8))
-    b.blob("nonzero", _random(int(mask.sum())))
-    b.do("constexpr_sparse_to_dense", "w0", (4, 8), "fp16",
-         nonzero_data="nonzero", mask=b.blob("mask", mask, "uint1"))  # fmt: skip
-    b.blob("indices", rng.integers(0, 8, (4, 8)), "uint3")
-    b.do("constexpr_lut_to_dense", "w1", (4, 8), "fp16",
-         indices="indices", lut=b.blob("lut", _random(1, 1, 8, 1)))  # fmt: skip
-    b.blob("data", rng.integers(-8, 8, (4, 8)), "int4")
-    b.do("constexpr_blockwise_shift_scale", "w2", (4, 8), "fp16",
-         data="data", scale=b.blob("scale", _random(4, 2)))  # fmt: skip
-    old = b.block.operations.add(type="constexpr_affine_dequantize")
-    _tensor_type(old.outputs.add(name="w3").type.tensorType, "fp16", (4, 8))
-    b.store(old.attributes["quantized_data"], rng.integers(0, 256, (4, 8)), "uint8")
-    b.store(old.attributes["scale"], _random(4), "fp16")
-    b.store(old.attributes["zero_point"], rng.integers(0, 256, 4), "uint8")
-    immediate(old.attributes["axis"], 0)
-    plain = b.block.operations.add(type="constexpr_lut_to_dense")
-    _tensor_type(plain.outputs.add(name="w4").type.tensorType, "fp16", (4, 8))
-    b.store(plain.attributes["indices"], rng.integers(0, 256, 24), "uint8")
-    b.store(plain.attributes["lut"], _random(64), "fp16")
-    b.store(plain.attributes["shape"], np.array([4, 8]), "uint32")
-    parts = [b.do("linear", f"l{i}", (1, 4), "fp16", x=x, weight=f"w{i}") for i in range(5)]
-    b.output(b.do("concat", "y", (1, 20), "fp16", values=parts, axis=1, interleave=False))
     return b.case()
 
 
@@ -330,7 +142,7 @@ def _network_quantised() -> Case:
     spec, net = _network("quantised")
     array = spec.description.input.add(name="x").type.multiArrayType
     array.shape.extend([1, 4])
-    array.dataType = _FP32
+    array.dataType = FP32
     array.enumeratedShapes.shapes.add(shape=[2, 4])
     linear = net.layers.add(name="linear", input=["x"], output=["a"]).innerProduct
     table = net.layers.add(name="table", input=["x"], output=["b"]).innerProduct
@@ -345,13 +157,13 @@ def _network_quantised() -> Case:
     values = _random(16).tolist()
     table.weights.quantization.lookupTableQuantization.floatValue.extend(values)
     net.layers.add(name="sum", input=["a", "b"], output=["y"]).add.SetInParent()
-    spec.description.output.add(name="y").type.multiArrayType.dataType = _FP32
+    spec.description.output.add(name="y").type.multiArrayType.dataType = FP32
     return Case("network quantised", spec)
 
 
 def _network_optional() -> Case:
     spec, net = _network("optional")
-    for name, data_type in (("x", _FP32), ("i", _INT32)):
+    for name, data_type in (("x", FP32), ("i", INT32)):
         feature = spec.description.input.add(name=name)
         feature.type.isOptional = name == "i"
         feature.type.multiArrayType.shape.extend([1, 3, 4])
@@ -360,7 +172,7 @@ def _network_optional() -> Case:
     net.layers.add(name="m", input=["x", "i"], output=["p"]).multiply.SetInParent()
     net.layers.add(name="c", input=["p", "x"], output=["q"]).concat.SetInParent()
     net.layers.add(name="s", input=["q"], output=["y"]).softmax.SetInParent()
-    spec.description.output.add(name="y").type.multiArrayType.dataType = _FP32
+    spec.description.output.add(name="y").type.multiArrayType.dataType = FP32
     return Case("network optional", spec)
 
 
@@ -376,7 +188,7 @@ def _pipeline() -> Case:
 _BUILDERS: tuple[Callable[[], Case], ...] = (
     _program_classifier,
     _program_shapes,
-    _program_compressed,
+    *COMPRESSED,
     _network_classifier,
     _network_quantised,
     _network_optional,
