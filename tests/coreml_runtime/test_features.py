@@ -19,6 +19,7 @@ from fer_convert.coreml_runtime import (
     load,
 )
 from fer_convert.coreml_runtime.proto import proto_module
+from tests.coreml_runtime.layer_filling import filling
 from tests.coreml_runtime.one_operation import layer_program, mil_program
 
 FLOAT16, FLOAT32, DOUBLE, INT32, INT8 = 65552, 65568, 65600, 131104, 131080
@@ -258,15 +259,15 @@ def test_the_engine_and_precision_are_named(tmp_path: Path) -> None:
 
 
 def test_without_a_fast_operation_the_reference_engine_answers() -> None:
-    program, feeds = mil_program(
-        "sliding_windows", {"x": X, "axis": 1, "size": 2}, outputs=("fp32",)
-    )
     from fer_convert.coreml_runtime import fast
 
-    assert "sliding_windows" not in fast.MIL, "choose an operation that only one engine has"
+    assert "cropResize" not in fast.LAYERS, "choose an operation that only one engine has"
+    image, box = np.ones((1, 1, 3, 6, 6)), np.array([0, 0, 4, 4]).reshape(1, 1, 4, 1, 1)
+    fill = filling("cropResize", targetSize=[2, 2], spatialScale=1)
+    program, feeds = layer_program(fill, image, box)
     assert program.predict(feeds).engine == "reference"
     for _ in range(2):
-        with pytest.raises(UnsupportedOperation, match=r"sliding_windows|lacks operations"):
+        with pytest.raises(UnsupportedOperation, match=r"cropResize|lacks operations"):
             program.predict(feeds, engine="fast")
 
 
