@@ -19,10 +19,9 @@ from math import prod
 from pathlib import Path
 from stat import S_ISREG
 
-import numpy as np
-
 from fer_convert.coreml_runtime.element_types import BLOB_TYPES, Array, ElementType
 from fer_convert.coreml_runtime.errors import ArtefactError
+from fer_convert.coreml_runtime.mapped import MappedFile, map_file
 
 _SENTINEL = 0xDEADBEEF
 _ALIGNMENT = 64  # bytes; header, records and data all start on such a boundary
@@ -33,10 +32,9 @@ _VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class WeightBlob:
-    """An opened weight file: the path for messages, and its bytes, mapped and not read."""
+    """An opened weight file: mapped, and not read."""
 
-    path: Path
-    content: Array
+    file: MappedFile
 
     def locate(
         self, offset: int, *, element: ElementType, shape: Sequence[int], name: str
@@ -58,17 +56,18 @@ class WeightBlob:
 
         def refuse(problem: str) -> ArtefactError:
             return ArtefactError(
-                f"Constant '{name}' at offset {offset} of {self.path}: {problem}",
+                f"Constant '{name}' at offset {offset} of {self.file.path}: {problem}",
                 hint="The file is truncated or damaged; export it again.",
             )
 
-        length = self.content.size
+        content = self.file.content
+        length = content.size
         if offset % _ALIGNMENT or offset < _ALIGNMENT or offset + _ALIGNMENT > length:
             raise refuse(
                 f"a record starts on a multiple of {_ALIGNMENT} bytes and inside the file, "
                 f"which has {length}."
             )
-        sentinel, kind, size, start, padding = _RECORD.unpack_from(self.content.data, offset)
+        sentinel, kind, size, start, padding = _RECORD.unpack_from(content.data, offset)
         if sentinel != _SENTINEL:
             raise refuse(f"the sentinel is {sentinel:#010x}, not {_SENTINEL:#010x}.")
         if BLOB_TYPES.get(kind) != element.name:
@@ -89,7 +88,7 @@ class WeightBlob:
                 f"its data, {size} bytes from {start}, is not inside the file, which has {length}, "
                 f"{_ALIGNMENT} of them the header."
             )
-        return self.content[start : start + size]
+        return content[start : start + size]
 
 
 def open_blob(path: Path) -> WeightBlob:
@@ -101,17 +100,17 @@ def open_blob(path: Path) -> WeightBlob:
     try:
         if not S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
             raise ArtefactError(f"The weight file {path} is not a regular file.")
-        # Copy-on-write: torch warns of read-only memory, and nothing is ever written.
-        content = np.memmap(path, dtype=np.uint8, mode="c")
-    except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
+        file = map_file(path)
+    except OSError as error:
         raise ArtefactError(f"Cannot open the weight file {path}: {error}") from error
-    if content.size < _ALIGNMENT:
+    if file.content.size < _ALIGNMENT:
         raise ArtefactError(
-            f"The weight file {path} has {content.size} bytes; its header alone has {_ALIGNMENT}."
+            f"The weight file {path} has {file.content.size} bytes; its header alone has "
+            f"{_ALIGNMENT}."
         )
-    _records, version = _HEADER.unpack_from(content.data, 0)
+    _records, version = _HEADER.unpack_from(file.content.data, 0)
     if version != _VERSION:
         raise ArtefactError(
             f"The weight file {path} has storage version {version}; only {_VERSION} is known."
         )
-    return WeightBlob(path, content.view(np.ndarray))
+    return WeightBlob(file)

@@ -35,7 +35,8 @@ class Constant:
 
     ``read_as`` takes the place of ``read`` where the file does not say how many elements it holds
     and only the operation knows: it decodes them in the shape it is given. ``expansions`` counts
-    the compressed constants that one reading expands.
+    the compressed constants that one reading expands. ``release`` gives the memory of the file's
+    own bytes back, for who has made something else of them.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Constant:
     read: Callable[[], Array] = field(repr=False)
     read_as: Callable[[tuple[int, ...]], Array] | None = field(default=None, repr=False)
     expansions: int = 0
+    release: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
 Operand = str | Constant

@@ -58,7 +58,7 @@ def load_pipeline(saved: SavedModel) -> Pipeline:
     spec = saved.spec
     holder = getattr(spec, spec.WhichOneof("Type"))
     members = [
-        SavedModel(saved.path, saved.folder, model)
+        SavedModel(saved.path, saved.folder, model, saved.payloads)
         for model in (holder if spec.HasField("pipeline") else holder.pipeline).models
     ]
     return Pipeline(
@@ -88,7 +88,7 @@ def load_saved(saved: SavedModel, *, function: str | None = None) -> Program:
     elif kind in FLAVOURS:
         from fer_convert.coreml_runtime.nn_layers import LAYERS as table
 
-        format_name, graph = "neuralnetwork", read_network(saved.spec, description)
+        format_name, graph = "neuralnetwork", read_network(saved.spec, description, saved.payloads)
         table.check((operation.type, operation.name) for operation in graph.operations)
     else:
         raise UnsupportedOperation(

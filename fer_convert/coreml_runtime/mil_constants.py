@@ -41,11 +41,14 @@ class ConstantReader:
         which = value.WhichOneof("value")
         if which == "blobFileValue":
             reference = value.blobFileValue
-            raw = self._blob(reference.fileName, name).locate(
-                reference.offset, element=element, shape=shape, name=name
-            )
+            blob = self._blob(reference.fileName, name)
+            raw = blob.locate(reference.offset, element=element, shape=shape, name=name)
             return Constant(
-                name=name, element=element, shape=shape, read=partial(decode, raw, element, shape)
+                name=name,
+                element=element,
+                shape=shape,
+                read=partial(decode, raw, element, shape),
+                release=partial(blob.file.release, raw),
             )
         if which != "immediateValue":
             raise ArtefactError(f"Constant '{name}' has a type and no value.")

@@ -18,13 +18,14 @@ from fer_convert.coreml_runtime.five_dimensions import lifted
 from fer_convert.coreml_runtime.graph import Classifier, Constant, Graph, Operation, Value
 from fer_convert.coreml_runtime.limits import check_labels
 from fer_convert.coreml_runtime.nn_weights import take_weights
+from fer_convert.coreml_runtime.wire import Payloads
 
 FLAVOURS = ("neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegressor")
 _COMPUTED = {"array", "image", "double", "int64"}  # the kinds of outputs that layers compute
 
 
-def read_network(spec: Any, description: Description) -> Graph:
-    """Read the network of ``spec``, taking its weights out of the message.
+def read_network(spec: Any, description: Description, payloads: Payloads) -> Graph:
+    """Read the network of ``spec``, whose weights are in ``payloads``.
 
     Raises:
         ArtefactError: a layer reads what nothing defined, or two write the same value.
@@ -40,7 +41,7 @@ def read_network(spec: Any, description: Description) -> Graph:
     counts = Counter(operation.type for operation in prepared)
     for number, layer in enumerate(network.layers):
         counts[layer.WhichOneof("layer") or "none"] += 1
-        operation = _layer(layer, renamed)
+        operation = _layer(layer, renamed, payloads)
         for name in operation.reads:
             if name not in defined:
                 raise ArtefactError(
@@ -122,12 +123,12 @@ def _layout(description: Description, name: str) -> str:
     return next(str(f.color_layout) for f in description.inputs if f.name == name)
 
 
-def _layer(layer: Any, renamed: dict[str, str]) -> Operation:
+def _layer(layer: Any, renamed: dict[str, str], payloads: Payloads) -> Operation:
     kind = layer.WhichOneof("layer")
     if kind is None:
         raise ArtefactError(f"Layer '{layer.name}' has no type this version of coremltools knows.")
     params = getattr(layer, kind)
-    weights: dict[str, Constant] = take_weights(params, layer.name)
+    weights: dict[str, Constant] = take_weights(params, layer.name, payloads)
     if kind == "activation":
         function = params.WhichOneof("NonlinearityType") or "none"
         kind = f"activation.{function}"

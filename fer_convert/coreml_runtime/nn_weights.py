@@ -1,4 +1,4 @@
-"""Weights of a NeuralNetwork: ``WeightParams`` messages inside the layers."""
+"""Weights of a NeuralNetwork: ``WeightParams`` messages inside the layers, values in the file."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from fer_convert.coreml_runtime.element_types import TYPES, Array
+from fer_convert.coreml_runtime.element_types import TYPES, Array, ElementType
 from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
 from fer_convert.coreml_runtime.graph import Constant
+from fer_convert.coreml_runtime.wire import Payload, Payloads
 
-_FLOAT_VALUE_TAG = 0x0A  # field 1, length-delimited: how protobuf packs `repeated float floatValue`
 
-
-def take_weights(params: Any, layer: str) -> dict[str, Constant]:
-    """Decode all weights below ``params`` and drop them from the message.
-
-    Dropping halves the memory of a big network: the floats live once, in numpy.
+def take_weights(params: Any, layer: str, payloads: Payloads) -> dict[str, Constant]:
+    """All weights below ``params``, which loses them; they are decoded when they are read.
 
     Returns:
         Constants by field path (``weights``, ``bias``, ``PReLU.alpha``), flat; a layer knows its
@@ -33,42 +30,53 @@ def take_weights(params: Any, layer: str) -> dict[str, Constant]:
         name = f"{layer}.{path}"
         dynamic = path == "weights" and getattr(params, "int8DynamicQuantize", False)
         if dynamic or message.int8RawValue:
-            taken[path] = _signed(message, name, dynamic=dynamic)
+            taken[path] = _signed(message, payloads, name, dynamic=dynamic)
         elif message.rawValue:
             turned = path == "weights" and getattr(params, "isDeconvolution", False)
             groups = int(params.nGroups) or 1 if turned else 0
-            taken[path] = _quantised(message, name, transposed_groups=groups)
+            taken[path] = _quantised(message, payloads, name, transposed_groups=groups)
         else:
-            taken[path] = _plain(message, name)
+            taken[path] = _plain(message, payloads, name)
         message.Clear()
     return taken
 
 
-def _plain(message: Any, name: str) -> Constant:
-    array = _decode(message, name)
-    return Constant(
-        name=name,
-        element=TYPES["fp16" if array.dtype == np.float16 else "fp32"],
-        shape=array.shape,
-        read=_returning(array),
-    )
+def _plain(message: Any, payloads: Payloads, name: str) -> Constant:
+    half = payloads.take(message, "float16Value")
+    if half.size % 2:
+        raise ArtefactError(f"The weights '{name}' are fp16 in {half.size} bytes, which is odd.")
+    if half.size:
+        return _stored(half, TYPES["fp16"], name)
+    return _stored(payloads.take(message, "floatValue"), TYPES["fp32"], name)
 
 
-def _signed(message: Any, name: str, *, dynamic: bool) -> Constant:
+def _stored(payload: Payload, element: ElementType, name: str) -> Constant:
+    def read() -> Array:
+        return payload.read().view(element.numpy)
+
+    count = payload.size // element.numpy.itemsize
+    return Constant(name=name, element=element, shape=(count,), read=read)
+
+
+def _signed(message: Any, payloads: Payloads, name: str, *, dynamic: bool) -> Constant:
     """8-bit integers of a layer that quantises its input as it runs: one scale, no bias."""
     linear = message.quantization.linearQuantization
-    complete = message.int8RawValue and not message.rawValue and not linear.bias
+    payload = payloads.take(message, "int8RawValue")
+    complete = payload.size and not message.rawValue and not linear.bias
     if not dynamic or not complete or len(linear.scale) != 1:
         raise ArtefactError(
             f"The weights '{name}' need int8DynamicQuantize, int8RawValue and one scale together; "
-            f"they have {len(message.int8RawValue)} bytes and {len(linear.scale)} scales."
+            f"they have {payload.size} bytes and {len(linear.scale)} scales."
         )
-    integers = np.frombuffer(message.int8RawValue, dtype=np.int8)
-    array = integers.astype(np.float32) * np.float32(linear.scale[0])
-    return Constant(name=name, element=TYPES["fp32"], shape=array.shape, read=_returning(array))
+    scale = np.float32(linear.scale[0])
+
+    def read() -> Array:
+        return payload.read().view(np.int8).astype(np.float32) * scale
+
+    return Constant(name=name, element=TYPES["fp32"], shape=(payload.size,), read=read)
 
 
-def _quantised(message: Any, name: str, *, transposed_groups: int) -> Constant:
+def _quantised(message: Any, payloads: Payloads, name: str, *, transposed_groups: int) -> Constant:
     """Integers of a few bits, decoded when the layer says how many there are.
 
     Args:
@@ -78,7 +86,7 @@ def _quantised(message: Any, name: str, *, transposed_groups: int) -> Constant:
     bits, kind = int(quantization.numberOfBits), quantization.WhichOneof("QuantizationType")
     if not 1 <= bits <= 8:
         raise ArtefactError(f"The weights '{name}' are quantised to {bits} bits; 1 to 8 can be.")
-    raw = np.frombuffer(message.rawValue, dtype=np.uint8)
+    raw = payloads.take(message, "rawValue")
     if kind == "lookupTableQuantization":
         table = np.array(quantization.lookupTableQuantization.floatValue, dtype=np.float32)
         if table.size != 2**bits:
@@ -105,13 +113,15 @@ def _quantised(message: Any, name: str, *, transposed_groups: int) -> Constant:
     return Constant(name=name, element=TYPES["fp32"], shape=(), read=read, read_as=read_as)
 
 
-def _unpacked(raw: Array, bits: int, shape: tuple[int, ...], name: str) -> Array:
+def _unpacked(payload: Payload, bits: int, shape: tuple[int, ...], name: str) -> Array:
     """Integers of ``bits`` bits, most significant bit first in one stream padded at its end."""
     count = prod(shape)
-    if raw.size != (count * bits + 7) // 8:
+    if payload.size != (count * bits + 7) // 8:
         raise ArtefactError(
-            f"The weights '{name}' hold {raw.size} bytes; {list(shape)} of {bits} bits are needed."
+            f"The weights '{name}' hold {payload.size} bytes; {list(shape)} of {bits} bits are "
+            "needed."
         )
+    raw = payload.read()
     if bits == 8:
         return raw.reshape(shape)
     columns = np.unpackbits(raw, count=count * bits).reshape(count, bits)
@@ -159,44 +169,3 @@ def _weight_messages(message: Any, prefix: str) -> Iterator[tuple[str, Any]]:
             yield path, value
         else:
             yield from _weight_messages(value, f"{path}.")
-
-
-def _decode(message: Any, name: str) -> Array:
-    if message.float16Value:
-        if len(message.float16Value) % 2:
-            raise ArtefactError(
-                f"The weights '{name}' are fp16 in {len(message.float16Value)} bytes, which is odd."
-            )
-        return np.frombuffer(message.float16Value, dtype="<f2").copy()
-    return _floats(message)
-
-
-def _floats(message: Any) -> Array:
-    """The repeated floats as one array, through their wire form.
-
-    Sixty million floats take four seconds as Python objects and 50 ms as the packed bytes protobuf
-    writes; a layout other than the expected one falls back to the slow way.
-    """
-    count = len(message.floatValue)
-    if count == 0:
-        return np.zeros(0, np.float32)
-    wire = message.SerializeToString()
-    length, start = _varint(wire, 1)
-    if wire[0] == _FLOAT_VALUE_TAG and length == 4 * count:
-        return np.frombuffer(wire, dtype="<f4", count=count, offset=start).copy()
-    return np.array(message.floatValue, dtype=np.float32)
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[position]
-        value |= (byte & 0x7F) << shift
-        position += 1
-        shift += 7
-        if byte < 0x80:
-            return value, position
-
-
-def _returning(array: Array) -> Any:
-    return lambda: array

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any
+from typing import Any, TypeVar
 
 from fer_convert.coreml_runtime.errors import ArtefactError, NotFound
+from fer_convert.coreml_runtime.mapped import MappedFile, map_file
 from fer_convert.coreml_runtime.proto import proto_module
+from fer_convert.coreml_runtime.wire import Payloads, parse_without_weights
 
 _MANIFEST_BYTES = 1 << 20  # a package lists two items in 600 bytes
 _SPEC_BYTES = (1 << 31) - 1  # protobuf reads no longer message
+_LFS_POINTER = b"version https://git-lfs"
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class SavedModel:
-    """``spec`` is the parsed ``Model`` message; weight files are relative to ``folder``."""
+    """``spec`` is the parsed ``Model`` message, but for the weights of NeuralNetworks, which are in
+    ``payloads``; weight files of ML Programs are relative to ``folder``."""
 
     path: Path
     folder: Path
     spec: Any
+    payloads: Payloads = field(default_factory=Payloads)
 
 
 def open_model(path: Path | str) -> SavedModel:
@@ -36,10 +43,11 @@ def open_model(path: Path | str) -> SavedModel:
         raise NotFound(f"No Core ML model at {source}.")
     file = _root_model(source) if source.is_dir() else source
     try:
-        content = _content(file, limit=_SPEC_BYTES)
+        mapped = _opened(file, map_file, limit=_SPEC_BYTES)
     except FileNotFoundError as error:
         raise ArtefactError(f"Cannot read {file}: {error.strerror}.") from error
-    return SavedModel(source, file.parent, _parse(content, file))
+    spec, payloads = _parse(mapped)
+    return SavedModel(source, file.parent, spec, payloads)
 
 
 def inside(folder: Path, relative: str, *, what: str) -> Path:
@@ -64,7 +72,7 @@ def inside(folder: Path, relative: str, *, what: str) -> Path:
 def _root_model(package: Path) -> Path:
     manifest_path = package / "Manifest.json"
     try:
-        manifest = json.loads(_content(manifest_path, limit=_MANIFEST_BYTES))
+        manifest = json.loads(_opened(manifest_path, Path.read_bytes, limit=_MANIFEST_BYTES))
         root = manifest["rootModelIdentifier"]
         relative = manifest["itemInfoEntries"][root]["path"]
     except FileNotFoundError as error:
@@ -85,8 +93,8 @@ def _root_model(package: Path) -> Path:
     return inside(inside(package, "Data", what=what), relative, what=what)
 
 
-def _content(file: Path, *, limit: int) -> bytes:
-    """The bytes of a regular file; a pipe or device, which might never end, is refused.
+def _opened(file: Path, way: Callable[[Path], _T], *, limit: int) -> _T:
+    """A regular file, read or mapped; a pipe or device, which might never end, is refused.
 
     Raises:
         FileNotFoundError: there is none.
@@ -98,25 +106,26 @@ def _content(file: Path, *, limit: int) -> bytes:
             raise ArtefactError(f"{file} is not a regular file.")
         if status.st_size > limit:
             raise ArtefactError(f"{file} has {status.st_size} bytes; {limit} are allowed.")
-        return file.read_bytes()
+        return way(file)
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
         raise ArtefactError(f"Cannot read {file}: {error}.") from error
 
 
-def _parse(content: bytes, file: Path) -> Any:
-    if content.startswith(b"version https://git-lfs"):
+def _parse(file: MappedFile) -> tuple[Any, Payloads]:
+    path, size = file.path, file.content.size
+    if file.content[: len(_LFS_POINTER)].tobytes() == _LFS_POINTER:
         raise ArtefactError(
-            f"{file} is a Git LFS pointer, not a model.", hint="git lfs pull, then try again."
+            f"{path} is a Git LFS pointer, not a model.", hint="git lfs pull, then try again."
         )
     spec = proto_module("Model_pb2").Model()
     try:
-        spec.ParseFromString(content)
+        payloads = parse_without_weights(spec, file)
     except Exception as error:  # protobuf's DecodeError lives in another module per implementation
         raise ArtefactError(
-            f"{file} ({len(content)} bytes) is no Core ML specification, or truncated: {error}"
+            f"{path} ({size} bytes) is no Core ML specification, or truncated: {error}"
         ) from error
     if spec.WhichOneof("Type") is None:
-        raise ArtefactError(f"{file} holds no model ({len(content)} bytes).")
-    return spec
+        raise ArtefactError(f"{path} holds no model ({size} bytes).")
+    return spec, payloads

@@ -140,11 +140,13 @@ class View:
     def _tensor(self, constant: Constant) -> Tensor:
         if constant.element.name == "string":
             raise self.refuse(f"'{constant.name}' is text where numbers are needed")
-        array = constant.read()
+        array = np.asarray(constant.read())
         if array.dtype.kind == "u" and array.dtype.itemsize > 1:
             array = array.astype(np.int64)
         tensor = torch.from_numpy(np.ascontiguousarray(array)).reshape(constant.shape)
         tensor = tensor.to(torch_type(constant.element))
+        if tensor.data_ptr() != array.ctypes.data:
+            constant.release()
         if not tensor.is_floating_point():
             return tensor
         return round_to_half(tensor) if self._precision == "fp16" else tensor

@@ -11,7 +11,9 @@ https://protobuf.dev/programming-guides/encoding/ describes the wire form.
 from __future__ import annotations
 
 import struct
-from functools import cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from fer_convert.coreml_runtime.mapped import MappedFile
 _VARINT, _LENGTH = 0, 2
 _FIXED = {1: 8, 5: 4}  # wire type to bytes
 _DEEPEST = 100  # protobuf's own limit of nested messages
-_MOST_FIELDS = 1 << 20  # resnet152 has 8,000 where weights may be; a field takes a microsecond
+_MOST_FIELDS = 1 << 18  # where weights may be; resnet152 has 3,899
 _MARK = struct.Struct("<QQ")  # offset and size in bytes
 _WEIGHTS = "WeightParams"
 _FLOATS = "floatValue"
@@ -33,31 +35,41 @@ class Malformed(Exception):
     """The bytes are not a protobuf message."""
 
 
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A value of a ``WeightParams``: its size in bytes, and how to read them, as a copy (uint8)."""
+
+    size: int
+    read: Callable[[], Array]
+
+
 class Payloads:
     """Where the values of weights are: in the messages, or marked in them and in ``file``."""
 
     def __init__(self, file: MappedFile | None = None) -> None:
         self._file = file
 
-    def size(self, message: Any, field: str) -> int:
-        """Bytes of one of the value fields of a ``WeightParams`` message."""
-        stored = getattr(message, field)
+    def take(self, message: Any, field: str) -> Payload:
+        """One value field of a ``WeightParams`` message, which is not needed any more then."""
         if self._file is None:
-            return len(stored) * (4 if field == _FLOATS else 1)
-        return sum(size for _, size in _marks(stored, field))
+            array = _inline(message, field)
+            return Payload(array.size, array.copy)
+        marks = _marks(getattr(message, field), field)
+        return Payload(sum(size for _, size in marks), partial(_copied, self._file, marks))
 
-    def read(self, message: Any, field: str) -> Array:
-        """The bytes of a value field, uint8; a copy."""
-        if self._file is None:
-            if field == _FLOATS:
-                return np.array(message.floatValue, dtype="<f4").view(np.uint8)
-            return np.frombuffer(bytearray(getattr(message, field)), dtype=np.uint8)
-        content = self._file.content
-        parts = [content[at : at + size] for at, size in _marks(getattr(message, field), field)]
-        copied = np.concatenate(parts) if parts else np.zeros(0, np.uint8)
-        for part in parts:
-            self._file.release(part)
-        return copied
+
+def _inline(message: Any, field: str) -> Array:
+    if field == _FLOATS:
+        return np.array(message.floatValue, dtype="<f4").view(np.uint8)
+    return np.frombuffer(getattr(message, field), dtype=np.uint8)
+
+
+def _copied(file: MappedFile, marks: Sequence[tuple[int, int]]) -> Array:
+    parts = [file.content[at : at + size] for at, size in marks]
+    copied = np.concatenate(parts) if parts else np.zeros(0, np.uint8)
+    for part in parts:
+        file.release(part)
+    return copied
 
 
 def parse_without_weights(message: Any, file: MappedFile) -> Payloads:
@@ -124,7 +136,7 @@ class _Walk:
 
 def _marked(field: Any, offset: int, size: int) -> bytes:
     """A value field that holds a mark; of repeated ones the message collects all."""
-    mark = _MARK.pack(offset, size)
+    mark = _MARK.pack(offset, size) if size else b""
     if field.name == _FLOATS:
         if size % 4:
             raise Malformed(f"{size} bytes of floats at byte {offset}")

@@ -165,7 +165,7 @@ def test_nothing_is_decoded_until_it_is_read(
         if operation.type == "linear":
             (weight,) = operation.arguments["weight"]
             assert isinstance(weight, Constant)
-            assert np.shares_memory(weight.read(), mapped[0].content)
+            assert np.shares_memory(weight.read(), mapped[0].file.content)
 
 
 def test_a_whole_file_of_weights_is_not_in_memory_after_loading(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from fer_convert.coreml_runtime.blob import WeightBlob, open_blob
 from fer_convert.coreml_runtime.element_types import BLOB_TYPES, TYPES, decode, unpack_bits
 from fer_convert.coreml_runtime.errors import ArtefactError
+from fer_convert.coreml_runtime.mapped import MappedFile
 
 STORED = sorted(set(BLOB_TYPES.values()))
 HUGE_PADDING = st.one_of(st.integers(0, 9), st.sampled_from([64, (1 << 64) - 1]))
@@ -107,7 +108,9 @@ def record(name: str, count: int, *, padding: int, start: int = 128) -> WeightBl
     size = TYPES[name].stored_bytes(count)
     header = struct.pack("<II", 1, 2).ljust(64, b"\0")
     fields = struct.pack("<IIQQQ", 0xDEADBEEF, kind, size, start, padding).ljust(64, b"\0")
-    return WeightBlob(Path("weight.bin"), np.frombuffer(header + fields + bytes(size), np.uint8))
+    return WeightBlob(
+        MappedFile(Path("weight.bin"), np.frombuffer(header + fields + bytes(size), np.uint8))
+    )
 
 
 @given(st.sampled_from([n for n in STORED if TYPES[n].bits < 8]), st.integers(0, 40), HUGE_PADDING)
@@ -154,7 +157,7 @@ def test_locate_never_leaves_the_file(
         record = struct.pack("<IIQQQ", 0xDEADBEEF, kind, size, start, 0)
         content[at : at + 32] = np.frombuffer(record, np.uint8)
     element = TYPES[BLOB_TYPES[kind]]
-    blob = WeightBlob(Path("weight.bin"), content)
+    blob = WeightBlob(MappedFile(Path("weight.bin"), content))
     try:
         found = blob.locate(at, element=element, shape=(count,), name="w")
     except ArtefactError as error:

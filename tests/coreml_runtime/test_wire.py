@@ -61,8 +61,9 @@ def assert_same_weights(spec: Any, payloads: Payloads, whole: Any) -> None:
     inline = Payloads()
     for found, expected in zip(weights_of(spec), weights_of(whole), strict=True):
         for field in FIELDS:
-            assert payloads.size(found, field) == inline.size(expected, field)
-            np.testing.assert_array_equal(payloads.read(found, field), inline.read(expected, field))
+            seen, wanted = payloads.take(found, field), inline.take(expected, field)
+            assert seen.size == wanted.size
+            np.testing.assert_array_equal(seen.read(), wanted.read())
 
 
 @settings(max_examples=50, deadline=None)
@@ -87,7 +88,7 @@ def test_weights_stay_in_the_file(
 def test_the_message_is_small(tmp_path: Path) -> None:
     spec, payloads = parsed(model(rawValue=bytes(1 << 20)).SerializeToString(), tmp_path)
     assert spec.ByteSize() < 1000
-    assert payloads.size(next(weights_of(spec)), "rawValue") == 1 << 20
+    assert payloads.take(next(weights_of(spec)), "rawValue").size == 1 << 20
 
 
 def test_the_weights_of_models_in_a_pipeline(tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_floats_in_pieces(tmp_path: Path) -> None:
     path.write_bytes(content)
     found = proto_module("NeuralNetwork_pb2").WeightParams()
     payloads = parse_without_weights(found, map_file(path))
-    assert payloads.read(found, "floatValue").view("<f4").tolist() == [1, 2, 3, 4]
+    assert payloads.take(found, "floatValue").read().view("<f4").tolist() == [1, 2, 3, 4]
     assert list(whole.floatValue) == [1, 2, 3, 4]
 
 
@@ -135,7 +136,7 @@ def test_every_truncation_and_flipped_byte_is_a_typed_error(tmp_path: Path) -> N
         (b"\xff" * 11, "does not end"),
         (b"\x0a\x7f", "longer than its message"),
         (b"\x0a\x03abc", "3 bytes of floats"),
-        (b"\x0a\x00" * ((1 << 20) + 1), "more than 1048576 fields"),
+        (b"\x0a\x00" * ((1 << 18) + 1), "more than 262144 fields"),
     ],
     ids=["group", "number", "length", "floats", "fields"],
 )

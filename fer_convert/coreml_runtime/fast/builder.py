@@ -127,8 +127,11 @@ def constant_array(constant: Constant) -> Array:
     Raises:
         Unlowered: text, or 64 bits.
     """
-    array = constant.read().reshape(constant.shape)
-    return np.asarray(array, dtype=_numpy_type(constant.element), order="C")
+    stored = constant.read().reshape(constant.shape)
+    array = np.asarray(stored, dtype=_numpy_type(constant.element), order="C")
+    if array is not stored:
+        constant.release()
+    return array
 
 
 def value_info(value: Value) -> Any:
