@@ -94,9 +94,13 @@ def test_validated_indices(operation: str, name: str, inputs: dict[str, Any]) ->
         program.run(feeds)
     with pytest.raises(NotLowered, match="validate_indices"):
         lower(program.graph)
-    valid = np.clip(inputs["indices"], 0, 1)
-    feeds["indices"] = valid
-    assert np.isfinite(program.run(feeds)["out0"]).all()
+    feeds["indices"] = np.clip(inputs["indices"], 0, 1)
+    wanted = program.run(feeds)["out0"]
+    assert np.isfinite(wanted).all()
+    check_mil(operation, given | {"indices": constant(feeds["indices"])}, wanted)
+    stored, _ = mil_program(operation, given | {"indices": constant(inputs["indices"])})
+    with pytest.raises(NotLowered, match="out of range"):
+        lower(stored.graph)
 
 
 SLICES: list[tuple[Any, dict[str, Any]]] = [

@@ -1,4 +1,4 @@
-"""ML Program: arithmetic, functions, comparison, activations."""
+"""ML Program: arithmetic, casts, functions, activations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
-from fer_convert.coreml_runtime.fast.moving import true_indices
 from fer_convert.coreml_runtime.fast.tables import MIL
 
 _NARROW = {"int4", "int8", "int16", "uint8", "uint16"}
@@ -18,11 +17,6 @@ _FUNCTIONS = {
     "tanh": "Tanh",
 }  # fmt: skip
 _PAIRS = {"add": "Add", "sub": "Sub", "mul": "Mul", "maximum": "Max", "minimum": "Min"}
-_COMPARISONS = {
-    "equal": "Equal", "greater": "Greater", "greater_equal": "GreaterOrEqual", "less": "Less",
-    "less_equal": "LessOrEqual",
-}  # fmt: skip
-_LOGIC = {"logical_and": "And", "logical_or": "Or", "logical_xor": "Xor"}
 _RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
 
 
@@ -101,40 +95,6 @@ def cast(op: Source) -> str:
     known = op.node("Where", op.node("IsNaN", wide), op.scalar(0, np.float64), wide)
     bounds = (op.scalar(low, np.float64), op.scalar(high, np.float64))
     return op.cast(op.node("Clip", known, *bounds), np.int32)
-
-
-@MIL.lowering(*_COMPARISONS)
-def comparison(op: Source) -> str:
-    result: str = op.node(_COMPARISONS[op.kind], op.operand("x"), op.operand("y"))
-    return result
-
-
-@MIL.lowering("not_equal")
-def not_equal(op: Source) -> str:
-    result: str = op.node("Not", op.node("Equal", op.operand("x"), op.operand("y")))
-    return result
-
-
-@MIL.lowering(*_LOGIC)
-def logic(op: Source) -> str:
-    x, y = (op.cast(op.operand(name), np.bool_) for name in ("x", "y"))
-    result: str = op.node(_LOGIC[op.kind], x, y)
-    return result
-
-
-@MIL.lowering("logical_not")
-def logical_not(op: Source) -> str:
-    result: str = op.node("Not", op.cast(op.operand("x"), np.bool_))
-    return result
-
-
-@MIL.lowering("select")
-def select(op: Source) -> str:
-    condition = op.cast(op.operand("cond"), np.bool_)
-    if not op.has("a") and not op.has("b"):
-        return true_indices(op, condition)
-    result: str = op.node("Where", condition, op.operand("a"), op.operand("b"))
-    return result
 
 
 @MIL.lowering("clip")

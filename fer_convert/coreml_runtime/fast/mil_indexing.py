@@ -82,12 +82,12 @@ def slice_update(op: Source) -> str:
 
 @MIL.lowering("gather")
 def gather(op: Source) -> str:
-    x, indices, batch = op.operand("x"), _places(op), op.option("batch_dims", int, 0)
-    if not batch:
-        result: str = op.node("Gather", x, indices, axis=op.option("axis", int, 0))
-        return result
-    rank = len(op.shape_of("x"))
+    rank, batch = len(op.shape_of("x")), op.option("batch_dims", int, 0)
     axis = op.option("axis", int, 0) % rank
+    x, indices = op.operand("x"), _places(op, "x", axis)
+    if not batch:
+        result: str = op.node("Gather", x, indices, axis=axis)
+        return result
     # ONNX gathers in batches only along the axis after them: the axes between wait behind.
     front = [*range(batch), axis, *range(batch, axis), *range(axis + 1, rank)]
     vectors = op.node("Unsqueeze", indices, op.ints(-1))
@@ -106,14 +106,15 @@ def gather(op: Source) -> str:
 @MIL.lowering("gather_along_axis")
 def gather_along_axis(op: Source) -> str:
     axis = op.option("axis", int, 0)
-    result: str = op.node("GatherElements", op.operand("x"), _places(op), axis=axis)
+    result: str = op.node("GatherElements", op.operand("x"), _places(op, "x", axis), axis=axis)
     return result
 
 
 @MIL.lowering("gather_nd")
 def gather_nd(op: Source) -> str:
     batch = op.option("batch_dims", int, 0)
-    result: str = op.node("GatherND", op.operand("x"), _places(op), batch_dims=batch)
+    indices = _places(op, "x", *_vector_axes(op, batch))
+    result: str = op.node("GatherND", op.operand("x"), indices, batch_dims=batch)
     return result
 
 
@@ -123,7 +124,7 @@ def scatter(op: Source) -> str:
         raise Unlowered("indices that are not a vector")
     rank = len(op.shape_of("data"))
     axis = op.option("axis", int, 0) % rank
-    vectors = op.node("Unsqueeze", _places(op), op.ints(-1))
+    vectors = op.node("Unsqueeze", _places(op, "data", axis), op.ints(-1))
     front = [axis, *(i for i in range(rank) if i != axis)]
     data, updates = (
         op.node("Transpose", op.operand(name), perm=front) for name in ("data", "updates")
@@ -138,20 +139,35 @@ def scatter(op: Source) -> str:
 def scatter_nd(op: Source) -> str:
     data, updates = op.operand("data"), op.operand("updates")
     mode = op.option("mode", str, "add")
-    return scatter_vectors(op, data, _places(op), updates, mode)
+    return scatter_vectors(op, data, _places(op, "data", *_vector_axes(op)), updates, mode)
 
 
 @MIL.lowering("scatter_along_axis")
 def scatter_along_axis(op: Source) -> str:
     data, updates = op.operand("data"), op.operand("updates")
     mode, axis = op.option("mode", str, "add"), op.option("axis", int, 0)
-    return scatter_elements(op, data, _places(op), updates, mode, axis)
+    return scatter_elements(op, data, _places(op, "data", axis), updates, mode, axis)
 
 
-def _places(op: Source) -> str:
+def _places(op: Source, data: str, *axes: int) -> str:
+    """``indices`` along ``axes`` of ``data``: one, or one for each number of a vector."""
     if op.option("validate_indices", bool, False):
-        raise Unlowered("validate_indices")  # ONNX counts negative ones from the end
+        sizes = [op.shape_of(data)[axis] for axis in axes]
+        # ONNX counts negative ones from the end, so they must be known to be places.
+        if not op.is_constant("indices") or None in sizes:
+            raise Unlowered("validate_indices of computed indices")
+        indices = op.literal("indices")
+        if ((indices < 0) | (indices >= np.array(sizes))).any():
+            raise Unlowered("indices out of range")
     return op.indices("indices")
+
+
+def _vector_axes(op: Source, batch: int = 0) -> range:
+    """The axes that the index vectors, the last axis of ``indices``, count along."""
+    length = op.shape_of("indices")[-1]
+    if length is None:
+        raise Unlowered("index vectors of unknown length")
+    return range(batch, batch + length)
 
 
 def _masks(op: Source, rank: int) -> tuple[list[bool], list[bool], list[bool]]:

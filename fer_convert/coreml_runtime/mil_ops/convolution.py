@@ -27,12 +27,11 @@ def conv(op: View) -> Call:
 
 @MIL.operation("conv_quantized")
 def conv_quantized(op: View) -> Call:
-    """conv with the weight ``quant_scale * weight + quant_bias``, of 8-bit integers.
+    """conv with the weight ``quant_scale * weight + quant_bias``, of 8-bit integers; not supported:
+    quantization_type lut, whose table no argument holds, and a bias, which has no scale.
 
     Further arguments: weight uint8 ``[O, C / groups, *K]``, quant_scale and quant_bias of one value
-    or ``[O]``, quantization_type linear (lut is not supported: no argument holds its table), nbits
-    (8; fewer only bound the integers). A bias, which the specification declares uint8 without a
-    scale, is not supported.
+    or ``[O]``, quantization_type linear, nbits (8; fewer only bound the integers).
     """
     if op.option("quantization_type", str) != "linear":
         raise op.unsupported("a quantization_type other than linear")

@@ -81,7 +81,8 @@ def resize_bilinear(op: View) -> Call:
 
 @MIL.operation("resize")
 def resize(op: View) -> Call:
-    """The last ``resized_dims`` axes brought to the last sizes of ``shape``, where 0 keeps a size.
+    """The last ``resized_dims`` axes brought to the last sizes of ``shape``, where 0 keeps a size;
+    not supported: LINEAR of integers, whose rounding is not specified.
 
     Arguments: interpolation_mode LINEAR (default) | NEAREST_NEIGHBOR, sampling_mode as in
     resize_bilinear. NEAREST_NEIGHBOR takes the element nearest to each sample, where DEFAULT

@@ -1,0 +1,49 @@
+"""ML Program: truth values, and selection by them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_convert.coreml_runtime.fast.lowering import Source
+from fer_convert.coreml_runtime.fast.moving import true_indices
+from fer_convert.coreml_runtime.fast.tables import MIL
+
+_COMPARISONS = {
+    "equal": "Equal", "greater": "Greater", "greater_equal": "GreaterOrEqual", "less": "Less",
+    "less_equal": "LessOrEqual",
+}  # fmt: skip
+_LOGIC = {"logical_and": "And", "logical_or": "Or", "logical_xor": "Xor"}
+
+
+@MIL.lowering(*_COMPARISONS)
+def comparison(op: Source) -> str:
+    result: str = op.node(_COMPARISONS[op.kind], op.operand("x"), op.operand("y"))
+    return result
+
+
+@MIL.lowering("not_equal")
+def not_equal(op: Source) -> str:
+    result: str = op.node("Not", op.node("Equal", op.operand("x"), op.operand("y")))
+    return result
+
+
+@MIL.lowering(*_LOGIC)
+def logic(op: Source) -> str:
+    x, y = (op.cast(op.operand(name), np.bool_) for name in ("x", "y"))
+    result: str = op.node(_LOGIC[op.kind], x, y)
+    return result
+
+
+@MIL.lowering("logical_not")
+def logical_not(op: Source) -> str:
+    result: str = op.node("Not", op.cast(op.operand("x"), np.bool_))
+    return result
+
+
+@MIL.lowering("select")
+def select(op: Source) -> str:
+    condition = op.cast(op.operand("cond"), np.bool_)
+    if not op.has("a") and not op.has("b"):
+        return true_indices(op, condition)
+    result: str = op.node("Where", condition, op.operand("a"), op.operand("b"))
+    return result
