@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,7 @@ def load_saved(saved: SavedModel, *, function: str | None = None) -> Program:
     elif kind in FLAVOURS:
         from fer_convert.coreml_runtime.nn_layers import LAYERS as table
 
+        _check_ranks(description)
         format_name, graph = "neuralnetwork", read_network(saved.spec, description, saved.payloads)
         table.check((operation.type, operation.name) for operation in graph.operations)
     else:
@@ -106,8 +108,23 @@ def load_saved(saved: SavedModel, *, function: str | None = None) -> Program:
     )
 
 
+def _check_ranks(description: Description) -> None:
+    """A NeuralNetwork knows no scalars: its layers count dimensions from 1 on."""
+    for feature in description.inputs:
+        if feature.kind == "array" and not feature.shapes.dimensions:
+            raise ArtefactError(f"The network's input '{feature.name}' declares no shape.")
+
+
 def _check_features(graph: Graph, description: Description) -> None:
     """What the description declares and what the graph reads and computes must be the same."""
+    for names in (
+        [feature.name for feature in description.inputs],
+        [feature.name for feature in description.outputs],
+        [value.name for value in graph.inputs],
+    ):
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise ArtefactError(f"The model declares '{twice[0]}' more than once.")
     inputs = {feature.name for feature in description.inputs}
     outputs = {feature.name: feature.kind for feature in description.outputs}
     for value in graph.inputs:

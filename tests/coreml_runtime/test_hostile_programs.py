@@ -328,6 +328,24 @@ def test_the_description_and_the_program_must_agree(
         load(package)
 
 
+@pytest.mark.parametrize("group", ["input", "output"])
+def test_names_declared_twice(package: Path, group: str) -> None:
+    def again(spec: Any) -> None:
+        features = getattr(spec.description, group)
+        features.add().CopyFrom(features[0])
+
+    edit_spec(package, again)
+    with pytest.raises(ArtefactError, match="declares '.*' more than once"):
+        load(package)
+
+
+def test_a_network_of_scalars() -> None:
+    spec = pipeline(0)
+    del spec.description.input[0].type.multiArrayType.shape[:]
+    with pytest.raises(ArtefactError, match="input 'x' declares no shape"):
+        load_saved(SavedModel(Path("memory"), Path("memory"), spec))
+
+
 def test_a_model_that_computes_nothing() -> None:
     spec = proto_module("Model_pb2").Model(specificationVersion=4)
     spec.neuralNetwork.arrayInputShapeMapping = 1
