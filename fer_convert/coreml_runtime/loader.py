@@ -89,9 +89,9 @@ def load_saved(saved: SavedModel, *, function: str | None = None) -> Program:
     elif kind in FLAVOURS:
         from fer_convert.coreml_runtime.nn_layers import LAYERS as table
 
-        _check_ranks(description)
         format_name, graph = "neuralnetwork", read_network(saved.spec, description, saved.payloads)
         table.check((operation.type, operation.name) for operation in graph.operations)
+        _check_ranks(graph)
     else:
         raise UnsupportedOperation(
             f"{saved.path} holds a {kind}; supported are mlProgram, {', '.join(FLAVOURS)}, and "
@@ -108,11 +108,11 @@ def load_saved(saved: SavedModel, *, function: str | None = None) -> Program:
     )
 
 
-def _check_ranks(description: Description) -> None:
+def _check_ranks(graph: Graph) -> None:
     """A NeuralNetwork knows no scalars: its layers count dimensions from 1 on."""
-    for feature in description.inputs:
-        if feature.kind == "array" and not feature.shapes.dimensions:
-            raise ArtefactError(f"The network's input '{feature.name}' declares no shape.")
+    for value in graph.inputs:
+        if value.shape == ():
+            raise ArtefactError(f"The network's input '{value.name}' declares no shape.")
 
 
 def _check_features(graph: Graph, description: Description) -> None:
