@@ -140,3 +140,58 @@ def test_reshape_and_its_inverse(order: list[int], sizes: list[int]) -> None:
         assert moved.shape == tuple(target)
         back = run_mil("transpose", {"x": moved, "perm": tuple(np.argsort(order).tolist())})
         assert np.array_equal(back, x)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=3), st.data())
+def test_parts_put_together_are_the_whole(sizes: list[int], data: st.DataObject) -> None:
+    x = np.random.default_rng(0).standard_normal(sizes).astype(np.float32)
+    axis = data.draw(st.integers(0, len(sizes) - 1))
+    cut = data.draw(st.integers(0, sizes[axis]))
+    parts = []
+    for start, stop in ((0, cut), (cut, sizes[axis])):
+        begin, end = [0] * len(sizes), list(sizes)
+        begin[axis], end[axis] = start, stop
+        bounds = {"begin": tuple(begin), "end": tuple(end)}
+        parts.append(run_mil("slice_by_index", {"x": x, **bounds}))
+        size = tuple(e - b for b, e in zip(begin, end, strict=True))
+        same = run_mil("slice_by_size", {"x": x, "begin": tuple(begin), "size": size})
+        assert np.array_equal(same, parts[-1])
+    filled = [part for part in parts if part.size]
+    whole = run_mil("concat", {"values": filled, "axis": axis, "interleave": False})
+    assert np.array_equal(whole, x)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.sampled_from("xy ")), min_size=1, max_size=4),
+    st.integers(0, 2),
+)
+def test_broadcasting_is_repeating(dimensions: list[tuple[int, str]], dropped: int) -> None:
+    """Each dimension is 1 in x, or in y, or in neither; y may lack the first ones."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal([1 if one == "x" else n for n, one in dimensions]).astype(np.float32)
+    y = rng.standard_normal([1 if one == "y" else n for n, one in dimensions]).astype(np.float32)
+    y = y[(0,) * min(dropped, y.ndim - 1)]
+    wide = np.broadcast_shapes(x.shape, y.shape)
+    repeated = [np.ascontiguousarray(np.broadcast_to(a, wide)) for a in (x, y)]
+    for kind in ("add", "mul", "maximum", "less"):
+        outputs = ("bool",) if kind == "less" else ("fp32",)
+        narrow = run_mil(kind, {"x": x, "y": y}, outputs=outputs)
+        full = run_mil(kind, {"x": repeated[0], "y": repeated[1]}, outputs=outputs)
+        assert narrow.shape == wide
+        assert np.array_equal(narrow, full)
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
+def test_reducing_axes_at_once_or_one_by_one(sizes: list[int], data: st.DataObject) -> None:
+    x = np.random.default_rng(0).standard_normal(sizes).astype(np.float32)
+    axes = data.draw(st.sets(st.integers(0, len(sizes) - 1), min_size=1).map(sorted))
+    for kind in ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_prod"):
+        step = x
+        for axis in axes:
+            step = run_mil(kind, {"x": step, "axes": (axis,), "keep_dims": True})
+        kept = run_mil(kind, {"x": x, "axes": tuple(axes), "keep_dims": True})
+        np.testing.assert_allclose(kept, step, rtol=1e-5, atol=1e-5)
+        negative = tuple(axis - len(sizes) for axis in axes)
+        dropped = run_mil(kind, {"x": x, "axes": negative, "keep_dims": False})
+        assert np.array_equal(dropped.reshape(kept.shape), kept)
+        assert dropped.shape == tuple(s for i, s in enumerate(sizes) if i not in axes)
