@@ -75,7 +75,9 @@ def _declared(value_type: Any, name: str) -> tuple[ElementType, tuple[int, ...]]
     elif which == "listType" and value_type.listType.type.WhichOneof("type") == "tensorType":
         tensor, dimensions = value_type.listType.type.tensorType, [value_type.listType.length]
     else:
-        raise UnsupportedOperation(f"Constant '{name}' has a {which}, which is not supported.")
+        raise UnsupportedOperation(
+            f"Constant '{name}' is of {which or 'no type'}, which is not supported."
+        )
     if any(d.WhichOneof("dimension") != "constant" for d in dimensions):
         raise ArtefactError(f"Constant '{name}' has a dimension that is not constant.")
     if tensor.dataType not in MIL_TYPES:

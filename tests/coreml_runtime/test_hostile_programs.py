@@ -84,7 +84,7 @@ def test_a_literal_without_a_value_or_a_size() -> None:
         literal("memory", unknown)
     with pytest.raises(ArtefactError, match="a type and no value"):
         literal("memory", lambda value: setattr(value.type.tensorType, "dataType", 11))
-    with pytest.raises(UnsupportedOperation, match="has a dictionaryType"):
+    with pytest.raises(UnsupportedOperation, match="is of dictionaryType"):
         literal("memory", lambda value: value.type.dictionaryType.SetInParent())
 
 
@@ -335,7 +335,7 @@ def test_names_declared_twice(package: Path, group: str) -> None:
         features.add().CopyFrom(features[0])
 
     edit_spec(package, again)
-    with pytest.raises(ArtefactError, match="declares '.*' more than once"):
+    with pytest.raises(ArtefactError, match=r"declares '.*' more than once"):
         load(package)
 
 
