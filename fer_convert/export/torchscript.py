@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
 
 def trace(source: Source) -> torch.jit.ScriptModule:
-    """Return the exportable network as TorchScript: image -> (probabilities, logits)."""
+    """Return the exportable network as TorchScript: image -> (probabilities, logits).
+
+    Operations that a converter would refuse are rewritten, see `rewriting`.
+    """
     import torch
 
+    from fer_convert.export.rewriting import rewritten
     from fer_convert.exportable import ExportableNetwork, example_input
 
     with torch.no_grad():
@@ -25,7 +29,7 @@ def trace(source: Source) -> torch.jit.ScriptModule:
         traced: torch.jit.ScriptModule = torch.jit.trace(  # type: ignore[no-untyped-call]
             ExportableNetwork(source), example_input(source), check_trace=False
         )
-    return traced
+    return rewritten(traced)
 
 
 def save_torchscript(traced: torch.jit.ScriptModule, path: Path, *, contract: str) -> None:
