@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fer_train.contract.architectures import architecture, build_model
+from fer_train.contract.architectures import Architecture, architecture, build_model
 from fer_train.contract.checkpoint import (
     FORMAT,
     Checkpoint,
@@ -196,7 +196,7 @@ def _from_state_dict(
             hint=f"Give --arch, --labels (names in order, or one of {', '.join(LABEL_ORDERS)}) and "
             "--preprocess.",
         )
-    head = record.get(f"{architecture(arch).linear}.weight")
+    head = record.get(f"{_known_architecture(arch).linear}.weight")
     if head is not None:
         _require_classes(file, len(head), labels)
     validate_weights(record, arch=arch, num_classes=len(labels), source=file)
@@ -208,6 +208,17 @@ def _from_state_dict(
         spec=spec,
         network=_torchvision_network(arch, len(labels), record),
     )
+
+
+def _known_architecture(name: str) -> Architecture:
+    try:
+        return architecture(name)
+    except ArchitectureMismatch as error:
+        raise ArchitectureMismatch(
+            error.message,
+            hint=f"{error.hint}\n  Any other network: load the weights into it, and give the "
+            "TorchScript file that torch.jit.trace makes of it.",
+        ) from None
 
 
 def _from_torchscript(

@@ -116,6 +116,12 @@ BAD_FILES: dict[str, tuple[Callable[[Path, Path], object], dict[str, str], int, 
         12,
         "efficientnet_b0",
     ),
+    "a network of one's own": (
+        lambda path, _: _state(path, lambda s: None),
+        {**FOREIGN, "arch": "my_transformer"},
+        12,
+        "TorchScript file that torch.jit.trace makes",
+    ),
     "NaN weights": (lambda path, _: _state(path, _nan), FOREIGN, 13, "classifier.1.bias"),
     "seven labels": (
         lambda path, _: _state(path, lambda s: None),
