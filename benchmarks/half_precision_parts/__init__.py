@@ -1,0 +1,1 @@
+"""Parts of ../half_precision.py: training, measuring, and the page."""

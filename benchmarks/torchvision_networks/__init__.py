@@ -1,0 +1,1 @@
+"""Parts of ../torchvision_models.py: the networks, converting, comparing, and the page."""
