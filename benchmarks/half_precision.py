@@ -60,4 +60,7 @@ def _record(work: Path, arch: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("Interrupted; the same command continues.") from None

@@ -68,9 +68,10 @@ def train(work: Path, arch: str) -> Path:
 def _fertrain(*arguments: object) -> None:
     command = [sys.executable, "-m", "fer_train.cli", *map(str, arguments)]
     # One thread: sums have the same order on every machine.
-    subprocess.run(
-        command, check=True, stdout=sys.stderr, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, check=False, stdout=sys.stderr, env=environment)
+    if done.returncode:
+        raise SystemExit(done.returncode)  # fertrain has said why
 
 
 def _calm_start(work: Path, arch: str) -> Path:
