@@ -128,6 +128,7 @@ def _layer(layer: Any, renamed: dict[str, str], payloads: Payloads) -> Operation
     if kind is None:
         raise ArtefactError(f"Layer '{layer.name}' has no type this version of coremltools knows.")
     params = getattr(layer, kind)
+    _check_choices(params, layer.name)
     weights: dict[str, Constant] = take_weights(params, layer.name, payloads)
     if kind == "activation":
         function = params.WhichOneof("NonlinearityType") or "none"
@@ -142,6 +143,18 @@ def _layer(layer: Any, renamed: dict[str, str], payloads: Payloads) -> Operation
         outputs=(),  # named by the caller, who knows which of them are overwritten
         params=params,
     )
+
+
+def _check_choices(message: Any, layer: str) -> None:
+    """A mode that the specification does not number is none of those that it does."""
+    for field, value in message.ListFields():
+        if field.enum_type is not None:
+            known = field.enum_type.values_by_number
+            if value not in known:
+                allowed = ", ".join(f"{number} ({known[number].name})" for number in known)
+                raise ArtefactError(f"Layer '{layer}' has {field.name} {value}; {allowed} can be.")
+        elif hasattr(value, "ListFields"):
+            _check_choices(value, layer)
 
 
 def _result(name: str) -> Value:

@@ -329,3 +329,19 @@ def test_quantised_slopes_count_the_channels(bits: int) -> None:
         for engine in ("reference", "fast"):
             seen = program.predict({"x": x}, engine=engine)["y"]
             np.testing.assert_allclose(seen, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda n: setattr(n.layers.add(name="n").gelu, "mode", 3), r"Layer 'n' has mode 3; 0 \(EXACT\), 1"),
+        (lambda n: setattr(n.layers.add(name="n").reduce, "axis", -1), "has axis -1; 0"),
+        (lambda n: setattr(n.layers.add(name="n").pooling.same, "asymmetryMode", 2), "asymmetryMode 2; 0"),
+        (lambda n: setattr(n.layers.add(name="n").resizeBilinear.mode, "samplingMethod", 9), "samplingMethod 9"),
+    ],
+)  # fmt: skip
+def test_modes_that_the_specification_does_not_number(edit: Any, message: str) -> None:
+    spec, net = network("neuralNetwork")
+    edit(net)
+    with pytest.raises(ArtefactError, match=message):
+        loaded(spec)

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fer_convert.coreml_runtime import ExecutionFailed
+from fer_convert.coreml_runtime import ArtefactError, ExecutionFailed
 from tests.coreml_runtime.one_operation import run_layer
 
 Array = np.ndarray[Any, Any]
@@ -233,6 +233,75 @@ def test_padding_and_crop(kind: str) -> None:
         layer.crop.offset.extend((1, 3))
 
     np.testing.assert_array_equal(run_layer(like, expected, X), X)
+
+
+def test_a_last_window_behind_the_image_is_refused() -> None:
+    """includeLastPixel keeps it only where there is no padding, and nothing says what it holds."""
+
+    def fill(padding: int) -> Any:
+        def set_fields(layer: Any) -> None:
+            layer.pooling.kernelSize.extend((1, 1))
+            layer.pooling.stride.extend((3, 3))
+            layer.pooling.includeLastPixel.paddingAmounts.extend((padding, padding))
+
+        return set_fields
+
+    with pytest.raises(
+        ExecutionFailed, match="a last window of 1 every 3 lies behind an input of 5"
+    ):
+        run_layer(fill(0), X)
+    padded = np.pad(X, ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+    np.testing.assert_array_equal(run_layer(fill(1), X), padded[:, :, :6:3, ::3][..., :3])
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda p: p.kernelSize.extend((1, 2, 3)), "kernelSize"),
+        (lambda p: p.stride.extend((0, 1)), "stride"),
+    ],
+)
+def test_window_sizes_that_cannot_be(edit: Any, message: str) -> None:
+    with pytest.raises(ArtefactError, match=message):
+        run_layer(lambda layer: edit(layer.pooling), X)
+
+
+def test_output_shapes_and_volumes_that_cannot_be() -> None:
+    def flat(layer: Any) -> None:
+        layer.convolution.isDeconvolution = True
+        layer.convolution.outputShape.append(3)
+
+    with pytest.raises(ArtefactError, match=r"outputShape \[3\] is not 2 sizes"):
+        run_layer(flat, X)
+
+    def deep(layer: Any) -> None:
+        layer.pooling3d.kernelDepth = -1
+
+    with pytest.raises(ArtefactError, match="its kernel is"):
+        run_layer(deep, X)
+
+
+def test_edges_that_cannot_be() -> None:
+    def beyond(layer: Any) -> None:
+        layer.crop.offset.extend((3, 0))
+
+    with pytest.raises(ExecutionFailed, match="is beyond"):
+        run_layer(beyond, X, X)
+
+    def three(layer: Any) -> None:
+        layer.padding.constant.SetInParent()
+        for _ in range(3):
+            layer.padding.paddingAmounts.borderAmounts.add()
+
+    with pytest.raises(ArtefactError, match="3 border amounts"):
+        run_layer(three, X)
+
+    def both(layer: Any) -> None:
+        layer.constantPad.padToGivenOutputSizeMode = True
+        layer.constantPad.padAmounts.extend((9, 9))
+
+    with pytest.raises(ExecutionFailed, match="name both ends"):
+        run_layer(both, X[0, 0, 0])
 
 
 def test_constant_pad() -> None:

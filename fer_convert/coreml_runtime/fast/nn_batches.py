@@ -49,6 +49,18 @@ def last_sizes(op: Source, x: str, count: int) -> list[int]:
     return sizes
 
 
+def axis_of(op: Source, x: str, axis: int, *, more: int = 0) -> int:
+    """``axis`` counted from the front, of ``x`` or of a result that has ``more`` dimensions.
+
+    Raises:
+        Unlowered: there is no such axis.
+    """
+    rank = len(op.shape(x)) + more
+    if not -rank <= axis < rank:
+        raise Unlowered(f"axis {axis} of {rank}")
+    return axis % rank
+
+
 def checked_shape(op: Source, shape: str) -> str:
     """A computed shape, made impossible where it has too many elements to allocate."""
     wide = op.node("Cast", shape, to=_double())

@@ -7,6 +7,7 @@ import numpy as np
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.moving import scatter_elements, scatter_vectors
+from fer_convert.coreml_runtime.fast.nn_batches import axis_of
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 from fer_convert.coreml_runtime.limits import check_size
 
@@ -26,6 +27,7 @@ def gather(op: Source) -> str:
 def gather_along_axis(op: Source) -> str:
     x, indices = op.operands("input")
     axis = int(op.params.axis)
+    _alike(op, x, indices, axis)
     result: str = op.node("GatherElements", x, op.cast(indices, np.int64), axis=axis)
     return result
 
@@ -47,7 +49,7 @@ def gather_nd(op: Source) -> str:
 @LAYERS.lowering("scatter")
 def scatter(op: Source) -> str:
     data, indices, updates = op.operands("input")
-    rank, axis = len(op.shape(data)), int(op.params.axis) % len(op.shape(data))
+    rank, axis = len(op.shape(data)), axis_of(op, data, int(op.params.axis))
     several = len(op.shape(indices))
     if several != 1:
         others = [size for i, size in enumerate(op.shape(data)) if i != axis]
@@ -74,6 +76,7 @@ def scatter_nd(op: Source) -> str:
 def scatter_along_axis(op: Source) -> str:
     data, indices, updates = op.operands("input")
     mode, axis = SCATTER_MODES[op.params.mode], int(op.params.axis)
+    _alike(op, data, indices, axis)
     return scatter_elements(op, data, op.cast(indices, np.int64), updates, mode, axis)
 
 
@@ -91,7 +94,7 @@ def one_hot(op: Source) -> str:
     if given:
         raise Unlowered("a computed size")
     rank = len(op.shape(indices)) + 1
-    axis = int(p.axis) % rank
+    axis = axis_of(op, indices, int(p.axis), more=1)
     check_size((size, *(n or 1 for n in op.shape(indices))))
     choices = np.arange(size).reshape(-1, *(1,) * (rank - 1 - axis))
     wide = op.node("Unsqueeze", op.cast(indices, np.int64), op.ints(axis))
@@ -112,3 +115,14 @@ def triangles(op: Source) -> str:
     if op.kind == "lowerTriangular" or (bands and p.numUpper >= 0):
         x = op.node("Trilu", x, op.scalar(upper, np.int64), upper=0)
     return x
+
+
+def _alike(op: Source, x: str, indices: str, axis: int) -> None:
+    """ONNX reads part of ``x`` where the other axes differ; Core ML does not."""
+    rests = []
+    for name in (x, indices):
+        sizes = list(op.shape(name))
+        del sizes[axis_of(op, name, axis)]
+        rests.append(sizes)
+    if rests[0] != rests[1]:
+        raise Unlowered(f"indices that differ from their array along other axes than {axis}")

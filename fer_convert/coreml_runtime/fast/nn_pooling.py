@@ -35,6 +35,8 @@ def pooling(op: Source) -> str:
                 raise Unlowered("a window behind its input")
 
     def translate(x: str) -> str:
+        if isinstance(padding, str):
+            amounts_of(last_sizes(op, x, 2), kernel, strides, (1, 1), padding)  # not too large
         if p.type not in {_MAX, _AVERAGE}:
             return _l2_pool(op, x, kernel, strides, padding, ceil_mode=ceil_mode)
         return pool(
@@ -108,6 +110,8 @@ def _l2_pool(
         last = -((k - before - after - n) // s) * s  # where the last window would start
         last -= s if last >= n + before else 0
         edges.append((before, max(after, last + k - n - before) if ceil_mode else after))
+    if any(max(edge) >= k for edge, k in zip(given, kernel, strict=True)):
+        raise Unlowered("padding as wide as its window")  # a window may lie in it alone
     x = op.node("Pad", x, op.ints(*flat([(0, 0), (0, 0), *edges])), op.scalar(0.0))
     result: str = op.node("LpPool", x, kernel_shape=list(kernel), strides=list(strides), p=2)
     return result

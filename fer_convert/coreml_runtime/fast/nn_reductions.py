@@ -6,6 +6,7 @@ import numpy as np
 
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
+from fer_convert.coreml_runtime.fast.nn_batches import axis_of
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 
 _REDUCTIONS = {
@@ -30,6 +31,8 @@ def reduction(op: Source) -> str:
     rank, keep = len(op.shape(x)), bool(op.params.keepDims)
     if op.params.reduceAll or not axes:
         axes = list(range(rank))
+    if len({axis % rank for axis in axes}) < len(axes):
+        raise Unlowered("an axis named twice")
     image = rank == 4 and sorted(axis % 4 for axis in axes) == [2, 3]
     if op.kind == "reduceMean" and image:
         pooled: str = op.node("GlobalAveragePool", x)
@@ -91,7 +94,7 @@ def top_k(op: Source) -> tuple[str, ...]:
 @LAYERS.lowering("argSort")
 def arg_sort(op: Source) -> str:
     (x,) = op.operands("input")
-    axis = int(op.params.axis) % len(op.shape(x))
+    axis = axis_of(op, x, int(op.params.axis))
     count = op.node("Shape", x, start=axis, end=axis + 1)
     return _sorted(op, x, count, axis, descending=op.params.descending)[1]
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
+from fer_convert.coreml_runtime.fast.nn_batches import axis_of
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 
 _CHANNEL_LAST = 1
@@ -96,7 +97,7 @@ def squeeze(op: Source) -> str:
             raise Unlowered("an unknown size to remove")
         axes = [axis for axis, size in enumerate(shape) if size == 1]
     else:
-        axes = [int(axis) % len(shape) for axis in op.params.axes]
+        axes = [axis_of(op, x, int(axis)) for axis in op.params.axes]
     # An array keeps at least one axis.
     axes = axes[1:] if len(axes) == len(shape) else axes
     return op.node("Squeeze", x, op.ints(*axes)) if axes else x

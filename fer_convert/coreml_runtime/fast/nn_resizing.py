@@ -82,13 +82,15 @@ def upsample(op: Source) -> str:
     p = op.params
     factors = tuple(p.fractionalScalingFactor) or tuple(map(int, p.scalingFactor)) or (1, 1)
     sizes = last_sizes(op, x, 2)
+    if min(factors) <= 0:
+        raise Unlowered("a factor of 0")
     targets = [int(n * f) for n, f in zip(sizes, factors, strict=True)]
     if p.mode != _NEAREST:
         grids = (_upsample_grid, _strict_grid, _half_pixel_grid)
         return _resampled(op, x, targets, grids[p.linearUpsampleMode])
     if p.fractionalScalingFactor:
         raise Unlowered("a fractional factor")
-    check_size(targets)
+    check_size(_whole(op, x, targets))
     for axis, size, factor in zip((-2, -1), sizes, factors, strict=True):
         rows = op.builder.array(np.arange(size).repeat(int(factor)))
         x = op.node("Gather", x, rows, axis=axis)
@@ -119,7 +121,9 @@ def reorganize_data(op: Source) -> str:
 
 
 def _resampled(op: Source, x: str, targets: Sequence[int], grid: _Grid) -> str:
-    check_size(targets)
+    if min(targets) < 1:
+        raise Unlowered("a size of 0")
+    check_size(_whole(op, x, targets))
     for axis, size, count in zip((-2, -1), last_sizes(op, x, 2), targets, strict=True):
         at = grid(size, count).clip(0, size - 1)
         low = np.floor(at).astype(np.int64)
@@ -130,6 +134,11 @@ def _resampled(op: Source, x: str, targets: Sequence[int], grid: _Grid) -> str:
         rise = op.node("Mul", op.node("Sub", above, below), op.builder.array(share))
         x = op.node("Add", below, rise)
     return x
+
+
+def _whole(op: Source, x: str, targets: Sequence[int]) -> list[int]:
+    """The shape of ``x`` with another height and width; what is unknown counts as 1."""
+    return [*(size or 1 for size in op.shape(x)[:-2]), *targets]
 
 
 def _strict_grid(size: int, count: int) -> Array:

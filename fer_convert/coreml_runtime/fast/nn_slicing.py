@@ -7,7 +7,7 @@ import numpy as np
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.moving import flip, strided
-from fer_convert.coreml_runtime.fast.nn_batches import last_sizes
+from fer_convert.coreml_runtime.fast.nn_batches import axis_of, last_sizes
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 
 _LAST, _BEFORE_FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
@@ -64,13 +64,15 @@ def slice_dynamic(op: Source) -> str:
 @LAYERS.lowering("sliceBySize")
 def slice_by_size(op: Source) -> str:
     x, begin = op.operands("input")
-    axis = int(op.params.axis) % len(op.shape(x))
+    axis, count = axis_of(op, x, int(op.params.axis)), int(op.params.size)
+    if count < 0:
+        raise Unlowered("a negative size")
     start = op.node("Reshape", op.cast(begin, np.int64), op.ints(1))
     size = op.node("Shape", x, start=axis, end=axis + 1)
     negative = op.node("Less", start, op.ints(0))
     start = op.node("Where", negative, op.node("Add", start, size), start)
     # Gather says so where the input ends too early; Slice would be shorter.
-    places = op.node("Add", start, op.ints(*range(int(op.params.size))))
+    places = op.node("Add", start, op.ints(*range(count)))
     result: str = op.node("Gather", x, places, axis=axis)
     return result
 
@@ -78,7 +80,7 @@ def slice_by_size(op: Source) -> str:
 @LAYERS.lowering("slidingWindows")
 def sliding_windows(op: Source) -> str:
     (x,) = op.operands("input")
-    p, axis = op.params, int(op.params.axis) % len(op.shape(x))
+    p, axis = op.params, axis_of(op, x, int(op.params.axis))
     (length,) = last_sizes(op, x, len(op.shape(x)) - axis)[:1]
     size, step = int(p.windowSize), int(p.step)
     count = (length - size) // step + 1
@@ -93,7 +95,8 @@ def sliding_windows(op: Source) -> str:
 def reverse_sequences(op: Source) -> str:
     x, lengths = op.operands("input")
     rank = len(op.shape(x))
-    batch, sequence = int(op.params.batchAxis) % rank, int(op.params.sequenceAxis) % rank
+    batch = axis_of(op, x, int(op.params.batchAxis))
+    sequence = axis_of(op, x, int(op.params.sequenceAxis))
     order = [batch, sequence, *(axis for axis in range(rank) if axis not in {batch, sequence})]
     front = op.node("Transpose", x, perm=order)
     counts = op.node("Reshape", op.cast(lengths, np.int64), op.ints(-1))

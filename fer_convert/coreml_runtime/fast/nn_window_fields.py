@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from fer_convert.coreml_runtime.fast.windows import Padding
+from fer_convert.coreml_runtime.limits import check_size
 
 _BOTTOM_RIGHT_HEAVY = 0  # SamePadding.SamePaddingMode
 _CUSTOM, _SAME = 0, 2  # PaddingType of the three-dimensional layers
@@ -58,6 +59,7 @@ def amounts_of(
     pads = []
     for n, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
         total = max(0, (n - 1) // s * s + (k - 1) * d + 1 - n)
+        check_size([n + total])
         less, more = total // 2, (total + 1) // 2
         pads.append((less, more) if padding == "same" else (more, less))
     return pads

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -35,10 +35,10 @@ def pooling(op: View) -> Call:
 
     def kernel(x: Tensor) -> Tensor:
         pads = pads_of(params, x, size, strides, (1, 1))
-        if ceil_mode:
-            _check_last_windows(x, pads, size, strides)
+        rows, columns = _counts(x, pads, size, strides, ceil_mode=ceil_mode)
         if params.type not in {_MAX, _AVERAGE}:
-            return _l2_pool(x, size, strides, pads, ceil_mode=ceil_mode)
+            return _l2_pool(x, size, strides, pads, (rows, columns))
+        # A window in the last padding alone is dropped, too, where padding is wider than it.
         return pool(
             x,
             kind=_kind(params.type),
@@ -47,7 +47,7 @@ def pooling(op: View) -> Call:
             pads=pads,
             ceil_mode=ceil_mode,
             exclude_padding=params.avgPoolExcludePadding,
-        )
+        )[..., :rows, :columns]
 
     return op.call(over_batches(kernel, 3), "input", exact=exact)
 
@@ -99,14 +99,29 @@ def _global(kind: int, axes: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
     return lambda x: x.square().sum(axes, keepdim=True).sqrt()
 
 
-def _check_last_windows(x: Tensor, pads: Pads, kernel: Any, strides: Any) -> None:
-    """Without any padding includeLastPixel keeps a last window that starts behind the image, and
-    nothing says what it holds."""
-    if any(amount for edges in pads for amount in edges):
-        return
-    for size, k, s in zip(x.shape[-2:], kernel, strides, strict=True):
-        if -((k - size) // s) * s >= size:
-            raise ValueError(f"a last window of {k} every {s} lies behind an input of {size}")
+def _counts(
+    x: Tensor, pads: Pads, kernel: Sequence[int], strides: Sequence[int], *, ceil_mode: bool
+) -> list[int]:
+    """How many windows there are along height and width.
+
+    Raises:
+        ValueError: without any padding includeLastPixel keeps a last window that starts behind the
+            image, and nothing says what it holds.
+    """
+    counts = []
+    for size, (before, after), k, s in zip(x.shape[-2:], pads, kernel, strides, strict=True):
+        span = size + before + after - k
+        count = span // s + 1
+        if ceil_mode:
+            count = -(-span // s) + 1
+            if (count - 1) * s >= size + before:
+                if not any(map(any, pads)):
+                    raise ValueError(
+                        f"a last window of {k} every {s} lies behind an input of {size}"
+                    )
+                count -= 1
+        counts.append(count)
+    return counts
 
 
 def _l2_pool(
@@ -114,17 +129,14 @@ def _l2_pool(
     kernel: tuple[int, int],
     strides: tuple[int, int],
     pads: Pads,
-    *,
-    ceil_mode: bool,
+    counts: tuple[int, int],
 ) -> Tensor:
-    windows = []
-    for size, (before, after), k, s in zip(x.shape[-2:], pads, kernel, strides, strict=True):
-        span = size + before + after - k
-        count = span // s + 1
-        if ceil_mode and span % s and count * s < size + before:
-            count += 1
-        windows.append(count)
-    # Zeros beyond the edge, for windows that hang over it, add nothing to a sum.
-    room = [(before, after + k) for (before, after), k in zip(pads, kernel, strict=True)]
-    sums = F.avg_pool2d(pad(x.square(), room), list(kernel), list(strides), divisor_override=1)
-    return sums[..., : windows[0], : windows[1]].sqrt()
+    # Zeros beyond the edge, for a window that hangs over it, add nothing to a sum.
+    edges = [
+        (before, max(after, (count - 1) * s + k - before - size))
+        for size, (before, after), count, k, s in zip(
+            x.shape[-2:], pads, counts, kernel, strides, strict=True
+        )
+    ]
+    sums = F.avg_pool2d(pad(x.square(), edges), list(kernel), list(strides), divisor_override=1)
+    return sums[..., : counts[0], : counts[1]].sqrt()

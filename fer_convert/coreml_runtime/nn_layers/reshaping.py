@@ -82,13 +82,13 @@ def flatten(op: View) -> Call:
 @LAYERS.operation("flattenTo2D")
 def flatten_to_2d(op: View) -> Call:
     """All axes before ``axis`` as the first, all from it on as the second."""
+    axis = int(op.params.axis)
 
     def kernel(x: Tensor) -> Tensor:
-        axis = int(op.params.axis)
-        rows = 1
-        for size in x.shape[: axis + x.dim() if axis < 0 else axis]:
-            rows *= size
-        return x.reshape(rows, -1)
+        if not -x.dim() <= axis <= x.dim():
+            raise IndexError(f"axis {axis} of {list(x.shape)}")
+        split = axis + x.dim() if axis < 0 else axis
+        return x.reshape(x.shape[:split].numel(), x.shape[split:].numel())
 
     return op.call(kernel, "input", exact=True)
 
