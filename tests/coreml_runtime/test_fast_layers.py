@@ -236,6 +236,7 @@ NOT_LOWERED: list[tuple[str, Callable[[Any], None], list[Any]]] = [
     ("axis 4 of 4", filling("argSort", axis=4), [X]),
     ("axis 5 of 5", filling("oneHot", oneHotVectorSize=2, axis=5), [X]),
     ("an axis named twice", filling("reduceSum", axes=[1, -3]), [X]),
+    ("a size of 0", filling("reshapeStatic", targetShape=[0, -1]), [X]),
     ("a negative size", filling("sliceBySize", size=-2), [X, np.array([1])]),
     ("differ from their array", filling("gatherAlongAxis", axis=1), [X, np.zeros((2, 1, 7, 5))]),
     ("a factor of 0", filling("upsample", scalingFactor=[0, 1]), [X]),

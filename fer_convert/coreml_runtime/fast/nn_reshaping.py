@@ -15,7 +15,10 @@ _CHANNEL_LAST = 1
 @LAYERS.lowering("reshapeStatic", "rankPreservingReshape")
 def reshape_static(op: Source) -> str:
     (x,) = op.operands("input")
-    result: str = op.node("Reshape", x, op.ints(*map(int, op.params.targetShape)))
+    shape = [int(size) for size in op.params.targetShape]
+    if op.kind == "reshapeStatic" and 0 in shape:
+        raise Unlowered("a size of 0")  # which ONNX would keep, and only the other layer does
+    result: str = op.node("Reshape", x, op.ints(*shape))
     return result
 
 
