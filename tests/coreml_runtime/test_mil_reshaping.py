@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fer_convert.coreml_runtime import ArtefactError
-from fer_convert.coreml_runtime.fast import NotLowered, lower
+from fer_convert.coreml_runtime.fast import FastEngine, NotLowered, lower
 from tests.coreml_runtime.both_engines import check_mil
 from tests.coreml_runtime.one_operation import Array, constant, mil_program, run_mil
 
@@ -167,3 +167,26 @@ def test_joins(axis: int) -> None:
 def test_refused(operation: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ArtefactError, match=message):
         run_mil(operation, {"x": X, **options})
+
+
+@pytest.mark.parametrize(
+    ("operation", "inputs", "message"),
+    [
+        ("pad", {"pad": (1, 1), "mode": "wrap"}, "wrap"),
+        ("pad", {"x": ints(1, 2), "pad": (1, 1)}, "integers"),
+        ("split", {"axis": 1, "num_splits": 2}, "may not be equal"),
+        ("sliding_windows", {"axis": 0, "size": 3}, "smaller than its windows"),
+        ("reshape_like", {"ref_tensors": [X], "begins": [ints(0)], "ends": [np.int32(4)],
+                          "end_masks": [np.bool_(False)]}, "computed 'begins'"),
+        ("space_to_batch", {"x": X[0], "block_shape": (1, 1), "paddings": (0, 0, 0, 0)}, "space"),
+        ("concat", {"values": [X, X], "axis": 9}, "onnxruntime"),
+    ],
+)  # fmt: skip
+def test_what_the_fast_engine_leaves_to_the_reference_engine(
+    operation: str, inputs: dict[str, Any], message: str
+) -> None:
+    given = inputs if "values" in inputs else {"x": X, **inputs}
+    outputs = ("fp32",) * inputs.get("num_splits", 1)
+    program, _ = mil_program(operation, given, outputs=outputs)
+    with pytest.raises(NotLowered, match=message):
+        FastEngine(program.graph)
