@@ -10,6 +10,7 @@ import pytest
 
 from fer_convert.coreml_runtime import UnsupportedOperation
 from fer_convert.coreml_runtime.mil_ops import MIL
+from tests.coreml_runtime.both_engines import check_mil
 from tests.coreml_runtime.one_operation import constant, mil_program, run_mil
 
 RNG = np.random.default_rng(11)
@@ -94,6 +95,18 @@ def test_half_precision_saturates(
     result = run_mil(operation, inputs, outputs=("fp16",))
     np.testing.assert_allclose(result, np.array(wanted), rtol=2e-3)
     assert (result == result.astype(np.float16)).all()
+
+
+def test_findings_of_the_fuzzer() -> None:
+    """Scalars, masks that are too short, and a narrow sum declared wide, in both engines."""
+    scalar = np.array(3, np.float32)
+    check_mil("non_zero", {"x": scalar}, np.zeros((1, 0)), outputs=("int32",), fast=False)
+    check_mil("cumsum", {"x": scalar}, scalar, fast=False)
+    ends = {"begin": np.zeros(3, np.int32), "end": np.array([1, 1, 1], np.int32)}
+    inputs = {"x": X, **ends, "end_mask": constant(np.bool_([True]))}
+    check_mil("slice_by_index", inputs, X[:, :1, :1], fast=False)
+    x = np.array([200], np.uint8)
+    check_mil("add", {"x": x, "y": x}, np.array([144]), outputs=("int32",), fast=False)
 
 
 def test_casts_to_and_from() -> None:

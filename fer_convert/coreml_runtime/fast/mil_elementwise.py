@@ -267,8 +267,10 @@ def _only_floats(op: Source, *names: str) -> None:
 
 def _no_narrow(op: Source) -> None:
     # Computed in int32 they would not wrap around where they should.
-    if op.result.element.name in _NARROW:
-        raise Unlowered(f"{op.result.element.name} arithmetic")
+    names = [op.result.element.name, *(op.element(n).name for n in ("x", "y") if op.has(n))]
+    narrow = [name for name in names if name in _NARROW]
+    if narrow:
+        raise Unlowered(f"{narrow[0]} arithmetic")
 
 
 def _check_divisor(op: Source) -> None:

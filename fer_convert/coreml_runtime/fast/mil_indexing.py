@@ -174,6 +174,8 @@ def _masks(op: Source, rank: int) -> tuple[list[bool], list[bool], list[bool]]:
     opened, closed, squeezed = (
         [bool(mask) for mask in op.integers(name, (0,) * rank)] for name in _MASKS
     )
+    if not len(opened) == len(closed) == len(squeezed) == rank:
+        raise Unlowered("masks of another rank")
     return opened, closed, squeezed
 
 

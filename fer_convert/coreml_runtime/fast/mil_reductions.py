@@ -45,6 +45,8 @@ def argument(op: Source) -> str:
 
 @MIL.lowering("cumsum")
 def cumsum(op: Source) -> str:
+    if not op.shape_of("x"):
+        raise Unlowered("a scalar")
     options = {name: int(op.option(name, bool, False)) for name in ("exclusive", "reverse")}
     axis = op.builder.array(np.array(op.option("axis", int, 0), np.int64))
     result: str = op.node("CumSum", op.operand("x"), axis, **options)

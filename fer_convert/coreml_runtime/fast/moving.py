@@ -86,6 +86,8 @@ def broadcast_fill(op: Source, value: str, shape: str) -> str:
 
 def true_indices(op: Source, x: str) -> str:
     """The indices ``[N, rank]`` of what is not 0, int32."""
+    if not op.shape(x):
+        raise Unlowered("a scalar")  # whose indices have no columns
     found = op.node("NonZero", x)
     return op.cast(op.node("Transpose", found, perm=[1, 0]), np.int32)
 
