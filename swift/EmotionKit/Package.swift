@@ -10,11 +10,17 @@ import PackageDescription
 /// `EMOTIONKIT_APPLE_STUBS=1 swift test --scratch-path .build-stubs`
 let stubDependencies: [(name: String, needs: [String])] = [
   ("CoreVideo", []),
+  ("QuartzCore", []),
   ("ImageIO", ["CoreVideo"]),
   ("CoreMedia", ["CoreVideo"]),
   ("CoreML", ["CoreVideo"]),
   ("Vision", ["CoreML", "CoreVideo", "ImageIO"]),
-  ("AVFoundation", ["CoreMedia", "CoreVideo"]),
+  ("AVFoundation", ["CoreMedia", "CoreVideo", "QuartzCore"]),
+  ("UIKit", ["QuartzCore"]),
+  ("UniformTypeIdentifiers", []),
+  ("SwiftUI", ["UIKit", "UniformTypeIdentifiers"]),
+  ("AVKit", ["AVFoundation", "SwiftUI"]),
+  ("PhotosUI", ["SwiftUI", "UniformTypeIdentifiers"]),
 ]
 
 func exists(_ path: String) -> Bool {
@@ -40,7 +46,7 @@ var targets: [Target] = [
     // named "Resources", which code signing refuses.
     resources: [.copy("Models"), .copy("PrivacyInfo.xcprivacy")]),
   .target(name: "EmotionKit", dependencies: ["EmotionKitCore", "EmotionKitModel"] + stubs),
-  .target(name: "EmotionKitUI", dependencies: ["EmotionKit"]),
+  .target(name: "EmotionKitUI", dependencies: ["EmotionKit"] + stubs),
   .testTarget(
     name: "EmotionKitCoreTests", dependencies: ["EmotionKitCore", "EmotionKitModel"],
     resources: [.copy("Golden")]),

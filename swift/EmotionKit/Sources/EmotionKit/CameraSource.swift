@@ -7,35 +7,42 @@
   package struct CameraPreview: @unchecked Sendable {
     package let session: AVCaptureSession
     package let device: AVCaptureDevice
-    package let isMirrored: Bool
+    package let position: CameraPosition
+    package let rotation: CameraRotation
+
+    /// A person expects to see themselves as in a mirror, and others as they are.
+    package var isMirrored: Bool { position == .front }
   }
 
-  /// The camera: upright frames and interruptions.
+  /// The camera: frames with their orientation, interruptions and pressure.
   ///
   /// `@unchecked Sendable`: everything mutable is touched on `queue` alone, which is also where
   /// AVFoundation delivers frames.
   final class CameraSource: NSObject, @unchecked Sendable {
-    typealias FrameHandler = @Sendable (EmotionFrame, Duration) -> Void
-    typealias InterruptionHandler = @Sendable (InterruptionReason?) -> Void
+    /// What it tells.
+    struct Handlers: Sendable {
+      var frame: @Sendable (EmotionFrame, Duration) -> Void
+      /// Nil when frames arrive again.
+      var interruption: @Sendable (InterruptionReason?) -> Void
+      var pressure: @Sendable (ThermalLevel) -> Void
+    }
 
+    let position: CameraPosition
     private let session = AVCaptureSession()
-    private let position: CameraPosition
-    private let onFrame: FrameHandler
-    private let onInterruption: InterruptionHandler
+    private let handlers: Handlers
     private let queue = DispatchQueue(label: "EmotionKit.Camera", qos: .userInitiated)
     private let output = AVCaptureVideoDataOutput()
+    private let rotation = CameraRotation()
     private var device: AVCaptureDevice?
-    private var rotation: NSObject?
+    private var coordinator: NSObject?
     private var deviceOrientation = DeviceOrientation.portrait
+    private var pressure = ThermalLevel.nominal
+    private var shouldRun = false
     private var tokens: [any NSObjectProtocol] = []
 
-    init(
-      position: CameraPosition, onFrame: @escaping FrameHandler,
-      onInterruption: @escaping InterruptionHandler
-    ) {
+    init(position: CameraPosition, handlers: Handlers) {
       self.position = position
-      self.onFrame = onFrame
-      self.onInterruption = onInterruption
+      self.handlers = handlers
     }
 
     deinit {
@@ -58,15 +65,20 @@
       }
       return try await onQueue { [self] in
         let device = try configuredDevice()
+        shouldRun = true
         // Blocks until the hardware runs, which is why it must not be on the main thread.
         session.startRunning()
-        return CameraPreview(session: session, device: device, isMirrored: position == .front)
+        return CameraPreview(
+          session: session, device: device, position: position, rotation: rotation)
       }
     }
 
     /// Stops; no frame is delivered after it returns.
     func stop() async throws {
-      try await onQueue { [self] in session.stopRunning() }
+      try await onQueue { [self] in
+        shouldRun = false
+        session.stopRunning()
+      }
     }
 
     /// Tells how the device is held. Needed before iOS 17 only.
@@ -120,7 +132,7 @@
       output.setSampleBufferDelegate(self, queue: queue)
       session.addOutput(output)
       if #available(iOS 17.0, macOS 14.0, *) {
-        rotation = AVCaptureDevice.RotationCoordinator(device: camera, previewLayer: nil)
+        coordinator = AVCaptureDevice.RotationCoordinator(device: camera, previewLayer: nil)
       }
       if let connection = output.connection(with: .video) { setMirroring(of: connection) }
       observeInterruptions()
@@ -129,27 +141,44 @@
     }
 
     /// From iOS 17 the connection turns and mirrors the buffers. Before, they stay as the sensor
-    /// delivers them and ``OrientationMapper`` does both.
+    /// delivers them and Vision does both.
     private func setMirroring(of connection: AVCaptureConnection) {
       guard connection.isVideoMirroringSupported else { return }
       connection.automaticallyAdjustsVideoMirroring = false
-      connection.isVideoMirrored = position == .front && rotation != nil
+      connection.isVideoMirrored = position == .front && coordinator != nil
     }
+  }
 
+  // MARK: Interruptions
+
+  extension CameraSource {
     private func observeInterruptions() {
       let center = NotificationCenter.default
-      let report = onInterruption
+      let report = handlers.interruption
       tokens = [
         center.addObserver(
           forName: AVCaptureSession.wasInterruptedNotification, object: session, queue: nil
         ) { report(Self.reason($0)) },
         center.addObserver(
-          forName: AVCaptureSession.runtimeErrorNotification, object: session, queue: nil
-        ) { _ in report(.other) },
-        center.addObserver(
           forName: AVCaptureSession.interruptionEndedNotification, object: session, queue: nil
         ) { _ in report(nil) },
+        center.addObserver(
+          forName: AVCaptureSession.runtimeErrorNotification, object: session, queue: nil
+        ) { [weak self] notification in
+          report(.other)
+          let error = notification.userInfo?[AVCaptureSessionErrorKey] as? AVError
+          if error?.code == .mediaServicesWereReset { self?.restart() }
+        },
       ]
+    }
+
+    /// The system's media server died and took the session with it; only the app can start it again.
+    private func restart() {
+      queue.async { [self] in
+        guard shouldRun else { return }
+        session.startRunning()
+        if session.isRunning { handlers.interruption(nil) }
+      }
     }
 
     private static func reason(_ notification: Notification) -> InterruptionReason {
@@ -160,6 +189,7 @@
         switch value.flatMap({ AVCaptureSession.InterruptionReason(rawValue: $0.intValue) }) {
         case .videoDeviceNotAvailableInBackground: return .background
         case .videoDeviceInUseByAnotherClient: return .inUseByAnotherClient
+        case .videoDeviceNotAvailableWithMultipleForegroundApps: return .multipleForegroundApps
         case .videoDeviceNotAvailableDueToSystemPressure: return .systemPressure
         default: return .other
         }
@@ -167,37 +197,67 @@
     }
   }
 
+  // MARK: Frames
+
   extension CameraSource: AVCaptureVideoDataOutputSampleBufferDelegate {
     /// AVFoundation's callback, on `queue`.
     func captureOutput(
       _ output: AVCaptureOutput, didOutput sampleBuffer: CMSampleBuffer,
       from connection: AVCaptureConnection
     ) {
+      reportPressure()
       guard let buffer = CMSampleBufferGetImageBuffer(sampleBuffer),
         let orientation = orientation(of: connection)
       else { return }
       let time = CMTimeGetSeconds(CMSampleBufferGetPresentationTimeStamp(sampleBuffer))
       guard time.isFinite else { return }
-      onFrame(EmotionFrame(pixelBuffer: buffer, orientation: orientation), .seconds(time))
+      handlers.frame(EmotionFrame(pixelBuffer: buffer, orientation: orientation), .seconds(time))
     }
 
     /// How the buffer lies, or nil for the one buffer that was under way when the device turned.
     private func orientation(of connection: AVCaptureConnection) -> ImageOrientation? {
+      var wanted = 0
+      var done = 0
       if #available(iOS 17.0, macOS 14.0, *),
-        let rotation = rotation as? AVCaptureDevice.RotationCoordinator
+        let coordinator = coordinator as? AVCaptureDevice.RotationCoordinator
       {
-        let angle = rotation.videoRotationAngleForHorizonLevelCapture
+        let angle = coordinator.videoRotationAngleForHorizonLevelCapture
         if connection.videoRotationAngle != angle, connection.isVideoRotationAngleSupported(angle) {
           connection.videoRotationAngle = angle
           return nil
         }
-        return .up
+        wanted = Self.quarterTurns(angle)
+        done = Self.quarterTurns(connection.videoRotationAngle)
+      } else {
+        #if !os(macOS)
+          wanted = OrientationMapper.quarterTurns(device: deviceOrientation, camera: position)
+        #endif
       }
-      #if os(macOS)
-        return .up
-      #else
-        return OrientationMapper.orientation(
-          device: deviceOrientation, camera: position, mirrored: position == .front)
+      rotation.setAnalysed(quarterTurns: wanted)
+      return OrientationMapper.remaining(
+        wanted: wanted, done: done, mirrored: position == .front,
+        alreadyMirrored: connection.isVideoMirrored)
+    }
+
+    private static func quarterTurns(_ angle: CGFloat) -> Int {
+      Int((Double(angle) / 90).rounded())
+    }
+
+    /// Looked up with every frame rather than observed: it costs nothing and needs no observer.
+    private func reportPressure() {
+      #if !os(macOS)
+        guard let device else { return }
+        let level: ThermalLevel =
+          switch device.systemPressureState.level {
+          case .nominal: .nominal
+          case .fair: .fair
+          case .serious: .serious
+          case .critical, .shutdown: .critical
+          default: .serious
+          }
+        guard level != pressure else { return }
+        pressure = level
+        handlers.pressure(level)
       #endif
     }
   }

@@ -1,15 +1,16 @@
 #if canImport(Vision)
-  import CoreVideo
+  import CoreML
   import Foundation
   import Vision
 
-  /// Runs the network on one square region through Vision.
+  /// Runs the network on one square region through Vision's `VN` classes.
   ///
   /// `@unchecked Sendable`: everything mutable is touched on `queue` alone.
-  final class CoreMLEmotionClassifier: EmotionClassifying, @unchecked Sendable {
+  final class CoreMLEmotionClassifier: EngineClassifying, @unchecked Sendable {
     let contract: ModelContract
     private let queue: VisionQueue
     private let prepared: CoreMLModelLoader.Prepared
+    private let fallback: FallbackReporter
     private var request: VNCoreMLRequest
     private var state: InferenceDiagnostics
 
@@ -17,22 +18,27 @@
     ///
     /// - Throws: ``EmotionKitError``.
     static func open(
-      _ prepared: CoreMLModelLoader.Prepared, units: ComputeUnits, queue: VisionQueue
+      _ prepared: CoreMLModelLoader.Prepared, units: ComputeUnits, queue: VisionQueue,
+      fallback: FallbackReporter
     ) async throws -> CoreMLEmotionClassifier {
       try await queue.run {
         try CoreMLEmotionClassifier(
-          prepared, opened: CoreMLModelLoader.open(prepared, units: units), queue: queue)
+          prepared, opened: CoreMLModelLoader.open(prepared, units: units), queue: queue,
+          fallback: fallback)
       }
     }
 
     private init(
-      _ prepared: CoreMLModelLoader.Prepared, opened: CoreMLModelLoader.Opened, queue: VisionQueue
+      _ prepared: CoreMLModelLoader.Prepared, opened: CoreMLModelLoader.Opened,
+      queue: VisionQueue, fallback: FallbackReporter
     ) throws(EmotionKitError) {
       self.prepared = prepared
       self.queue = queue
+      self.fallback = fallback
       contract = opened.contract
       state = opened.diagnostics
       request = try Self.makeRequest(opened.model, prepared.compiled)
+      if let reason = state.fallbackReason { fallback.report(reason) }
     }
 
     func classify(
@@ -55,19 +61,9 @@
       try await queue.run { [self] in state }
     }
 
-    /// Runs the network once on a black image: the first prediction is slow, because Core ML
-    /// prepares the hardware then.
-    ///
-    /// - Throws: ``EmotionKitError`` or Vision's error.
-    func warmUp() async throws {
-      let side = contract.preprocess.inputSize
-      var buffer: CVPixelBuffer?
-      let status = CVPixelBufferCreate(
-        kCFAllocatorDefault, side, side, kCVPixelFormatType_32BGRA, nil, &buffer)
-      guard status == kCVReturnSuccess, let buffer else {
-        throw EmotionKitError.inferenceFailed(reason: "no memory for a pixel buffer (\(status))")
-      }
-      _ = try await classify(.full, in: EmotionFrame(pixelBuffer: buffer))
+    func computePlan() async throws -> ComputePlan? {
+      let units = try await diagnostics().active
+      return try await ComputePlan.load(compiled: prepared.compiled, units: units)
     }
 
     private func predict(
@@ -76,13 +72,8 @@
       request.regionOfInterest = CGRect(
         x: region.x, y: region.y, width: region.width, height: region.height)
       try frame.handler.perform([request])
-      guard let answers = request.results as? [VNClassificationObservation], !answers.isEmpty else {
-        throw EmotionKitError.inferenceFailed(
-          reason: "Vision returned no classification; the model is not a classifier")
-      }
-      let labelled = answers.map { ($0.identifier, Double($0.confidence)) }
-      return try EmotionDistribution(
-        labelled: Dictionary(labelled, uniquingKeysWith: { first, _ in first }))
+      let answers = (request.results ?? []).compactMap { $0 as? VNClassificationObservation }
+      return try EmotionDistribution(answers.map { ($0.identifier, $0.confidence) })
     }
 
     /// Some Neural Engines refuse some models only when they run. Tried once.
@@ -90,8 +81,10 @@
       guard state.active != .cpuOnly else { throw error }
       let opened = try CoreMLModelLoader.open(prepared, units: .cpuOnly)
       request = try Self.makeRequest(opened.model, prepared.compiled)
+      let reason = error.localizedDescription
       state = InferenceDiagnostics(
-        requested: state.requested, active: .cpuOnly, fallbackReason: error.localizedDescription)
+        requested: state.requested, active: .cpuOnly, fallbackReason: reason)
+      fallback.report(reason)
     }
 
     private static func makeRequest(
@@ -106,6 +99,20 @@
       } catch {
         throw .modelLoadFailed(url, reason: error.localizedDescription)
       }
+    }
+  }
+
+  extension EmotionDistribution {
+    /// From what either Vision interface answers.
+    init(_ classifications: [(label: String, confidence: Float)]) throws(EmotionKitError) {
+      guard !classifications.isEmpty else {
+        throw .inferenceFailed(
+          reason: "Vision returned no classification; the model is not a classifier")
+      }
+      try self.init(
+        labelled: Dictionary(
+          classifications.map { ($0.label, Double($0.confidence)) },
+          uniquingKeysWith: { first, _ in first }))
     }
   }
 #endif

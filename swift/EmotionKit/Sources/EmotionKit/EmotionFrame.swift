@@ -12,6 +12,18 @@
     /// Size of the upright image.
     public let orientedSize: PixelSize
 
+    /// Where the pixels are.
+    enum Pixels {
+      case buffer(CVPixelBuffer)
+      case image(CGImage)
+    }
+
+    /// Read, never written.
+    let pixels: Pixels
+
+    /// How the pixels are stored.
+    let orientation: ImageOrientation
+
     /// Reads the pixels only, and only on the queue of one ``VisionQueue``. One handler for
     /// detection and classification: both then speak of the same upright image.
     let handler: VNImageRequestHandler
@@ -21,6 +33,8 @@
       let stored = PixelSize(
         width: CVPixelBufferGetWidth(pixelBuffer), height: CVPixelBufferGetHeight(pixelBuffer))
       orientedSize = orientation.orientedSize(of: stored)
+      pixels = .buffer(pixelBuffer)
+      self.orientation = orientation
       handler = VNImageRequestHandler(
         cvPixelBuffer: pixelBuffer, orientation: CGImagePropertyOrientation(orientation))
     }
@@ -29,6 +43,8 @@
     public init(cgImage: CGImage, orientation: ImageOrientation = .up) {
       orientedSize = orientation.orientedSize(
         of: PixelSize(width: cgImage.width, height: cgImage.height))
+      pixels = .image(cgImage)
+      self.orientation = orientation
       handler = VNImageRequestHandler(
         cgImage: cgImage, orientation: CGImagePropertyOrientation(orientation))
     }
@@ -59,6 +75,17 @@
         throw .unreadableImage(reason: error.localizedDescription)
       }
       try self.init(imageData: data)
+    }
+
+    /// A black square to run the network on before it matters.
+    init(blackSquare side: Int) throws(EmotionKitError) {
+      var buffer: CVPixelBuffer?
+      let status = CVPixelBufferCreate(
+        kCFAllocatorDefault, side, side, kCVPixelFormatType_32BGRA, nil, &buffer)
+      guard status == kCVReturnSuccess, let buffer else {
+        throw .inferenceFailed(reason: "no memory for a pixel buffer (\(status))")
+      }
+      self.init(pixelBuffer: buffer)
     }
   }
 

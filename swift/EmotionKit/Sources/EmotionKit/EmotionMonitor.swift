@@ -9,19 +9,26 @@
   ///       if case .changed(let face, _, let emotion?, _) = event { print(face, emotion) }
   ///     }
   public actor EmotionMonitor {
-    typealias Pipeline = EmotionPipeline<VisionFaceDetector, CoreMLEmotionClassifier>
+    typealias Pipeline = EmotionPipeline<AnyFaceDetector, AnyEmotionClassifier>
 
     /// What the model promises; `isDemo` says whether it learnt from real faces.
     public nonisolated let contract: ModelContract
 
-    private let classifier: CoreMLEmotionClassifier
+    private let engine: EmotionEngine
     private let pipeline: Pipeline
     private let still: StillImageAnalyzer
+    private let signals: PipelineSignals
     private let thermal: ThermalMonitor
+    #if canImport(UIKit)
+      private let activity: AppActivityMonitor
+    #endif
 
     #if !os(visionOS) && !os(tvOS)
       private var camera: CameraSource?
       package private(set) var preview: CameraPreview?
+      #if canImport(UIKit)
+        private var deviceOrientation: DeviceOrientationMonitor?
+      #endif
     #endif
 
     /// Finds, checks, compiles, opens and warms up the model.
@@ -33,32 +40,44 @@
       configuration: EmotionConfiguration = EmotionConfiguration(),
       model: EmotionModelSource = .bundled
     ) async throws {
-      let engine = try await EmotionEngine.load(model, units: configuration.computeUnits)
-      self.init(engine: engine, configuration: configuration)
+      let engine = try await EmotionEngine.load(model, configuration: configuration)
+      await self.init(engine: engine, configuration: configuration)
     }
 
-    init(engine: EmotionEngine, configuration: EmotionConfiguration) {
-      classifier = engine.classifier
+    init(engine: EmotionEngine, configuration: EmotionConfiguration) async {
+      self.engine = engine
       contract = engine.classifier.contract
       still = StillImageAnalyzer(engine: engine, configuration: configuration)
       let pipeline = Pipeline(
         detector: engine.detector, classifier: engine.classifier,
         cropMargin: contract.preprocess.cropMargin, configuration: configuration.pipeline)
       self.pipeline = pipeline
-      thermal = ThermalMonitor { [weak pipeline] level in
-        Task { await pipeline?.setThermalLevel(level) }
-      }
+      let signals = PipelineSignals(to: pipeline)
+      self.signals = signals
+      thermal = ThermalMonitor { signals.send(.temperature($0)) }
+      engine.fallback.onReport { signals.send(.fallback($0)) }
+      #if canImport(UIKit)
+        activity = await AppActivityMonitor { signals.send(.background($0)) }
+      #endif
     }
 
     deinit { pipeline.finish() }
 
     /// All events from now on. Every call makes an independent stream; it ends when the monitor is
     /// released, not when the camera stops.
-    public nonisolated func events() -> AsyncStream<EmotionEvent> {
-      pipeline.events()
+    ///
+    /// The stream begins with what holds at this moment: an interruption, heat, a fallback.
+    ///
+    /// - Parameter bufferSize: how many events wait for a listener that is busy. Beyond it the
+    ///   oldest are lost. Every ``EmotionEvent/frame(_:)`` is complete, so a listener that only
+    ///   draws may ask for 1.
+    public nonisolated func events(
+      bufferingNewest bufferSize: Int = 256
+    ) -> AsyncStream<EmotionEvent> {
+      pipeline.events(bufferingNewest: bufferSize)
     }
 
-    /// Hands in a frame of the app's own, from ARKit, a call or a video; returns at once.
+    /// Hands in a frame of the app's own, from ARKit, a call or a player; returns at once.
     ///
     /// - Parameter time: when it was taken, on a clock that is the same for all frames; nil for
     ///   now.
@@ -73,31 +92,38 @@
       try await still.analyze(frame)
     }
 
-    /// What became of the frames so far.
+    /// What became of the frames so far, and how long they took.
     public var statistics: PipelineStatistics {
       get async { await pipeline.statistics }
     }
 
     /// What the network runs on, and why if that is not what was asked for.
     public func diagnostics() async throws -> InferenceDiagnostics {
-      try await classifier.diagnostics()
+      try await engine.classifier.diagnostics()
+    }
+
+    /// Where Core ML intends to run each operation of the network. Takes as long as loading it.
+    ///
+    /// - Returns: nil before iOS 17.4 and macOS 14.4.
+    /// - Throws: ``EmotionKitError/modelLoadFailed(_:reason:)``.
+    public func computePlan() async throws -> ComputePlan? {
+      try await engine.classifier.computePlan()
     }
   }
 
   #if !os(visionOS) && !os(tvOS)
     extension EmotionMonitor {
-      /// Starts the camera, asking for permission if needed. Does nothing when it runs already.
+      /// Starts the camera, asking for permission if needed. With another camera running, changes to
+      /// this one, and every face is reported as lost; with this one running, does nothing.
       ///
       /// - Throws: ``EmotionKitError/cameraUnauthorized`` or
       ///   ``EmotionKitError/cameraUnavailable(reason:)``.
       public func start(camera position: CameraPosition = .front) async throws {
-        guard camera == nil else { return }
-        let source = CameraSource(
-          position: position,
-          onFrame: { [weak pipeline] frame, time in pipeline?.submit(frame, at: time) },
-          onInterruption: { [weak pipeline] reason in
-            Task { await pipeline?.setInterruption(reason) }
-          })
+        if let camera {
+          guard camera.position != position else { return }
+          try await stop()
+        }
+        let source = CameraSource(position: position, handlers: handlers())
         // Set before waiting: a second start during the permission dialogue must not make another.
         camera = source
         do {
@@ -108,6 +134,7 @@
             return
           }
           self.preview = preview
+          await followDeviceOrientation()
         } catch {
           if camera === source { camera = nil }
           throw error
@@ -119,13 +146,36 @@
         guard let source = camera else { return }
         camera = nil
         preview = nil
+        signals.send(.interruption(nil))
+        signals.send(.cameraPressure(.nominal))
+        #if canImport(UIKit)
+          await deviceOrientation?.stop()
+          deviceOrientation = nil
+        #endif
         try await source.stop()
         await pipeline.reset()
       }
 
-      /// Tells how the device is held. Needed on iOS 16 only; later systems know.
+      /// Tells how the device is held, for an app that knows better than the device: one whose
+      /// window is locked, on iOS 16. Later systems know, and ignore it.
       public func setDeviceOrientation(_ orientation: DeviceOrientation) {
         camera?.setDeviceOrientation(orientation)
+      }
+
+      private func handlers() -> CameraSource.Handlers {
+        CameraSource.Handlers(
+          frame: { [weak pipeline] frame, time in pipeline?.submit(frame, at: time) },
+          interruption: { [signals] in signals.send(.interruption($0)) },
+          pressure: { [signals] in signals.send(.cameraPressure($0)) })
+      }
+
+      private func followDeviceOrientation() async {
+        #if canImport(UIKit)
+          if #available(iOS 17.0, *) { return }
+          deviceOrientation = await DeviceOrientationMonitor { [weak self] orientation in
+            Task { await self?.setDeviceOrientation(orientation) }
+          }
+        #endif
       }
     }
   #endif

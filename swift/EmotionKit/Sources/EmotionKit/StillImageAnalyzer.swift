@@ -10,7 +10,7 @@
     /// What the model promises; `isDemo` says whether it learnt from real faces.
     public let contract: ModelContract
 
-    private let analyzer: FrameAnalyzer<VisionFaceDetector, CoreMLEmotionClassifier>
+    private let analyzer: FrameAnalyzer<AnyFaceDetector, AnyEmotionClassifier>
 
     /// Loads the model.
     ///
@@ -20,7 +20,7 @@
       model: EmotionModelSource = .bundled
     ) async throws {
       self.init(
-        engine: try await EmotionEngine.load(model, units: configuration.computeUnits),
+        engine: try await EmotionEngine.load(model, configuration: configuration),
         configuration: configuration)
     }
 

@@ -1,25 +1,49 @@
 #if canImport(Vision)
   import Vision
 
-  /// Finds faces with Vision's face rectangles.
+  /// Finds faces with Vision's `VN` classes and, if wanted, measures how well each was captured.
   struct VisionFaceDetector: FaceDetecting {
     let queue: VisionQueue
+    let measuresQuality: Bool
 
     func faces(in frame: EmotionFrame) async throws -> [DetectedFace] {
       try await queue.run {
         let request = VNDetectFaceRectanglesRequest()
-        #if targetEnvironment(simulator)
-          // The simulator has no Neural Engine: "Could not create inference context" otherwise.
-          request.usesCPUOnly = true
-        #endif
-        try frame.handler.perform([request])
-        return (request.results ?? []).map { observation in
-          let box = observation.boundingBox
-          return DetectedFace(
-            box: UnitRect(x: box.minX, y: box.minY, width: box.width, height: box.height),
-            confidence: Double(observation.confidence))
-        }
+        try perform(request, on: frame)
+        let found = request.results ?? []
+        guard measuresQuality, !found.isEmpty else { return found.map(DetectedFace.init) }
+        return try measured(found, in: frame).map(DetectedFace.init)
       }
+    }
+
+    /// The same faces with their quality. A frame without it is better than no frame.
+    private func measured(
+      _ found: [VNFaceObservation], in frame: EmotionFrame
+    ) throws -> [VNFaceObservation] {
+      let request = VNDetectFaceCaptureQualityRequest()
+      request.inputFaceObservations = found
+      guard (try? perform(request, on: frame)) != nil, let measured = request.results,
+        measured.count == found.count
+      else { return found }
+      return measured
+    }
+
+    private func perform(_ request: VNImageBasedRequest, on frame: EmotionFrame) throws {
+      #if targetEnvironment(simulator)
+        // The simulator has no Neural Engine: "Could not create inference context" otherwise.
+        request.usesCPUOnly = true
+      #endif
+      try frame.handler.perform([request])
+    }
+  }
+
+  extension DetectedFace {
+    init(_ observation: VNFaceObservation) {
+      let box = observation.boundingBox
+      self.init(
+        box: UnitRect(x: box.minX, y: box.minY, width: box.width, height: box.height),
+        confidence: Double(observation.confidence),
+        captureQuality: observation.faceCaptureQuality.map(Double.init))
     }
   }
 #endif

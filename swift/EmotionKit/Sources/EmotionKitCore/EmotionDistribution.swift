@@ -9,8 +9,9 @@ import Foundation
 /// A value can only be made from finite, non-negative numbers; it is renormalised on the way in,
 /// because Vision forwards a model's confidences as they are.
 public struct EmotionDistribution: Hashable, Sendable {
-  /// Canonical order, always eight elements that sum to one.
-  private let values: [Double]
+  /// Canonical order; the eight sum to one. A vector rather than an array: a frame makes dozens of
+  /// these, and none of them should cost an allocation.
+  private let values: SIMD8<Double>
 
   /// Creates a distribution from non-negative weights in canonical order.
   ///
@@ -29,7 +30,7 @@ public struct EmotionDistribution: Hashable, Sendable {
     guard total > 0, total.isFinite else {
       throw .invalidProbabilities(reason: "the eight numbers sum to \(total)")
     }
-    values = weights.map { $0 / total }
+    values = SIMD8(weights) / total
   }
 
   /// Creates a distribution from probabilities keyed by label name, in any order.
@@ -75,13 +76,13 @@ public struct EmotionDistribution: Hashable, Sendable {
   }
 
   /// Only for values already known to sum to one.
-  private init(normalised values: [Double]) {
+  private init(normalised values: SIMD8<Double>) {
     self.values = values
   }
 
   /// One eighth each.
   public static let uniform = EmotionDistribution(
-    normalised: Array(repeating: 1 / Double(Emotion.allCases.count), count: Emotion.allCases.count))
+    normalised: SIMD8(repeating: 1 / Double(Emotion.allCases.count)))
 }
 
 extension EmotionDistribution {
@@ -93,7 +94,7 @@ extension EmotionDistribution {
   }
 
   /// The eight probabilities in canonical order.
-  public var probabilities: [Double] { values }
+  public var probabilities: [Double] { values.indices.map { values[$0] } }
 
   /// The most probable emotion; the earlier in canonical order when two are equal.
   ///
@@ -117,7 +118,9 @@ extension EmotionDistribution {
 
   /// Shannon entropy in nats: 0 when one emotion is certain, `log(8)` when all are equal.
   public var entropy: Double {
-    values.reduce(0) { sum, p in p > 0 ? sum - p * log(p) : sum }
+    values.indices.reduce(0) { sum, index in
+      values[index] > 0 ? sum - values[index] * log(values[index]) : sum
+    }
   }
 
   /// The weighted mean of two distributions.
@@ -125,8 +128,7 @@ extension EmotionDistribution {
   /// - Parameter weight: the share of `other`; clamped to `0...1`.
   public func mixed(with other: EmotionDistribution, weight: Double) -> EmotionDistribution {
     let share = min(max(weight, 0), 1)
-    return EmotionDistribution(
-      normalised: zip(values, other.values).map { $0 * (1 - share) + $1 * share })
+    return EmotionDistribution(normalised: values * (1 - share) + other.values * share)
   }
 }
 

@@ -7,7 +7,8 @@ import Foundation
 ///     ├── finding     modelNotFound · unsupportedModelFile · modelIsLFSPointer · modelDamaged
 ///     ├── trusting    contractMismatch · modelFileChanged
 ///     ├── running     modelCompileFailed · modelLoadFailed · inferenceFailed
-///     └── input       invalidProbabilities · invalidRegion · unreadableImage
+///     └── input       invalidProbabilities · invalidRegion · unreadableImage ·
+///                     unreadableVideo
 ///
 /// Payloads are plain values, so an error can be compared, logged and sent between tasks. No error
 /// carries image data.
@@ -44,6 +45,8 @@ public enum EmotionKitError: Error, Hashable, Sendable {
   case invalidRegion(reason: String)
   /// The bytes are not an image.
   case unreadableImage(reason: String)
+  /// The file is not a video that can be decoded.
+  case unreadableVideo(reason: String)
 }
 
 extension EmotionKitError: LocalizedError {
@@ -79,6 +82,8 @@ extension EmotionKitError: LocalizedError {
       "There is no face region to look at: \(reason)."
     case .unreadableImage(let reason):
       "The image cannot be read: \(reason)."
+    case .unreadableVideo(let reason):
+      "The video cannot be read: \(reason)."
     }
   }
 
@@ -114,6 +119,8 @@ extension EmotionKitError: LocalizedError {
       "Pass a face box with a positive width and height in an image with pixels."
     case .unreadableImage:
       "Pass a JPEG, PNG or HEIC file that opens in other apps."
+    case .unreadableVideo:
+      "Pass a file:// URL of a movie that plays in other apps."
     }
   }
 }

@@ -14,6 +14,13 @@ where Detector.Frame == Classifier.Frame {
   private struct TimedFrame: Sendable {
     let frame: Frame
     let time: Duration
+    /// On the pipeline's own clock, whatever clock the frames are on.
+    let submitted: Duration
+  }
+
+  /// What a new listener is told first, while it holds.
+  private enum Topic: String {
+    case interruption, heat, fallback
   }
 
   private let analyzer: FrameAnalyzer<Detector, Classifier>
@@ -26,9 +33,11 @@ where Detector.Frame == Classifier.Frame {
   private var session: FaceSession
   private var gate: FrameGate
   private var thermalLevel = ThermalLevel.nominal
-  private var interruption: InterruptionReason?
+  private var sourceInterruption: InterruptionReason?
+  private var isInBackground = false
   private var isFailing = false
   private var own = PipelineStatistics()
+  private var latency = LatencyRecorder()
   /// Counts resets; a frame that was being analysed during one must not be reported after it.
   private var generation = 0
 
@@ -66,8 +75,16 @@ where Detector.Frame == Classifier.Frame {
 // Listening and feeding: safe from any thread, never waiting.
 extension EmotionPipeline {
   /// All events from now on. Every call makes an independent stream.
-  public nonisolated func events() -> AsyncStream<EmotionEvent> {
-    hub.stream()
+  ///
+  /// The stream begins with what holds at this moment: an interruption, heat, a fallback. The faces
+  /// in view follow with the next analysed frame.
+  ///
+  /// - Parameter bufferSize: how many events wait for a listener that is busy. Beyond it the oldest
+  ///   are lost, so a listener that must not miss a ``EmotionEvent/faceLost(_:)`` compares
+  ///   ``EmotionEvent/frame(_:)``s, each of which is complete.
+  public nonisolated func events(bufferingNewest bufferSize: Int = 256) -> AsyncStream<EmotionEvent>
+  {
+    hub.stream(bufferSize: bufferSize)
   }
 
   /// Hands in a frame and returns at once.
@@ -75,7 +92,8 @@ extension EmotionPipeline {
   /// - Parameter time: when it was taken, on any clock that is the same for all frames; nil for
   ///   the pipeline's own.
   public nonisolated func submit(_ frame: Frame, at time: Duration? = nil) {
-    let result = inbox.yield(TimedFrame(frame: frame, time: time ?? clock.now))
+    let now = clock.now
+    let result = inbox.yield(TimedFrame(frame: frame, time: time ?? now, submitted: now))
     if case .dropped = result {
       counter.add(replaced: true)
     } else {
@@ -92,9 +110,12 @@ extension EmotionPipeline {
 
 extension EmotionPipeline {
   /// What became of the frames so far.
+  ///
+  /// - Complexity: sorts the remembered latencies; not for every frame.
   public var statistics: PipelineStatistics {
     var all = own
     (all.submitted, all.replaced) = counter.counts
+    all.latency = latency.summaries
     return all
   }
 
@@ -103,14 +124,23 @@ extension EmotionPipeline {
     guard level != thermalLevel else { return }
     thermalLevel = level
     gate.rate = configuration.thermal.rate(at: level)
-    hub.send(.throttled(level))
+    hub.send(.throttled(level), on: Topic.heat.rawValue, holds: level != .nominal)
   }
 
-  /// Tells listeners that frames stopped, or with nil that they arrive again.
+  /// Tells listeners that the source of frames stopped, or with nil that it delivers again.
   public func setInterruption(_ reason: InterruptionReason?) {
-    guard reason != interruption else { return }
-    interruption = reason
-    hub.send(reason.map(EmotionEvent.interrupted) ?? .resumed)
+    changeInterruption { sourceInterruption = reason }
+  }
+
+  /// Tells that the app left or came back to the foreground. In the background frames are dropped,
+  /// because iOS does not let an app use the GPU there.
+  public func setInBackground(_ inBackground: Bool) {
+    changeInterruption { isInBackground = inBackground }
+  }
+
+  /// Tells listeners, once, that the network was moved to the processor.
+  public func reportFallback(reason: String) {
+    hub.send(.fellBack(reason: reason), on: Topic.fallback.rawValue, holds: true)
   }
 
   /// Forgets all faces, reporting each as lost, and drops the analysis under way.
@@ -121,22 +151,45 @@ extension EmotionPipeline {
     for event in session.reset() { hub.send(event) }
   }
 
+  private var interruption: InterruptionReason? {
+    isInBackground ? .background : sourceInterruption
+  }
+
+  private func changeInterruption(_ change: () -> Void) {
+    let before = interruption
+    change()
+    guard interruption != before else { return }
+    hub.send(
+      interruption.map(EmotionEvent.interrupted) ?? .resumed, on: Topic.interruption.rawValue,
+      holds: interruption != nil)
+  }
+}
+
+extension EmotionPipeline {
   private func handle(_ timed: TimedFrame) async {
-    guard gate.admit(at: timed.time) else {
+    guard !isInBackground, gate.admit(at: timed.time) else {
       own.skipped += 1
       return
     }
     let startedIn = generation
     let started = clock.now
     do {
-      let analyzed = try await analyzer.analyze(timed.frame)
+      let faces = try await analyzer.detect(in: timed.frame)
+      let detected = clock.now
+      let analyzed = try await analyzer.classify(faces, in: timed.frame)
       guard generation == startedIn, !Task.isCancelled else { return }
-      own.analyzed += 1
-      own.lastLatency = clock.now - started
       isFailing = false
+      let classified = clock.now
       let (_, events) = session.advance(
         analyzed, imageSize: timed.frame.orientedSize, at: timed.time)
       for event in events { hub.send(event) }
+      let finished = clock.now
+      own.analyzed += 1
+      own.lastLatency = finished - started
+      latency.record(started - timed.submitted, for: .waiting)
+      latency.record(detected - started, for: .detection)
+      latency.record(classified - detected, for: .classification)
+      latency.record(finished - timed.submitted, for: .total)
     } catch let error as EmotionKitError {
       guard generation == startedIn else { return }
       own.failed += 1

@@ -14,6 +14,8 @@ public struct EmotionReading: Hashable, Sendable {
   public var imageSize: PixelSize
   /// The face detector's confidence, `0...1`.
   public var detectionConfidence: Double
+  /// How well the face was captured, `0...1`; nil when nobody measured it.
+  public var captureQuality: Double?
   /// On the clock of the frames; zero for a still image.
   public var timestamp: Duration
 
@@ -21,7 +23,7 @@ public struct EmotionReading: Hashable, Sendable {
   public init(
     faceID: FaceID, dominant: Emotion?, probabilities: EmotionDistribution,
     raw: EmotionDistribution, boundingBox: UnitRect, imageSize: PixelSize,
-    detectionConfidence: Double, timestamp: Duration
+    detectionConfidence: Double, captureQuality: Double? = nil, timestamp: Duration
   ) {
     self.faceID = faceID
     self.dominant = dominant
@@ -30,6 +32,7 @@ public struct EmotionReading: Hashable, Sendable {
     self.boundingBox = boundingBox
     self.imageSize = imageSize
     self.detectionConfidence = detectionConfidence
+    self.captureQuality = captureQuality
     self.timestamp = timestamp
   }
 }

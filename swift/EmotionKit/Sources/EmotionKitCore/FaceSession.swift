@@ -10,6 +10,10 @@ struct FaceSession: Sendable {
   private let configuration: PipelineConfiguration
   private var assigner: TrackAssigner
   private var faces: [FaceID: Face] = [:]
+  private var lastTime: Duration?
+
+  /// Faces remembered now, which bounds the memory of a session.
+  var rememberedFaces: Int { faces.count }
 
   init(configuration: PipelineConfiguration) {
     self.configuration = configuration
@@ -19,28 +23,36 @@ struct FaceSession: Sendable {
 
   /// Takes one analysed frame.
   ///
+  /// A time that jumps back by more than the reset gap is another recording, or the same from its
+  /// start: everybody is forgotten first.
+  ///
   /// - Returns: one reading for each face in the same order, and the events in the order to send:
   ///   lost, appeared, changed, then the frame itself.
   /// - Complexity: that of ``TrackAssigner/update(_:at:)``.
   mutating func advance(
     _ analyzed: [AnalyzedFace], imageSize: PixelSize, at time: Duration
   ) -> (readings: [EmotionReading], events: [EmotionEvent]) {
+    var events: [EmotionEvent] = []
+    if let lastTime, time < lastTime - configuration.resetGap { events = reset() }
+    lastTime = time
     let update = assigner.update(analyzed.map(\.face.box), at: time)
     for id in update.lost { faces[id] = nil }
-    var events =
-      update.lost.map(EmotionEvent.faceLost) + update.appeared.map(EmotionEvent.faceAppeared)
+    events += update.lost.map(EmotionEvent.faceLost)
+    events += update.appeared.map(EmotionEvent.faceAppeared)
 
     var readings: [EmotionReading] = []
     for (id, result) in zip(update.ids, analyzed) {
       var face = faces[id] ?? newFace()
       let before = face.decider.current
-      let smoothed = face.smoother.update(result.distribution, at: time)
+      let smoothed = face.smoother.update(
+        result.distribution, at: time, weight: result.face.captureQuality ?? 1)
       let after = face.decider.update(smoothed, at: time)
       faces[id] = face
       let reading = EmotionReading(
         faceID: id, dominant: after, probabilities: smoothed, raw: result.distribution,
         boundingBox: result.face.box, imageSize: imageSize,
-        detectionConfidence: result.face.confidence, timestamp: time)
+        detectionConfidence: result.face.confidence,
+        captureQuality: result.face.captureQuality, timestamp: time)
       readings.append(reading)
       if before != after { events.append(.changed(id, from: before, to: after, reading: reading)) }
     }
@@ -53,6 +65,7 @@ struct FaceSession: Sendable {
   /// - Returns: a ``EmotionEvent/faceLost(_:)`` for each face that was in view.
   mutating func reset() -> [EmotionEvent] {
     faces = [:]
+    lastTime = nil
     return assigner.reset().map(EmotionEvent.faceLost)
   }
 

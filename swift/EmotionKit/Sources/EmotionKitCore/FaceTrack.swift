@@ -25,10 +25,14 @@ public struct DetectedFace: Hashable, Sendable {
   public var box: UnitRect
   /// The detector's own confidence, `0...1`.
   public var confidence: Double
+  /// How well the face was captured - light, focus, pose - `0...1`; nil when nobody measured it.
+  /// Comparable between frames of one face, not between faces.
+  public var captureQuality: Double?
 
   /// Creates a detection.
-  public init(box: UnitRect, confidence: Double = 1) {
+  public init(box: UnitRect, confidence: Double = 1, captureQuality: Double? = nil) {
     self.box = box
     self.confidence = confidence
+    self.captureQuality = captureQuality
   }
 }

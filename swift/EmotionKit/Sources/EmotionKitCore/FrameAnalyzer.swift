@@ -38,22 +38,33 @@ where Detector.Frame == Classifier.Frame {
   ///   ``EmotionKitError``.
   /// - Complexity: one detection, and one prediction for each chosen face.
   public func analyze(_ frame: Detector.Frame) async throws -> [AnalyzedFace] {
+    try await classify(detect(in: frame), in: frame)
+  }
+
+  /// The first half of ``analyze(_:)``: finds and chooses.
+  func detect(in frame: Detector.Frame) async throws -> [DetectedFace] {
     do {
-      let chosen = choose(from: try await detector.faces(in: frame))
+      return choose(from: try await detector.faces(in: frame))
+    } catch {
+      throw Self.ours(error)
+    }
+  }
+
+  /// The second half: runs the network on each face.
+  func classify(
+    _ faces: [DetectedFace], in frame: Detector.Frame
+  ) async throws -> [AnalyzedFace] {
+    do {
       var results: [AnalyzedFace] = []
-      for face in chosen {
+      for face in faces {
         try Task.checkCancellation()
         let region = try planner.region(around: face.box, in: frame.orientedSize)
         let distribution = try await classifier.classify(region, in: frame)
         results.append(AnalyzedFace(face: face, distribution: distribution))
       }
       return results
-    } catch let error as EmotionKitError {
-      throw error
-    } catch is CancellationError {
-      throw CancellationError()
     } catch {
-      throw EmotionKitError.inferenceFailed(reason: error.localizedDescription)
+      throw Self.ours(error)
     }
   }
 
@@ -67,8 +78,14 @@ where Detector.Frame == Classifier.Frame {
         faceID: FaceID(rawValue: UInt64(index + 1)), dominant: result.distribution.top.emotion,
         probabilities: result.distribution, raw: result.distribution,
         boundingBox: result.face.box, imageSize: frame.orientedSize,
-        detectionConfidence: result.face.confidence, timestamp: .zero)
+        detectionConfidence: result.face.confidence,
+        captureQuality: result.face.captureQuality, timestamp: .zero)
     }
+  }
+
+  private static func ours(_ error: any Error) -> any Error {
+    if error is EmotionKitError || error is CancellationError { return error }
+    return EmotionKitError.inferenceFailed(reason: error.localizedDescription)
   }
 
   private func choose(from faces: [DetectedFace]) -> [DetectedFace] {

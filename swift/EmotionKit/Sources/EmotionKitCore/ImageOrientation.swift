@@ -50,3 +50,39 @@ extension ImageOrientation {
     swapsAxes ? PixelSize(width: stored.height, height: stored.width) : stored
   }
 }
+
+extension ImageOrientation {
+  /// The orientation that turns stored pixels by quarter turns clockwise and then, perhaps, mirrors
+  /// the result left to right.
+  ///
+  /// - Parameter quarterTurns: any number; negative ones are anticlockwise.
+  public init(quarterTurns: Int, mirrored: Bool = false) {
+    let turned: ImageOrientation =
+      switch ((quarterTurns % 4) + 4) % 4 {
+      case 1: .right
+      case 2: .down
+      case 3: .left
+      default: .up
+      }
+    self = mirrored ? turned.mirrored : turned
+  }
+
+  /// The orientation of a video track, from the linear part of its preferred transform
+  /// `x' = a x + c y`, `y' = b x + d y` with the vertical axis pointing down.
+  ///
+  /// - Returns: nil when the transform is not made of quarter turns and mirroring.
+  public init?(transformA a: Double, b: Double, c: Double, d: Double) {
+    func sign(_ value: Double) -> Int { value > 0.5 ? 1 : value < -0.5 ? -1 : 0 }
+    switch (sign(a), sign(b), sign(c), sign(d)) {
+    case (1, 0, 0, 1): self = .up
+    case (-1, 0, 0, 1): self = .upMirrored
+    case (-1, 0, 0, -1): self = .down
+    case (1, 0, 0, -1): self = .downMirrored
+    case (0, 1, 1, 0): self = .leftMirrored
+    case (0, 1, -1, 0): self = .right
+    case (0, -1, -1, 0): self = .rightMirrored
+    case (0, -1, 1, 0): self = .left
+    default: return nil
+    }
+  }
+}

@@ -18,11 +18,11 @@ public enum CameraPosition: String, CaseIterable, Hashable, Sendable {
   case back
 }
 
-/// Tells Vision how an unrotated camera buffer is to be turned.
+/// Tells Vision how a camera buffer is to be turned.
 ///
-/// For devices whose sensors deliver landscape buffers, as iPhones do. From iOS 17 the camera turns
-/// the buffers itself and Vision is given `.up`; some iPads have their front camera on the long
-/// edge, which no table of device orientations can know.
+/// The table is for devices whose sensors deliver landscape buffers, as iPhones do. Some iPads have
+/// their front camera on the long edge, which no table of device orientations can know; from iOS 17
+/// the camera is asked instead.
 public enum OrientationMapper {
   /// The orientation to pass with a buffer.
   ///
@@ -32,15 +32,38 @@ public enum OrientationMapper {
   public static func orientation(
     device: DeviceOrientation, camera: CameraPosition, mirrored: Bool
   ) -> ImageOrientation {
-    let upright: ImageOrientation =
-      switch (device, camera) {
-      case (.portrait, _): .right
-      case (.portraitUpsideDown, _): .left
-      // The two sensors face opposite ways, so their landscape buffers are turned against each
-      // other by 180 degrees.
-      case (.landscapeLeft, .back), (.landscapeRight, .front): .up
-      case (.landscapeRight, .back), (.landscapeLeft, .front): .down
-      }
-    return mirrored ? upright.mirrored : upright
+    ImageOrientation(
+      quarterTurns: quarterTurns(device: device, camera: camera), mirrored: mirrored)
+  }
+
+  /// What is left for Vision to do when the camera's connection has turned and mirrored a buffer.
+  ///
+  /// - Parameters:
+  ///   - wanted: quarter turns clockwise from the sensor to upright.
+  ///   - done: quarter turns clockwise that the connection has made.
+  ///   - mirrored: the upright image is wanted as in a mirror.
+  ///   - alreadyMirrored: the connection has mirrored the buffer, after turning it.
+  /// - Complexity: O(1).
+  public static func remaining(
+    wanted: Int, done: Int, mirrored: Bool, alreadyMirrored: Bool
+  ) -> ImageOrientation {
+    // In a mirror image, turning goes the other way.
+    ImageOrientation(
+      quarterTurns: alreadyMirrored ? done - wanted : wanted - done,
+      mirrored: mirrored != alreadyMirrored)
+  }
+
+  /// How often a buffer has to be turned clockwise to be upright, `0...3`.
+  ///
+  /// - Complexity: O(1).
+  public static func quarterTurns(device: DeviceOrientation, camera: CameraPosition) -> Int {
+    switch (device, camera) {
+    case (.portrait, _): 1
+    case (.portraitUpsideDown, _): 3
+    // The two sensors face opposite ways, so their landscape buffers are turned against each
+    // other by 180 degrees.
+    case (.landscapeLeft, .back), (.landscapeRight, .front): 0
+    case (.landscapeRight, .back), (.landscapeLeft, .front): 2
+    }
   }
 }

@@ -14,6 +14,7 @@ public struct TrackAssigner: Sendable {
   }
 
   private struct Track: Sendable {
+    let id: FaceID
     var box: UnitRect
     var lastSeen: Duration
   }
@@ -23,7 +24,8 @@ public struct TrackAssigner: Sendable {
   /// How long an unseen face is remembered.
   public let lostTimeout: Duration
 
-  private var tracks: [FaceID: Track] = [:]
+  /// Oldest first.
+  private var tracks: [Track] = []
   private var nextID: UInt64 = 1
 
   /// Creates an assigner that has seen nobody.
@@ -33,30 +35,31 @@ public struct TrackAssigner: Sendable {
   }
 
   /// The faces remembered now, oldest first.
-  public var activeIDs: [FaceID] { tracks.keys.sorted() }
+  public var activeIDs: [FaceID] { tracks.map(\.id) }
 
   /// Takes the boxes of one frame.
   ///
   /// - Complexity: O(*n m* log(*n m*)) for *n* boxes and *m* remembered faces.
   public mutating func update(_ boxes: [UnitRect], at time: Duration) -> Update {
-    let lost = activeIDs.filter { id in
-      tracks[id].map { time - $0.lastSeen > lostTimeout } ?? false
-    }
-    for id in lost { tracks[id] = nil }
+    let lost = tracks.filter { time - $0.lastSeen > lostTimeout }.map(\.id)
+    tracks.removeAll { time - $0.lastSeen > lostTimeout }
 
-    var assigned = matches(for: boxes)
-    var appeared: [FaceID] = []
-    for index in boxes.indices where assigned[index] == nil {
-      let id = FaceID(rawValue: nextID)
-      nextID += 1
-      assigned[index] = id
-      appeared.append(id)
+    let matched = matches(for: boxes)
+    var update = Update(ids: [], appeared: [], lost: lost)
+    for (box, match) in zip(boxes, matched) {
+      if let match {
+        tracks[match].box = box
+        tracks[match].lastSeen = time
+        update.ids.append(tracks[match].id)
+      } else {
+        let id = FaceID(rawValue: nextID)
+        nextID += 1
+        tracks.append(Track(id: id, box: box, lastSeen: time))
+        update.ids.append(id)
+        update.appeared.append(id)
+      }
     }
-    let ids = boxes.indices.compactMap { assigned[$0] }
-    for (id, box) in zip(ids, boxes) {
-      tracks[id] = Track(box: box, lastSeen: time)
-    }
-    return Update(ids: ids, appeared: appeared, lost: lost)
+    return update
   }
 
   /// Forgets everybody; identities continue to count up.
@@ -64,27 +67,29 @@ public struct TrackAssigner: Sendable {
   /// - Returns: the faces that were remembered, oldest first.
   public mutating func reset() -> [FaceID] {
     let lost = activeIDs
-    tracks = [:]
+    tracks = []
     return lost
   }
 
-  private func matches(for boxes: [UnitRect]) -> [Int: FaceID] {
-    var candidates: [(overlap: Double, index: Int, id: FaceID)] = []
-    for (id, track) in tracks {
+  /// The track of each box, or nil for a newcomer.
+  private func matches(for boxes: [UnitRect]) -> [Int?] {
+    var candidates: [(overlap: Double, track: Int, box: Int)] = []
+    for (track, remembered) in tracks.enumerated() {
       for (index, box) in boxes.enumerated() {
-        let overlap = track.box.intersectionOverUnion(box)
-        if overlap >= minimumOverlap && overlap > 0 { candidates.append((overlap, index, id)) }
+        let overlap = remembered.box.intersectionOverUnion(box)
+        if overlap >= minimumOverlap && overlap > 0 { candidates.append((overlap, track, index)) }
       }
     }
     // Ties go to the older face, then to the earlier box, so that a run can be repeated.
     candidates.sort { a, b in
-      a.overlap != b.overlap ? a.overlap > b.overlap : (a.id, a.index) < (b.id, b.index)
+      a.overlap != b.overlap ? a.overlap > b.overlap : (a.track, a.box) < (b.track, b.box)
     }
-    var assigned: [Int: FaceID] = [:]
-    var taken: Set<FaceID> = []
-    for candidate in candidates where assigned[candidate.index] == nil {
-      if taken.insert(candidate.id).inserted { assigned[candidate.index] = candidate.id }
+    var matched = [Int?](repeating: nil, count: boxes.count)
+    var taken = [Bool](repeating: false, count: tracks.count)
+    for candidate in candidates where matched[candidate.box] == nil && !taken[candidate.track] {
+      matched[candidate.box] = candidate.track
+      taken[candidate.track] = true
     }
-    return assigned
+    return matched
   }
 }

@@ -52,6 +52,11 @@ extension UnitRect {
     UnitRect(x: 1 - x - width, y: y, width: width, height: height)
   }
 
+  /// The same rectangle in the image turned clockwise by a quarter.
+  public var turnedClockwise: UnitRect {
+    UnitRect(x: y, y: 1 - x - width, width: height, height: width)
+  }
+
   /// Intersection over union, `0...1`; zero when either rectangle has no area.
   ///
   /// - Complexity: O(1).

@@ -18,18 +18,22 @@ public struct ViewProjection: Hashable, Sendable {
   public var viewHeight: Double
   /// Fit or fill.
   public var mode: ContentMode
-  /// True when the view shows the mirror image of what was analysed.
+  /// Quarter turns clockwise by which the view shows the analysed image turned: not zero when the
+  /// app's window keeps its orientation while the device is turned.
+  public var quarterTurns: Int
+  /// True when the view shows the mirror image of what was analysed, after turning.
   public var mirrored: Bool
 
   /// Creates a projection.
   public init(
     image: PixelSize, viewWidth: Double, viewHeight: Double, mode: ContentMode,
-    mirrored: Bool = false
+    quarterTurns: Int = 0, mirrored: Bool = false
   ) {
     self.image = image
     self.viewWidth = viewWidth
     self.viewHeight = viewHeight
     self.mode = mode
+    self.quarterTurns = quarterTurns
     self.mirrored = mirrored
   }
 
@@ -39,12 +43,15 @@ public struct ViewProjection: Hashable, Sendable {
   /// - Complexity: O(1).
   public func project(_ box: UnitRect) -> PixelRect? {
     guard image.width > 0, image.height > 0, viewWidth > 0, viewHeight > 0 else { return nil }
-    let horizontal = viewWidth / Double(image.width)
-    let vertical = viewHeight / Double(image.height)
+    let turns = ((quarterTurns % 4) + 4) % 4
+    let shown = ImageOrientation(quarterTurns: turns).orientedSize(of: image)
+    let horizontal = viewWidth / Double(shown.width)
+    let vertical = viewHeight / Double(shown.height)
     let scale = mode == .fit ? min(horizontal, vertical) : max(horizontal, vertical)
-    let shownWidth = Double(image.width) * scale
-    let shownHeight = Double(image.height) * scale
-    let seen = (mirrored ? box.flippedHorizontally : box).flippedVertically
+    let shownWidth = Double(shown.width) * scale
+    let shownHeight = Double(shown.height) * scale
+    let turned = (0..<turns).reduce(box) { box, _ in box.turnedClockwise }
+    let seen = (mirrored ? turned.flippedHorizontally : turned).flippedVertically
     return PixelRect(
       x: (viewWidth - shownWidth) / 2 + seen.x * shownWidth,
       y: (viewHeight - shownHeight) / 2 + seen.y * shownHeight,

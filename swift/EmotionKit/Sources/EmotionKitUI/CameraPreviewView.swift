@@ -1,4 +1,4 @@
-#if canImport(SwiftUI) && canImport(Vision) && os(iOS)
+#if canImport(SwiftUI) && canImport(Vision) && canImport(UIKit) && !os(visionOS) && !os(tvOS)
   import AVFoundation
   import EmotionKit
   import SwiftUI
@@ -21,7 +21,9 @@
 
   /// A view whose layer is the preview layer, so that it follows the view's size.
   final class PreviewLayerView: UIView {
-    private var rotation: NSObject?
+    private var preview: CameraPreview?
+    private var coordinator: NSObject?
+    private var observation: NSObject?
 
     override class var layerClass: AnyClass { AVCaptureVideoPreviewLayer.self }
 
@@ -29,6 +31,7 @@
 
     func show(_ preview: CameraPreview) {
       guard let previewLayer, previewLayer.session !== preview.session else { return }
+      self.preview = preview
       previewLayer.session = preview.session
       previewLayer.videoGravity = .resizeAspectFill
       if let connection = previewLayer.connection, connection.isVideoMirroringSupported {
@@ -36,30 +39,53 @@
         connection.isVideoMirrored = preview.isMirrored
       }
       if #available(iOS 17.0, *) {
-        rotation = AVCaptureDevice.RotationCoordinator(
+        let coordinator = AVCaptureDevice.RotationCoordinator(
           device: preview.device, previewLayer: previewLayer)
+        self.coordinator = coordinator
+        observation = coordinator.observe(\.videoRotationAngleForHorizonLevelPreview) {
+          [weak self] _, _ in
+          Task { @MainActor in self?.turn() }
+        }
+      }
+      turn()
+    }
+
+    /// Turning the window changes the layout.
+    override func layoutSubviews() {
+      super.layoutSubviews()
+      turn()
+    }
+
+    private func turn() {
+      guard let preview, let connection = previewLayer?.connection else { return }
+      if #available(iOS 17.0, *) {
+        guard let coordinator = coordinator as? AVCaptureDevice.RotationCoordinator else { return }
+        let angle = coordinator.videoRotationAngleForHorizonLevelPreview
+        if connection.isVideoRotationAngleSupported(angle) { connection.videoRotationAngle = angle }
+        preview.rotation.setShown(
+          quarterTurns: Int((Double(connection.videoRotationAngle) / 90).rounded()))
+      } else if connection.isVideoOrientationSupported {
+        let (shown, held) = Self.orientation(of: window?.windowScene?.interfaceOrientation)
+        connection.videoOrientation = shown
+        preview.rotation.setShown(
+          quarterTurns: OrientationMapper.quarterTurns(device: held, camera: preview.position))
       }
     }
 
-    /// Turning the device changes the layout, which is when the preview has to turn too.
-    override func layoutSubviews() {
-      super.layoutSubviews()
-      guard let connection = previewLayer?.connection else { return }
-      if #available(iOS 17.0, *) {
-        guard let rotation = rotation as? AVCaptureDevice.RotationCoordinator else { return }
-        let angle = rotation.videoRotationAngleForHorizonLevelPreview
-        if connection.isVideoRotationAngleSupported(angle) { connection.videoRotationAngle = angle }
-      } else if connection.isVideoOrientationSupported {
-        switch window?.windowScene?.interfaceOrientation {
-        case .landscapeLeft: connection.videoOrientation = .landscapeLeft
-        case .landscapeRight: connection.videoOrientation = .landscapeRight
-        case .portraitUpsideDown: connection.videoOrientation = .portraitUpsideDown
-        default: connection.videoOrientation = .portrait
-        }
+    /// What a window's orientation means for the connection, and how the device is held when the
+    /// window is like that. Windows and devices name their landscapes the opposite way.
+    private static func orientation(
+      of window: UIInterfaceOrientation?
+    ) -> (AVCaptureVideoOrientation, DeviceOrientation) {
+      switch window {
+      case .landscapeLeft: (.landscapeLeft, .landscapeRight)
+      case .landscapeRight: (.landscapeRight, .landscapeLeft)
+      case .portraitUpsideDown: (.portraitUpsideDown, .portraitUpsideDown)
+      default: (.portrait, .portrait)
       }
     }
   }
-#elseif canImport(SwiftUI) && canImport(Vision) && os(macOS)
+#elseif canImport(SwiftUI) && canImport(Vision) && canImport(AppKit)
   import AVFoundation
   import AppKit
   import EmotionKit
@@ -70,19 +96,28 @@
     let preview: CameraPreview
 
     func makeNSView(context: Context) -> NSView {
-      let layer = AVCaptureVideoPreviewLayer(session: preview.session)
+      let view = NSView()
+      // A layer-hosting view: set the layer before asking for one.
+      view.layer = AVCaptureVideoPreviewLayer()
+      view.wantsLayer = true
+      show(in: view)
+      return view
+    }
+
+    func updateNSView(_ view: NSView, context: Context) {
+      show(in: view)
+    }
+
+    private func show(in view: NSView) {
+      guard let layer = view.layer as? AVCaptureVideoPreviewLayer,
+        layer.session !== preview.session
+      else { return }
+      layer.session = preview.session
       layer.videoGravity = .resizeAspectFill
       if let connection = layer.connection, connection.isVideoMirroringSupported {
         connection.automaticallyAdjustsVideoMirroring = false
         connection.isVideoMirrored = preview.isMirrored
       }
-      let view = NSView()
-      // A layer-hosting view: set the layer before asking for one.
-      view.layer = layer
-      view.wantsLayer = true
-      return view
     }
-
-    func updateNSView(_ view: NSView, context: Context) {}
   }
 #endif

@@ -1,4 +1,4 @@
-#if canImport(SwiftUI) && canImport(Vision) && (os(iOS) || os(macOS))
+#if canImport(SwiftUI)
   import EmotionKit
   import SwiftUI
 
@@ -7,47 +7,125 @@
   ///     EmotionCameraView(camera: .front) { event in print(event) }
   ///
   /// The camera runs while the view is on screen. On iOS the app's Info.plist needs
-  /// `NSCameraUsageDescription`.
+  /// `NSCameraUsageDescription`. In a preview, which has no camera, show a script:
+  ///
+  ///     EmotionCameraView(source: ScriptedEmotionSource.twoFaces())
   public struct EmotionCameraView: View {
+    /// What makes the work start again.
+    private struct Run: Hashable {
+      let camera: CameraPosition?
+      let attempt: Int
+    }
+
     @StateObject private var viewModel: EmotionViewModel
-    private let camera: CameraPosition
+    @State private var attempt = 0
+    private let camera: CameraPosition?
+    private let showsBars: Bool
     private let onEvent: @MainActor (EmotionEvent) -> Void
 
-    /// Creates a camera view.
+    /// Creates a view of anything live.
+    ///
+    /// - Parameters:
+    ///   - source: kept for as long as the view has its identity.
+    ///   - showsBars: show the probabilities of the largest face.
+    ///   - onEvent: called on the main actor with every event.
     public init(
-      camera: CameraPosition = .front,
-      configuration: EmotionConfiguration = EmotionConfiguration(),
-      model: EmotionModelSource = .bundled,
+      source: any EmotionSource, showsBars: Bool = true,
       onEvent: @escaping @MainActor (EmotionEvent) -> Void = { _ in }
     ) {
-      _viewModel = StateObject(
-        wrappedValue: EmotionViewModel(configuration: configuration, model: model))
-      self.camera = camera
+      _viewModel = StateObject(wrappedValue: EmotionViewModel(source: source))
+      camera = nil
+      self.showsBars = showsBars
       self.onEvent = onEvent
     }
+
+    #if canImport(Vision) && !os(visionOS) && !os(tvOS)
+      /// Creates a view of a camera. With another `camera` the picture changes to it.
+      ///
+      /// - Parameters:
+      ///   - showsBars: show the probabilities of the largest face.
+      ///   - onEvent: called on the main actor with every event.
+      public init(
+        camera: CameraPosition = .front,
+        configuration: EmotionConfiguration = EmotionConfiguration(),
+        model: EmotionModelSource = .bundled, showsBars: Bool = true,
+        onEvent: @escaping @MainActor (EmotionEvent) -> Void = { _ in }
+      ) {
+        _viewModel = StateObject(
+          wrappedValue: EmotionViewModel(
+            camera: camera, configuration: configuration, model: model))
+        self.camera = camera
+        self.showsBars = showsBars
+        self.onEvent = onEvent
+      }
+    #endif
 
     /// The view's content.
     public var body: some View {
       ZStack {
         Color.black
-        if let preview = viewModel.preview {
-          CameraPreviewView(preview: preview)
-          // Frames are analysed as the preview shows them, mirrored for the front camera.
-          EmotionOverlay(readings: viewModel.state.readings)
+          .accessibilityHidden(true)
+        picture
+        VStack {
+          if viewModel.isDemo { demoNotice }
+          Spacer()
+          if showsBars, let face = viewModel.state.readings.first {
+            ProbabilityBars(probabilities: face.probabilities, dominant: face.dominant)
+              .padding(12)
+              .background(.thinMaterial, in: RoundedRectangle(cornerRadius: 12))
+              .frame(maxWidth: 360)
+          }
         }
-        message
+        .padding(16)
+        LiveMessage(state: viewModel.state) { attempt += 1 }
       }
       .clipped()
-      .task(id: camera) { await viewModel.run(camera: camera, onEvent: onEvent) }
-    }
-
-    @ViewBuilder private var message: some View {
-      switch viewModel.state.phase {
-      case .idle, .running: EmptyView()
-      case .loading: ProgressView()
-      case .interrupted: Text("The camera is paused.").foregroundColor(.white)
-      case .failed(let text): Text(text).foregroundColor(.white).padding()
+      .task(id: Run(camera: camera, attempt: attempt)) {
+        await viewModel.run(camera: camera, onEvent: onEvent)
       }
     }
+
+    @ViewBuilder private var picture: some View {
+      #if canImport(Vision) && !os(visionOS) && !os(tvOS)
+        if let preview = viewModel.preview {
+          CameraPreviewView(preview: preview)
+            .accessibilityLabel("Camera picture")
+          // Frames are analysed as the preview shows them, mirrored for the front camera, but
+          // always upright.
+          EmotionOverlay(
+            readings: viewModel.state.readings,
+            quarterTurns: preview.rotation.fromAnalysedToShown(mirrored: preview.isMirrored))
+        } else {
+          EmotionOverlay(readings: viewModel.state.readings)
+        }
+      #else
+        EmotionOverlay(readings: viewModel.state.readings)
+      #endif
+    }
+
+    private var demoNotice: some View {
+      Label("Demo model: it has only seen drawn faces", systemImage: "paintbrush")
+        .font(.footnote)
+        .padding(8)
+        .background(.thinMaterial, in: Capsule())
+    }
   }
+
+  #if DEBUG
+    struct EmotionCameraViewPreviews: PreviewProvider {
+      static var previews: some View {
+        EmotionCameraView(source: ScriptedEmotionSource.twoFaces())
+          .previewDisplayName("Two faces")
+        EmotionCameraView(source: ScriptedEmotionSource.twoFaces())
+          .environment(\.dynamicTypeSize, .accessibility3)
+          .previewDisplayName("Large text")
+        EmotionCameraView(source: ScriptedEmotionSource(failure: .cameraUnauthorized))
+          .previewDisplayName("Not allowed")
+        EmotionCameraView(
+          source: ScriptedEmotionSource(failure: .cameraUnavailable(reason: "there is none"))
+        )
+        .previewDisplayName("No camera")
+      }
+    }
+  #endif
 #endif

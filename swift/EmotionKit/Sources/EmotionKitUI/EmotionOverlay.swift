@@ -6,6 +6,7 @@
   public struct EmotionOverlay: View {
     private let readings: [EmotionReading]
     private let contentMode: ViewProjection.ContentMode
+    private let quarterTurns: Int
     private let mirrored: Bool
 
     /// Creates an overlay.
@@ -13,13 +14,15 @@
     /// - Parameters:
     ///   - readings: the faces of one frame.
     ///   - contentMode: how the view below scales its image.
+    ///   - quarterTurns: by how many quarters clockwise the view below shows the image turned.
     ///   - mirrored: true when the view below shows the mirror image of what was analysed.
     public init(
       readings: [EmotionReading], contentMode: ViewProjection.ContentMode = .fill,
-      mirrored: Bool = false
+      quarterTurns: Int = 0, mirrored: Bool = false
     ) {
       self.readings = readings
       self.contentMode = contentMode
+      self.quarterTurns = quarterTurns
       self.mirrored = mirrored
     }
 
@@ -28,7 +31,7 @@
       GeometryReader { geometry in
         ForEach(readings, id: \.faceID) { reading in
           if let frame = frame(of: reading, in: geometry.size) {
-            box(for: reading)
+            FaceBox(reading: reading)
               .frame(width: frame.width, height: frame.height)
               .position(x: frame.midX, y: frame.midY)
           }
@@ -37,9 +40,27 @@
       .allowsHitTesting(false)
     }
 
-    private func box(for reading: EmotionReading) -> some View {
+    private func frame(of reading: EmotionReading, in size: CGSize) -> CGRect? {
+      let projection = ViewProjection(
+        image: reading.imageSize, viewWidth: size.width, viewHeight: size.height,
+        mode: contentMode, quarterTurns: quarterTurns, mirrored: mirrored)
+      return projection.project(reading.boundingBox).map {
+        CGRect(x: $0.x, y: $0.y, width: $0.width, height: $0.height)
+      }
+    }
+  }
+
+  /// One face: a box, dashed while uncertain, with its caption above.
+  private struct FaceBox: View {
+    let reading: EmotionReading
+
+    var body: some View {
       RoundedRectangle(cornerRadius: 8)
-        .stroke(reading.dominant == nil ? Color.gray : Color.green, lineWidth: 2)
+        // The dashes say it to those who do not see the colour.
+        .stroke(
+          reading.dominant == nil ? Color.gray : Color.green,
+          style: StrokeStyle(lineWidth: 2, dash: reading.dominant == nil ? [6, 4] : [])
+        )
         .overlay(alignment: .top) {
           Text(LiveState.caption(for: reading))
             .font(.caption.bold())
@@ -48,17 +69,9 @@
             .fixedSize()
             .alignmentGuide(.top) { $0[.bottom] + 4 }
         }
-        .accessibilityElement()
-        .accessibilityLabel(LiveState.caption(for: reading))
-    }
-
-    private func frame(of reading: EmotionReading, in size: CGSize) -> CGRect? {
-      let projection = ViewProjection(
-        image: reading.imageSize, viewWidth: size.width, viewHeight: size.height,
-        mode: contentMode, mirrored: mirrored)
-      return projection.project(reading.boundingBox).map {
-        CGRect(x: $0.x, y: $0.y, width: $0.width, height: $0.height)
-      }
+        .accessibilityElement(children: .ignore)
+        .accessibilityLabel(LiveState.spoken(for: reading))
+        .accessibilityAddTraits(.updatesFrequently)
     }
   }
 #endif

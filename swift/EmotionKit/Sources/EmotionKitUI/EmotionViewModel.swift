@@ -1,53 +1,61 @@
-#if canImport(SwiftUI) && canImport(Vision) && (os(iOS) || os(macOS))
+#if canImport(SwiftUI)
   import EmotionKit
   import SwiftUI
 
-  /// Runs an ``EmotionMonitor`` for a view and publishes what it should show.
+  /// Runs an ``EmotionSource`` for a view and publishes what it should show. From iOS 17 on,
+  /// ``EmotionObserver`` does the same with Observation.
   @MainActor
   public final class EmotionViewModel: ObservableObject {
     /// What to show.
     @Published public private(set) var state = LiveState()
-    @Published private(set) var preview: CameraPreview?
+    /// True when the loaded model learnt from drawn faces.
+    @Published public private(set) var isDemo = false
 
-    private let configuration: EmotionConfiguration
-    private let model: EmotionModelSource
+    private let source: any EmotionSource
 
     /// Creates a view model that does nothing until it is run.
-    public init(
-      configuration: EmotionConfiguration = EmotionConfiguration(),
-      model: EmotionModelSource = .bundled
-    ) {
-      self.configuration = configuration
-      self.model = model
+    public init(source: any EmotionSource) {
+      self.source = source
     }
 
-    /// Runs the camera until the surrounding task is cancelled; made for `View.task`.
-    ///
-    /// A failure is not thrown but shown: see ``LiveState/Phase/failed(_:)``.
-    ///
-    /// - Parameter onEvent: called on the main actor with every event, before it is shown.
-    public func run(
-      camera: CameraPosition = .front, onEvent: @MainActor (EmotionEvent) -> Void = { _ in }
-    ) async {
-      state = LiveState()
-      state.phase = .loading
-      do {
-        let monitor = try await EmotionMonitor(configuration: configuration, model: model)
-        let events = monitor.events()
-        try await monitor.start(camera: camera)
-        preview = await monitor.preview
-        state.phase = .running
-        for await event in events {
-          onEvent(event)
-          state.apply(event)
-        }
-        preview = nil
-        try await monitor.stop()
-        state = LiveState()
-      } catch {
-        preview = nil
-        state.phase = .failed(error.localizedDescription)
+    #if canImport(Vision) && !os(visionOS) && !os(tvOS)
+      @Published private(set) var preview: CameraPreview?
+
+      /// Creates a view model of a camera that does nothing until it is run.
+      public convenience init(
+        camera: CameraPosition = .front,
+        configuration: EmotionConfiguration = EmotionConfiguration(),
+        model: EmotionModelSource = .bundled
+      ) {
+        self.init(
+          source: CameraEmotionSource(camera: camera, configuration: configuration, model: model))
       }
+    #endif
+
+    /// Runs the source until the surrounding task is cancelled; made for `View.task`.
+    ///
+    /// A failure is not thrown but shown: see ``LiveState/Phase``. Run again to try again.
+    ///
+    /// - Parameters:
+    ///   - camera: the camera to use, if the source is one; nil for the one it was made with.
+    ///   - onEvent: called on the main actor with every event, before it is shown.
+    public func run(
+      camera: CameraPosition? = nil, onEvent: @MainActor (EmotionEvent) -> Void = { _ in }
+    ) async {
+      #if canImport(Vision) && !os(visionOS) && !os(tvOS)
+        let cameraSource = source as? CameraEmotionSource
+        if let camera { await cameraSource?.select(camera) }
+        defer { preview = nil }
+      #endif
+      await LiveState.follow(
+        source, onEvent: onEvent,
+        onStart: {
+          #if canImport(Vision) && !os(visionOS) && !os(tvOS)
+            preview = await cameraSource?.preview
+            isDemo = await cameraSource?.isDemo ?? false
+          #endif
+        },
+        update: { state = $0 })
     }
   }
 #endif

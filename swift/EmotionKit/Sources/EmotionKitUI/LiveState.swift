@@ -12,16 +12,20 @@ public struct LiveState: Hashable, Sendable {
     case running
     /// The system took the camera away for now.
     case interrupted(InterruptionReason)
-    /// It cannot work; the text is for people.
-    case failed(String)
+    /// The person has not allowed the camera.
+    case unauthorized
+    /// It cannot work; both texts are for people.
+    case failed(message: String, advice: String?)
   }
 
   /// What is going on.
   public var phase = Phase.idle
-  /// The faces of the last analysed frame.
+  /// The faces of the last analysed frame, largest first.
   public var readings: [EmotionReading] = []
   /// The device's temperature as far as it was reported.
   public var thermalLevel = ThermalLevel.nominal
+  /// Why the network runs on the processor instead of the hardware that was asked for.
+  public var fallbackReason: String?
 
   /// Creates an idle state.
   public init() {}
@@ -41,18 +45,103 @@ public struct LiveState: Hashable, Sendable {
       phase = .running
     case .throttled(let level):
       thermalLevel = level
+      // Analysis pauses: what was seen last is no longer what is there.
+      if level == .critical { readings = [] }
+    case .fellBack(let reason):
+      fallbackReason = reason
     case .failed(let error):
-      phase = .failed(error.localizedDescription)
-      readings = []
+      fail(error)
     case .faceAppeared, .changed:
       break
     }
   }
 
+  /// Shows an error.
+  public mutating func fail(_ error: any Error) {
+    readings = []
+    switch error {
+    case EmotionKitError.cameraUnauthorized: phase = .unauthorized
+    case is CancellationError: phase = .idle
+    case let error as EmotionKitError:
+      phase = .failed(message: error.localizedDescription, advice: error.recoverySuggestion)
+    default: phase = .failed(message: error.localizedDescription, advice: nil)
+    }
+  }
+
+  /// One line about why less is happening than usual; nil when nothing needs saying.
+  public var notice: String? {
+    switch phase {
+    case .interrupted(.background): return "Paused in the background"
+    case .interrupted(.inUseByAnotherClient): return "Another app is using the camera"
+    case .interrupted(.multipleForegroundApps): return "No camera while apps share the screen"
+    case .interrupted(.systemPressure): return "The camera is off until the device is cooler"
+    case .interrupted(.other): return "The camera is paused"
+    case .idle, .loading, .unauthorized, .failed: return nil
+    case .running: break
+    }
+    switch thermalLevel {
+    case .nominal, .fair: return nil
+    case .serious: return "Slower, because the device is warm"
+    case .critical: return "Paused until the device is cooler"
+    }
+  }
+}
+
+extension LiveState {
+  /// Runs a source until it ends or the surrounding task is cancelled, and hands on every state.
+  ///
+  /// - Parameters:
+  ///   - onEvent: called with every event, before it is shown.
+  ///   - onStart: called when the source runs.
+  ///   - update: called with every new state, the last of which is idle or a failure.
+  @MainActor
+  static func follow(
+    _ source: any EmotionSource, onEvent: @MainActor (EmotionEvent) -> Void,
+    onStart: @MainActor () async -> Void = {}, update: @MainActor (LiveState) -> Void
+  ) async {
+    var state = LiveState()
+    state.phase = .loading
+    update(state)
+    do {
+      let events = try await source.start()
+      await onStart()
+      state.phase = .running
+      update(state)
+      for await event in events {
+        onEvent(event)
+        state.apply(event)
+        update(state)
+      }
+      state = LiveState()
+    } catch {
+      state.fail(error)
+    }
+    await source.stop()
+    update(state)
+  }
+}
+
+extension LiveState {
   /// The text beside a face: the steady answer with its probability, or that there is none.
   public static func caption(for reading: EmotionReading) -> String {
     guard let emotion = reading.dominant else { return "uncertain" }
-    let percent = Int((reading.probabilities[emotion] * 100).rounded())
-    return "\(emotion.rawValue) \(percent) %"
+    return "\(emotion.rawValue) \(percent(reading.probabilities[emotion])) %"
   }
+
+  /// What VoiceOver says for a face.
+  public static func spoken(for reading: EmotionReading) -> String {
+    let answer =
+      reading.dominant.map { "\($0.rawValue), \(percent(reading.probabilities[$0])) percent" }
+      ?? "uncertain"
+    return "Face \(reading.faceID.rawValue): \(answer)"
+  }
+
+  /// What VoiceOver says for the bars: the three most probable, so that it ends before it is stale.
+  public static func spoken(for distribution: EmotionDistribution) -> String {
+    distribution.ranked.prefix(3)
+      .map { "\($0.emotion.rawValue) \(percent($0.probability)) percent" }
+      .joined(separator: ", ")
+  }
+
+  static func percent(_ probability: Double) -> Int { Int((probability * 100).rounded()) }
 }

@@ -14,7 +14,7 @@ import Testing
     .modelCompileFailed(URL(fileURLWithPath: "/a"), reason: "r"),
     .modelLoadFailed(URL(fileURLWithPath: "/a"), reason: "r"), .inferenceFailed(reason: "r"),
     .invalidProbabilities(reason: "r"), .invalidRegion(reason: "r"),
-    .unreadableImage(reason: "r"),
+    .unreadableImage(reason: "r"), .unreadableVideo(reason: "r"),
   ])
   func everyErrorHelps(error: EmotionKitError) throws {
     let description = try #require(error.errorDescription)

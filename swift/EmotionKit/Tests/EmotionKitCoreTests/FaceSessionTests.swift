@@ -5,9 +5,13 @@ import Testing
 @Suite struct FaceSessionTests {
   private let size = PixelSize(width: 640, height: 480)
 
-  private func face(_ x: Double, _ emotion: Emotion, _ share: Double = 0.9) -> AnalyzedFace {
+  private func face(
+    _ x: Double, _ emotion: Emotion, _ share: Double = 0.9, quality: Double? = nil
+  ) -> AnalyzedFace {
     AnalyzedFace(
-      face: DetectedFace(box: UnitRect(x: x, y: 0.4, width: 0.2, height: 0.2), confidence: 0.8),
+      face: DetectedFace(
+        box: UnitRect(x: x, y: 0.4, width: 0.2, height: 0.2), confidence: 0.8,
+        captureQuality: quality),
       distribution: .mostly(emotion, share))
   }
 
@@ -71,6 +75,36 @@ import Testing
       if case .changed(_, from: .happiness, to: nil, _) = $0 { true } else { false }
     }
     #expect(changed)
+  }
+
+  @Test func captureQualityReachesTheAverageAndTheReading() throws {
+    func angerAfter(quality: Double) throws -> Double {
+      var session = FaceSession(configuration: PipelineConfiguration())
+      _ = session.advance([face(0.1, .neutral, quality: 0.8)], imageSize: size, at: .zero)
+      let reading = try #require(
+        session.advance(
+          [face(0.1, .anger, quality: quality)], imageSize: size, at: .milliseconds(80)
+        ).readings.first)
+      #expect(reading.captureQuality == quality)
+      return reading.probabilities[.anger]
+    }
+    #expect(try angerAfter(quality: 0.8) > 2 * angerAfter(quality: 0.1))
+  }
+
+  @Test func aRecordingThatStartsAgainIsAnotherOne() {
+    var session = FaceSession(configuration: PipelineConfiguration())
+    _ = session.advance([face(0.1, .fear)], imageSize: size, at: .seconds(60))
+    // A little disorder is not a new start.
+    #expect(
+      session.advance([face(0.1, .fear)], imageSize: size, at: .milliseconds(59_500)).events.count
+        == 1)
+    let again = session.advance([face(0.1, .anger)], imageSize: size, at: .zero)
+    #expect(
+      again.events.prefix(2) == [
+        .faceLost(FaceID(rawValue: 1)), .faceAppeared(FaceID(rawValue: 2)),
+      ])
+    #expect(again.readings.map(\.dominant) == [.anger])
+    #expect(session.rememberedFaces == 1)
   }
 
   @Test func resetReportsEverybodyAsLost() {

@@ -108,6 +108,43 @@ import Testing
     }
   }
 
+  @Test func fourQuarterTurnsAreNone() {
+    var generator = SplitMix64(seed: 23)
+    for _ in 0..<200 {
+      let rect = generator.unitRect()
+      let twice = rect.turnedClockwise.turnedClockwise
+      let halfTurn = rect.flippedVertically.flippedHorizontally
+      let around = twice.turnedClockwise.turnedClockwise
+      for (a, b) in [(twice, halfTurn), (around, rect)] {
+        #expect(abs(a.x - b.x) < 1e-12 && abs(a.y - b.y) < 1e-12)
+        #expect(a.width == b.width && a.height == b.height)
+      }
+    }
+    // The upper left corner goes to the upper right.
+    let corner = UnitRect(x: 0, y: 0.75, width: 0.5, height: 0.25)
+    #expect(corner.turnedClockwise == UnitRect(x: 0.75, y: 0.5, width: 0.25, height: 0.5))
+  }
+
+  /// A window locked to portrait on a device that is turned: the picture is shown turned.
+  @Test func projectionTurnsWithTheWindow() throws {
+    let image = PixelSize(width: 200, height: 100)
+    let upperLeft = UnitRect(x: 0, y: 0.5, width: 0.25, height: 0.5)
+    func project(_ turns: Int, mirrored: Bool = false) throws -> PixelRect {
+      try #require(
+        ViewProjection(
+          image: image, viewWidth: 100, viewHeight: 200, mode: .fit, quarterTurns: turns,
+          mirrored: mirrored
+        ).project(upperLeft))
+    }
+    // Turned by a quarter the picture is 100 x 200 and fits exactly.
+    #expect(try project(1) == PixelRect(x: 50, y: 0, width: 50, height: 50))
+    #expect(try project(-1) == PixelRect(x: 0, y: 150, width: 50, height: 50))
+    #expect(try project(5) == project(1))
+    #expect(try project(1, mirrored: true) == PixelRect(x: 0, y: 0, width: 50, height: 50))
+    // By a half it is 200 x 100 again, shown at half size between bars of 75.
+    #expect(try project(2) == PixelRect(x: 75, y: 100, width: 25, height: 25))
+  }
+
   @Test func projectionFillsFitsAndMirrors() throws {
     let image = PixelSize(width: 200, height: 100)
     let box = UnitRect(x: 0, y: 0, width: 0.5, height: 0.5)  // lower left quarter

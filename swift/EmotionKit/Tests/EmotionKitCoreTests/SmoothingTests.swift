@@ -40,6 +40,89 @@ import Testing
   }
 }
 
+@Suite struct WeightedSmoothingTests {
+  @Test func onlyTheRatioOfTheWeightsMatters() {
+    func smoothed(scale: Double) -> EmotionDistribution {
+      var generator = SplitMix64(seed: 21)
+      var smoother = TemporalSmoother()
+      var last = EmotionDistribution.uniform
+      for step in 0..<50 {
+        let weight = generator.number(in: 0.4...0.9)
+        last = smoother.update(
+          .mostly(Emotion.allCases[generator.integer(in: 0...7)]),
+          at: .milliseconds(80 * step), weight: weight * scale)
+      }
+      return last
+    }
+    for (a, b) in zip(smoothed(scale: 1).probabilities, smoothed(scale: 0.2).probabilities) {
+      #expect(abs(a - b) < 1e-12)
+    }
+  }
+
+  @Test func aBlurredFramePullsLess() {
+    func pull(of weight: Double) -> Double {
+      var smoother = TemporalSmoother()
+      _ = smoother.update(.mostly(.neutral), at: .zero, weight: 0.8)
+      return smoother.update(.mostly(.anger), at: .milliseconds(80), weight: weight)[.anger]
+    }
+    #expect(pull(of: 0.8) > pull(of: 0.2))
+    #expect(pull(of: 0.2) > pull(of: 0.05))
+    // With the weights w0 = 0.8 and w, k = exp(-80 / 400): the share of the new frame is
+    // w (1 - k) / (w0 k + w (1 - k)).
+    let share = 0.2 * 0.18126924692201818 / (0.8 * 0.8187307530779818 + 0.2 * 0.18126924692201818)
+    #expect(abs(pull(of: 0.2) - (0.1 / 7 + share * (0.9 - 0.1 / 7))) < 1e-12)
+  }
+
+  @Test func aClearFrameAfterABlurredOneTakesOverQuickly() {
+    func afterOneStep(first: Double) -> Double {
+      var smoother = TemporalSmoother()
+      _ = smoother.update(.mostly(.neutral), at: .zero, weight: first)
+      return smoother.update(.mostly(.anger), at: .milliseconds(80), weight: 0.9)[.anger]
+    }
+    #expect(afterOneStep(first: 0.1) > 2 * afterOneStep(first: 0.9))
+  }
+
+  @Test func absurdWeightsAreHarmless() {
+    for weight in [Double.nan, .infinity, -1, 0, 1e300] {
+      var smoother = TemporalSmoother()
+      for step in 0..<1000 {
+        let result = smoother.update(
+          .mostly(step % 2 == 0 ? .fear : .anger), at: .milliseconds(step), weight: weight)
+        #expect(abs(result.probabilities.reduce(0, +) - 1) < 1e-9)
+      }
+    }
+  }
+
+  /// Whatever comes in, what goes out is a distribution between the smallest and the largest that
+  /// came in.
+  @Test func theAverageStaysInTheSimplexAndInTheRangeOfItsInputs() throws {
+    var generator = SplitMix64(seed: 22)
+    for _ in 0..<100 {
+      var smoother = TemporalSmoother(
+        timeConstant: .milliseconds(generator.integer(in: 0...2000)),
+        resetGap: .milliseconds(generator.integer(in: 1...2000)))
+      var low = [Double](repeating: 1, count: 8)
+      var high = [Double](repeating: 0, count: 8)
+      var time = Duration.zero
+      for _ in 0..<100 {
+        time += .milliseconds(generator.integer(in: 0...300))
+        let input = try EmotionDistribution(
+          weights: (0..<8).map { _ in generator.number(in: 0...1) + 1e-9 })
+        for (index, value) in input.probabilities.enumerated() {
+          low[index] = min(low[index], value)
+          high[index] = max(high[index], value)
+        }
+        let output = smoother.update(input, at: time, weight: generator.number(in: -0.2...1.2))
+          .probabilities
+        #expect(abs(output.reduce(0, +) - 1) < 1e-9)
+        for index in 0..<8 {
+          #expect(output[index] >= low[index] - 1e-12 && output[index] <= high[index] + 1e-12)
+        }
+      }
+    }
+  }
+}
+
 @Suite struct HysteresisTests {
   private func decider() -> HysteresisDecider {
     HysteresisDecider(enter: 0.55, leave: 0.4, minimumDwell: .milliseconds(400))

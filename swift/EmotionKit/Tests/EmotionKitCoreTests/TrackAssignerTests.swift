@@ -78,4 +78,21 @@ import Testing
     let after = assigner.update([box(0)], at: .milliseconds(10)).ids
     #expect(after == [FaceID(rawValue: 3)])
   }
+
+  /// Faces that keep apart keep their identities, however the detector shuffles them.
+  @Test func identitiesFollowFacesUnderEveryPermutation() {
+    var generator = SplitMix64(seed: 24)
+    for _ in 0..<40 {
+      var assigner = TrackAssigner()
+      var faces = (0..<5).map { box(0.19 * Double($0), generator.number(in: 0...0.7)) }
+      let first = assigner.update(faces, at: .zero).ids
+      for frame in 1..<30 {
+        for index in faces.indices { faces[index].y += generator.number(in: -0.05...0.05) }
+        let order = faces.indices.shuffled(using: &generator)
+        let update = assigner.update(order.map { faces[$0] }, at: .milliseconds(80 * frame))
+        #expect(update.ids == order.map { first[$0] })
+        #expect(update.appeared.isEmpty && update.lost.isEmpty)
+      }
+    }
+  }
 }

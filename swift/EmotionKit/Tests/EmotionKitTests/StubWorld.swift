@@ -41,6 +41,7 @@
       }
       StubVision.reset(vision)
       StubCamera.reset(StubCamera.Script())
+      StubVideo.reset(StubVideo.Script())
       stubThermalState = .nominal
     }
 
@@ -60,16 +61,22 @@
       StubVision.reset(script)
     }
 
-    func engine(units: ComputeUnits = .cpuAndNeuralEngine) async throws -> EmotionEngine {
-      try await EmotionEngine.load(.url(model), units: units, loader: loader)
+    func engine(
+      _ configuration: EmotionConfiguration = EmotionConfiguration()
+    ) async throws -> EmotionEngine {
+      try await EmotionEngine.load(.url(model), configuration: configuration, loader: loader)
     }
 
-    func analyzer() async throws -> StillImageAnalyzer {
-      StillImageAnalyzer(engine: try await engine(), configuration: EmotionConfiguration())
+    func analyzer(
+      _ configuration: EmotionConfiguration = EmotionConfiguration()
+    ) async throws -> StillImageAnalyzer {
+      StillImageAnalyzer(engine: try await engine(configuration), configuration: configuration)
     }
 
-    func monitor() async throws -> EmotionMonitor {
-      EmotionMonitor(engine: try await engine(), configuration: EmotionConfiguration())
+    func monitor(
+      _ configuration: EmotionConfiguration = EmotionConfiguration()
+    ) async throws -> EmotionMonitor {
+      await EmotionMonitor(engine: try await engine(configuration), configuration: configuration)
     }
 
     /// 640 x 480 pixels, upright.

@@ -37,6 +37,52 @@
       #expect(StubCoreML.loads == [.cpuAndNeuralEngine, .cpuOnly])
     }
 
+    @Test func theFallbackIsAnEventForEverybodyWhoListens() async throws {
+      world.coreML { $0.failingLoads = [.cpuAndNeuralEngine] }
+      let monitor = try await world.monitor()
+      // It happened while the model loaded, before anybody could listen.
+      var events = monitor.events().makeAsyncIterator()
+      guard case .fellBack(let reason)? = await events.next() else {
+        Issue.record("no fallback")
+        return
+      }
+      #expect(reason.contains("cannot load"))
+    }
+
+    @Test func theFallbackOfAPredictionIsReportedOnce() async throws {
+      let monitor = try await world.monitor()
+      var events = monitor.events().makeAsyncIterator()
+      world.vision {
+        $0.failingPredictions = [.cpuAndNeuralEngine]
+        $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)]
+      }
+      monitor.submit(world.frame(), at: .zero)
+      var heard = [await events.next()]
+      while !heard.contains(where: { if case .frame? = $0 { true } else { false } }) {
+        heard.append(await events.next())
+      }
+      monitor.submit(world.frame(), at: .seconds(1))
+      heard.append(await events.next())
+      let fallbacks = heard.filter { if case .fellBack? = $0 { true } else { false } }
+      #expect(fallbacks.count == 1)
+      #expect(try await monitor.diagnostics().active == .cpuOnly)
+    }
+
+    @Test(arguments: [true, false])
+    func theComputePlanSaysWhatRunsWhere(isNeuralNetwork: Bool) async throws {
+      world.coreML { $0.isNeuralNetwork = isNeuralNetwork }
+      let monitor = try await world.monitor()
+      let plan = try await monitor.computePlan()
+      #expect(plan?.operations == [.neuralEngine: 2, .cpu: 1] && plan?.unplaced == 1)
+      world.vision { $0.failingPredictions = [.cpuAndNeuralEngine] }
+      _ = try await monitor.analyze(world.frame())
+      world.vision { $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)] }
+      _ = try await monitor.analyze(world.frame())
+      // The plan is of the units in use.
+      #expect(try await monitor.computePlan()?.operations == [.cpu: 3])
+      #expect(ComputeDevice.available == [.cpu, .neuralEngine])
+    }
+
     @Test func aModelThatFailsEverywhereIsReportedOnce() async throws {
       world.coreML { $0.failingLoads = [.cpuAndNeuralEngine, .cpuOnly] }
       await #expect(throws: EmotionKitError.self) { try await world.engine() }
@@ -98,17 +144,93 @@
 
     // MARK: Pictures
 
-    @Test func theNetworkSeesTheTrainedSquareStretchedToItsInput() async throws {
+    @Test(arguments: VisionBackend.allCases)
+    func theNetworkSeesTheTrainedSquareStretchedToItsInput(backend: VisionBackend) async throws {
       // 128 x 96 pixels of 640 x 480, whose square with a margin of 0.3 is 166.4 pixels wide.
       world.vision { $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)] }
-      let analyzer = try await world.analyzer()
+      let analyzer = try await world.analyzer(EmotionConfiguration(backend: backend))
       let readings = try await analyzer.analyze(world.frame())
       #expect(readings.map(\.dominant) == [.happiness])
       let prediction = try #require(StubVision.predictions.last)
+      #expect(prediction.isSwift == (backend == .swift))
       #expect(prediction.cropAndScale == .scaleFill)
       #expect(abs(prediction.region.width * 640 - 166.4) < 1e-6)
       #expect(abs(prediction.region.height * 480 - 166.4) < 1e-6)
       #expect(abs(prediction.region.midX - 0.5) < 1e-9 && abs(prediction.region.midY - 0.5) < 1e-9)
+    }
+
+    @Test(arguments: VisionBackend.allCases)
+    func captureQualityIsMeasuredOnTheFacesThatWereFound(backend: VisionBackend) async throws {
+      world.vision {
+        $0.faces = [
+          CGRect(x: 0.1, y: 0.4, width: 0.3, height: 0.3),
+          CGRect(x: 0.6, y: 0.4, width: 0.2, height: 0.2),
+        ]
+        $0.qualities = [0.75, 0.25]
+      }
+      let analyzer = try await world.analyzer(EmotionConfiguration(backend: backend))
+      let readings = try await analyzer.analyze(world.frame())
+      #expect(readings.map(\.captureQuality) == [0.75, 0.25])
+      #expect(StubVision.measurements == 1 && StubVision.detections.count == 1)
+
+      // A face without a quality is better than no face.
+      world.vision { $0.qualities = [] }
+      let unmeasured = try await analyzer.analyze(world.frame())
+      #expect(unmeasured.map(\.captureQuality) == [nil, nil])
+      #expect(StubVision.measurements == 1)
+
+      // Nobody there: nothing to measure. Switched off: nothing is asked.
+      world.vision { $0.faces = [] }
+      #expect(try await analyzer.analyze(world.frame()).isEmpty)
+      world.vision { $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)] }
+      let plain = try await world.analyzer(
+        EmotionConfiguration(measuresCaptureQuality: false, backend: backend))
+      #expect(try await plain.analyze(world.frame()).count == 1)
+      #expect(StubVision.measurements == 0)
+    }
+
+    @Test func bothVisionInterfacesGiveTheSameReadings() async throws {
+      world.vision {
+        $0.faces = [CGRect(x: 0.1, y: 0.3, width: 0.25, height: 0.35)]
+        $0.qualities = [0.5]
+      }
+      let data = Data("stub-image 640 480 6".utf8)
+      var all: [[EmotionReading]] = []
+      for backend in VisionBackend.allCases {
+        let analyzer = try await world.analyzer(EmotionConfiguration(backend: backend))
+        all.append(try await analyzer.analyze(imageData: data))
+      }
+      #expect(all[0] == all[1] && all[0].count == 1)
+      #expect(StubVision.detections == [.right, .right])
+    }
+
+    @Test func theSwiftInterfaceFallsBackToo() async throws {
+      let configuration = EmotionConfiguration(backend: .swift)
+      world.vision {
+        $0.failingPredictions = [.cpuAndNeuralEngine]
+        $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)]
+      }
+      let monitor = try await world.monitor(configuration)
+      let diagnostics = try await monitor.diagnostics()
+      #expect(diagnostics.active == .cpuOnly && diagnostics.backend == .swift)
+      #expect(diagnostics.fallbackReason?.contains("cannot predict") == true)
+      #expect(try await monitor.computePlan()?.operations == [.cpu: 3])
+      #expect(try await monitor.analyze(world.frame()).map(\.dominant) == [.happiness])
+      world.vision { $0.failingPredictions = [.cpuAndNeuralEngine, .cpuOnly] }
+      await #expect(throws: EmotionKitError.self) { try await monitor.analyze(world.frame()) }
+      world.coreML { $0.failingLoads = [.cpuAndNeuralEngine, .cpuOnly] }
+      await #expect(throws: EmotionKitError.self) { try await world.engine(configuration) }
+    }
+
+    @Test func pixelBuffersGoThroughTheSwiftInterface() async throws {
+      world.vision { $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)] }
+      let analyzer = try await world.analyzer(EmotionConfiguration(backend: .swift))
+      var buffer: CVPixelBuffer?
+      _ = CVPixelBufferCreate(nil, 640, 480, 0, nil, &buffer)
+      let frame = EmotionFrame(pixelBuffer: try #require(buffer), orientation: .left)
+      let reading = try #require(try await analyzer.analyze(frame).first)
+      #expect(reading.imageSize == PixelSize(width: 480, height: 640))
+      #expect(StubVision.detections == [.left])
     }
 
     @Test func orientationTurnsTheSizeAndReachesVision() async throws {

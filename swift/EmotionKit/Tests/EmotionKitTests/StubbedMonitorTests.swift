@@ -76,7 +76,8 @@
       ),
       (.videoDeviceInUseByAnotherClient, .inUseByAnotherClient),
       (.videoDeviceNotAvailableDueToSystemPressure, .systemPressure),
-      (.videoDeviceNotAvailableWithMultipleForegroundApps, .other),
+      (.videoDeviceNotAvailableWithMultipleForegroundApps, .multipleForegroundApps),
+      (.audioDeviceInUseByAnotherClient, .other),
     ])
     func interruptionsAreReported(
       reason: AVCaptureSession.InterruptionReason, expected: InterruptionReason
@@ -88,6 +89,161 @@
       #expect(await events.next() == .interrupted(expected))
       StubCamera.post(AVCaptureSession.interruptionEndedNotification, reason: nil)
       #expect(await events.next() == .resumed)
+    }
+
+    @Test func theCameraCanBeChangedWhileItRuns() async throws {
+      world.vision { $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)] }
+      let monitor = try await world.monitor()
+      var events = monitor.events().makeAsyncIterator()
+      try await monitor.start(camera: .front)
+      StubCamera.deliver(width: 1280, height: 720, seconds: 99.9)
+      StubCamera.deliver(width: 720, height: 1280, seconds: 100)
+      #expect(await events.next() == .faceAppeared(FaceID(rawValue: 1)))
+      try await monitor.start(camera: .back)
+      #expect(StubCamera.isRunning && !StubCamera.isMirrored)
+      #expect(await monitor.preview?.position == .back)
+      var heard: EmotionEvent?
+      repeat { heard = await events.next() } while heard != .faceLost(FaceID(rawValue: 1))
+    }
+
+    @Test func aDeadMediaServerIsRestarted() async throws {
+      let monitor = try await world.monitor()
+      var events = monitor.events().makeAsyncIterator()
+      try await monitor.start()
+      StubCamera.crash(.mediaServicesWereReset)
+      #expect(await events.next() == .interrupted(.other))
+      #expect(await events.next() == .resumed)
+      #expect(StubCamera.isRunning)
+      // Anything else is not tried again: it would fail again, for ever.
+      StubCamera.crash(.unknown)
+      #expect(await events.next() == .interrupted(.other))
+      #expect(!StubCamera.isRunning)
+      // Stopping ends the interruption.
+      try await monitor.stop()
+      #expect(await events.next() == .resumed)
+    }
+
+    @Test func aHotCameraThrottlesAndTheHotterOfTwoCounts() async throws {
+      let monitor = try await world.monitor()
+      var events = monitor.events().makeAsyncIterator()
+      try await monitor.start(camera: .back)
+      StubCamera.change { $0.pressure = .serious }
+      StubCamera.deliver(width: 1280, height: 720, seconds: 1)
+      #expect(await events.next() == .throttled(.serious))
+      stubThermalState = .fair
+      NotificationCenter.default.post(
+        name: ProcessInfo.thermalStateDidChangeNotification, object: nil)
+      StubCamera.change { $0.pressure = .shutdown }
+      StubCamera.deliver(width: 1280, height: 720, seconds: 2)
+      var heard = await events.next()
+      while case .frame? = heard { heard = await events.next() }
+      #expect(heard == .throttled(.critical))
+      StubCamera.change { $0.pressure = .nominal }
+      StubCamera.deliver(width: 1280, height: 720, seconds: 3)
+      #expect(await events.next() == .throttled(.fair))
+    }
+
+    /// A connection that can neither turn nor mirror: Vision has to do both.
+    @Test(arguments: [
+      (CGFloat(90), CameraPosition.front, CGImagePropertyOrientation.leftMirrored),
+      (90, .back, .right), (180, .front, .downMirrored), (270, .back, .left), (0, .back, .up),
+    ])
+    func whatTheCameraCannotTurnVisionTurns(
+      angle: CGFloat, position: CameraPosition, expected: CGImagePropertyOrientation
+    ) async throws {
+      var script = StubCamera.Script()
+      script.angle = angle
+      script.supportedAngles = [0]
+      script.canMirror = false
+      StubCamera.reset(script)
+      let monitor = try await world.monitor()
+      var events = monitor.events().makeAsyncIterator()
+      try await monitor.start(camera: position)
+      StubCamera.deliver(width: 1280, height: 720, seconds: 1)
+      #expect(await events.next() == .frame([]))
+      #expect(StubVision.detections == [expected])
+    }
+
+    @Test func thePreviewKnowsHowItIsTurnedAgainstTheAnalysis() async throws {
+      let monitor = try await world.monitor()
+      try await monitor.start(camera: .back)
+      let rotation = try #require(await monitor.preview?.rotation)
+      // Held sideways, analysed upright (0), in a window that stays in portrait (90).
+      StubCamera.change { $0.angle = 0 }
+      StubCamera.deliver(width: 1280, height: 720, seconds: 1)
+      #expect(rotation.fromAnalysedToShown(mirrored: false) == 0)
+      rotation.setShown(quarterTurns: 1)
+      #expect(rotation.fromAnalysedToShown(mirrored: false) == 1)
+      #expect(rotation.fromAnalysedToShown(mirrored: true) == -1)
+    }
+
+    @Test @MainActor func theDeviceTellsHowItIsHeld() async throws {
+      let (changes, continuation) = AsyncStream.makeStream(of: DeviceOrientation.self)
+      StubDevice.turn(to: .landscapeRight)
+      let monitor = DeviceOrientationMonitor { continuation.yield($0) }
+      #expect(StubDevice.listeners == 1)
+      var heard = changes.makeAsyncIterator()
+      #expect(await heard.next() == .landscapeRight)
+      // Lying flat tells nothing.
+      StubDevice.turn(to: .faceUp)
+      await Task.yield()
+      StubDevice.turn(to: .portraitUpsideDown)
+      #expect(await heard.next() == .portraitUpsideDown)
+      monitor.stop()
+      monitor.stop()
+      #expect(StubDevice.listeners == 0)
+      StubDevice.turn(to: .portrait)
+    }
+
+    @Test @MainActor func framesInTheBackgroundAreDropped() async throws {
+      let monitor = try await world.monitor()
+      var events = monitor.events().makeAsyncIterator()
+      StubDevice.enterBackground()
+      #expect(await events.next() == .interrupted(.background))
+      monitor.submit(world.frame(), at: .seconds(1))
+      while await monitor.statistics.skipped == 0 { await Task.yield() }
+      #expect(StubVision.detections.isEmpty)
+      StubDevice.enterForeground()
+      #expect(await events.next() == .resumed)
+      monitor.submit(world.frame(), at: .seconds(2))
+      #expect(await events.next() == .frame([]))
+    }
+
+    @Test func latenciesAreMeasured() async throws {
+      let monitor = try await world.monitor()
+      var events = monitor.events().makeAsyncIterator()
+      monitor.submit(world.frame(), at: .seconds(1))
+      #expect(await events.next() == .frame([]))
+      while await monitor.statistics.analyzed == 0 { await Task.yield() }
+      let latency = await monitor.statistics.latency
+      #expect(Set(latency.keys) == Set(PipelineStage.allCases))
+      let total = try #require(latency[.total])
+      #expect(total.samples == 1 && total.p50 == total.maximum && total.p50 > .zero)
+    }
+
+    @Test func aCameraSourceLoadsOnceAndAgainAfterAFailure() async throws {
+      var script = StubCamera.Script()
+      script.hasCamera = false
+      StubCamera.reset(script)
+      let source = CameraEmotionSource(model: .url(world.model))
+      await #expect(throws: EmotionKitError.self) { try await source.start() }
+      #expect(await source.preview == nil)
+      script.hasCamera = true
+      StubCamera.reset(script)
+      _ = try await source.start()
+      #expect(await source.preview != nil)
+      #expect(await source.isDemo)
+      await source.stop()
+      #expect(!StubCamera.isRunning)
+      _ = try await source.start()
+      #expect(StubCoreML.loads.count == 1)
+      await source.stop()
+
+      let missing = CameraEmotionSource(model: .url(URL(fileURLWithPath: "/no/such.mlpackage")))
+      for _ in 0..<2 {
+        await #expect(throws: EmotionKitError.self) { try await missing.start() }
+      }
+      await missing.stop()
     }
 
     @Test func heatIsReported() async throws {

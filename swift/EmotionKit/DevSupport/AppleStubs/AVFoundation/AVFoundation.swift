@@ -1,6 +1,7 @@
 @_exported import CoreMedia
 @_exported import CoreVideo
 import Dispatch
+@_exported import QuartzCore
 
 public struct AVMediaType: Hashable, Sendable {
   public static let video = AVMediaType()
@@ -41,11 +42,33 @@ public class AVCaptureDevice: NSObject {
   public class RotationCoordinator: NSObject {
     public init(device: AVCaptureDevice, previewLayer: CALayer?) {}
     public var videoRotationAngleForHorizonLevelCapture: CGFloat { StubCamera.script.angle }
-    public var videoRotationAngleForHorizonLevelPreview: CGFloat { StubCamera.script.angle }
+    public var videoRotationAngleForHorizonLevelPreview: CGFloat { StubCamera.script.previewAngle }
+  }
+
+  public class SystemPressureState: NSObject {
+    public struct Level: Hashable, Sendable {
+      let name: String
+      public static let nominal = Level(name: "nominal")
+      public static let fair = Level(name: "fair")
+      public static let serious = Level(name: "serious")
+      public static let critical = Level(name: "critical")
+      public static let shutdown = Level(name: "shutdown")
+    }
+    public let level: Level
+    init(level: Level) { self.level = level }
+  }
+  public var systemPressureState: SystemPressureState {
+    SystemPressureState(level: StubCamera.script.pressure)
   }
 }
 
-public class CALayer: NSObject {}
+public struct AVError: Error {
+  public enum Code: Int, Sendable { case unknown, mediaServicesWereReset }
+  public let code: Code
+  /// Stub only.
+  public init(stubCode: Code) { code = stubCode }
+}
+
 public class AVCaptureInput: NSObject {}
 public class AVCaptureDeviceInput: AVCaptureInput {
   public init(device: AVCaptureDevice) throws {}
@@ -56,7 +79,7 @@ public class AVCaptureOutput: NSObject {
 }
 
 public class AVCaptureConnection: NSObject {
-  public var isVideoMirroringSupported: Bool { true }
+  public var isVideoMirroringSupported: Bool { StubCamera.script.canMirror }
   public var automaticallyAdjustsVideoMirroring = true
   public var isVideoMirrored = false
   @available(iOS 17.0, macOS 14.0, *)
@@ -66,7 +89,7 @@ public class AVCaptureConnection: NSObject {
   }
   @available(iOS 17.0, macOS 14.0, *)
   public func isVideoRotationAngleSupported(_ angle: CGFloat) -> Bool {
-    [0, 90, 180, 270].contains(angle)
+    StubCamera.script.supportedAngles.contains(angle)
   }
   private var angle: CGFloat = 0
 }
@@ -103,6 +126,7 @@ public class AVCaptureVideoDataOutput: AVCaptureOutput {
   }
 }
 
+public let AVCaptureSessionErrorKey = "AVCaptureSessionErrorKey"
 public let AVCaptureSessionInterruptionReasonKey = "AVCaptureSessionInterruptionReasonKey"
 
 public class AVCaptureSession: NSObject {

@@ -7,6 +7,10 @@ public enum StubCamera {
     public var grants = true
     public var hasCamera = true
     public var angle: CGFloat = 90
+    public var previewAngle: CGFloat = 90
+    public var supportedAngles: Set<CGFloat> = [0, 90, 180, 270]
+    public var canMirror = true
+    public var pressure = AVCaptureDevice.SystemPressureState.Level.nominal
     public init() {}
   }
 
@@ -33,6 +37,20 @@ public enum StubCamera {
       output = nil
       session = nil
     }
+  }
+
+  /// Changes what the hardware answers from now on.
+  public static func change(_ change: (inout Script) -> Void) {
+    lock.withLock { change(&current) }
+  }
+
+  /// The media server dies and takes the session with it.
+  public static func crash(_ code: AVError.Code) {
+    let crashed = lock.withLock { session }
+    crashed?.stopRunning()
+    NotificationCenter.default.post(
+      name: AVCaptureSession.runtimeErrorNotification, object: crashed,
+      userInfo: [AVCaptureSessionErrorKey: AVError(stubCode: code)])
   }
 
   /// Delivers one frame to the running camera's delegate and returns when it was taken in.

@@ -73,3 +73,62 @@ public class MLModel: NSObject {
     return folder
   }
 }
+
+@available(iOS 17.0, macOS 14.0, *)
+public enum MLComputeDevice: Sendable {
+  case cpu(MLCPUComputeDevice)
+  case gpu(MLGPUComputeDevice)
+  case neuralEngine(MLNeuralEngineComputeDevice)
+}
+public final class MLCPUComputeDevice: NSObject, Sendable {}
+public final class MLGPUComputeDevice: NSObject, Sendable {}
+public final class MLNeuralEngineComputeDevice: NSObject, Sendable {}
+
+extension MLModel {
+  @available(iOS 17.0, macOS 14.0, *)
+  public static var availableComputeDevices: [MLComputeDevice] {
+    [.cpu(MLCPUComputeDevice()), .neuralEngine(MLNeuralEngineComputeDevice())]
+  }
+}
+
+@available(iOS 17.4, macOS 14.4, *)
+public enum MLModelStructure: Sendable {
+  public struct Program: Sendable {
+    public struct Function: Sendable { public let block: Block }
+    public struct Block: Sendable { public let operations: [Operation] }
+    public struct Operation: Sendable { let device: MLComputeDevice? }
+    public let functions: [String: Function]
+  }
+  public struct NeuralNetwork: Sendable {
+    public struct Layer: Sendable { let device: MLComputeDevice? }
+    public let layers: [Layer]
+  }
+  public struct Pipeline: Sendable {}
+  case neuralNetwork(NeuralNetwork)
+  case program(Program)
+  case pipeline(Pipeline)
+  case unsupported
+}
+
+@available(iOS 17.4, macOS 14.4, *)
+public class MLComputePlan {
+  public struct DeviceUsage {
+    public let preferred: MLComputeDevice
+  }
+
+  public let modelStructure: MLModelStructure
+  init(_ structure: MLModelStructure) { modelStructure = structure }
+
+  public static func load(
+    contentsOf url: URL, configuration: MLModelConfiguration
+  ) async throws -> MLComputePlan {
+    MLComputePlan(StubCoreML.structure(on: configuration.computeUnits))
+  }
+
+  public func deviceUsage(for operation: MLModelStructure.Program.Operation) -> DeviceUsage? {
+    operation.device.map(DeviceUsage.init(preferred:))
+  }
+  public func deviceUsage(for layer: MLModelStructure.NeuralNetwork.Layer) -> DeviceUsage? {
+    layer.device.map(DeviceUsage.init(preferred:))
+  }
+}

@@ -15,6 +15,7 @@ public enum StubCoreML {
     public var inputSide: Int? = 48
     public var failingLoads: Set<MLComputeUnits> = []
     public var failsToCompile = false
+    public var isNeuralNetwork = false
     public init() {}
   }
 
@@ -36,6 +37,22 @@ public enum StubCoreML {
       loadedURLs = []
       compiledURLs = []
     }
+  }
+
+  /// Two operations on the best device, one on the processor, one without a device.
+  @available(iOS 17.4, macOS 14.4, *)
+  static func structure(on units: MLComputeUnits) -> MLModelStructure {
+    let cpu = MLComputeDevice.cpu(MLCPUComputeDevice())
+    let best: MLComputeDevice =
+      units == .cpuOnly ? cpu : .neuralEngine(MLNeuralEngineComputeDevice())
+    let devices: [MLComputeDevice?] = [best, best, cpu, nil]
+    if script.isNeuralNetwork {
+      return .neuralNetwork(.init(layers: devices.map { .init(device: $0) }))
+    }
+    return .program(
+      .init(functions: [
+        "main": .init(block: .init(operations: devices.map { .init(device: $0) }))
+      ]))
   }
 
   static func record(load url: URL, units: MLComputeUnits) {

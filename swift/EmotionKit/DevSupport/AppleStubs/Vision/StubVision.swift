@@ -8,6 +8,8 @@ public enum StubVision {
     public var classifications: [(String, Float)] = []
     public var failingPredictions: Set<MLComputeUnits> = []
     public var failsToDetect = false
+    /// Capture qualities of the faces; empty makes the request fail.
+    public var qualities: [Float] = []
     public init() {}
   }
 
@@ -15,47 +17,64 @@ public enum StubVision {
     public let region: CGRect
     public let cropAndScale: VNImageCropAndScaleOption
     public let units: MLComputeUnits
+    /// True when the Swift-only interface asked.
+    public let isSwift: Bool
   }
 
   private static let lock = NSLock()
   nonisolated(unsafe) private static var current = Script()
   nonisolated(unsafe) private static var predicted: [Prediction] = []
+  nonisolated(unsafe) private static var measured = 0
   nonisolated(unsafe) private static var detected: [CGImagePropertyOrientation] = []
 
   public static var script: Script { lock.withLock { current } }
   public static var predictions: [Prediction] { lock.withLock { predicted } }
   public static var detections: [CGImagePropertyOrientation] { lock.withLock { detected } }
 
+  /// How often capture quality was asked for.
+  public static var measurements: Int { lock.withLock { measured } }
+
   public static func reset(_ script: Script) {
     lock.withLock {
       current = script
       predicted = []
+      measured = 0
       detected = []
     }
   }
 
-  static func detect(_ orientation: CGImagePropertyOrientation) throws -> [VNFaceObservation] {
+  static func detect(_ orientation: CGImagePropertyOrientation) throws -> [CGRect] {
     try lock.withLock {
       detected.append(orientation)
       if current.failsToDetect { throw StubCoreML.Failure(message: "cannot detect") }
-      return current.faces.map { VNFaceObservation(boundingBox: $0, confidence: 1) }
+      return current.faces
+    }
+  }
+
+  static func qualities(of count: Int) throws -> [Float] {
+    try lock.withLock {
+      measured += 1
+      guard current.qualities.count == count else {
+        throw StubCoreML.Failure(message: "cannot measure")
+      }
+      return current.qualities
     }
   }
 
   static func classify(
-    _ region: CGRect, _ cropAndScale: VNImageCropAndScaleOption, _ units: MLComputeUnits
-  ) throws -> [VNObservation] {
+    _ region: CGRect, _ cropAndScale: VNImageCropAndScaleOption, _ units: MLComputeUnits,
+    isSwift: Bool = false
+  ) throws -> [(String, Float)] {
     try lock.withLock {
       guard region.minX >= 0, region.minY >= 0, region.maxX <= 1, region.maxY <= 1 else {
         throw StubCoreML.Failure(message: "the region leaves the image")
       }
-      predicted.append(Prediction(region: region, cropAndScale: cropAndScale, units: units))
+      predicted.append(
+        Prediction(region: region, cropAndScale: cropAndScale, units: units, isSwift: isSwift))
       if current.failingPredictions.contains(units) {
         throw StubCoreML.Failure(message: "cannot predict on \(units)")
       }
-      return current.classifications.map {
-        VNClassificationObservation(identifier: $0.0, confidence: $0.1)
-      }
+      return current.classifications
     }
   }
 }

@@ -20,7 +20,9 @@ public class VNDetectedObjectObservation: VNObservation {
   }
 }
 
-public class VNFaceObservation: VNDetectedObjectObservation {}
+public class VNFaceObservation: VNDetectedObjectObservation {
+  public fileprivate(set) var faceCaptureQuality: Float?
+}
 
 public class VNClassificationObservation: VNObservation {
   public let identifier: String
@@ -48,6 +50,12 @@ public class VNImageBasedRequest: VNRequest {
 
 public class VNDetectFaceRectanglesRequest: VNImageBasedRequest {
   public override init() {}
+  public var results: [VNFaceObservation]? { stored as? [VNFaceObservation] }
+}
+
+public class VNDetectFaceCaptureQualityRequest: VNImageBasedRequest {
+  public override init() {}
+  public var inputFaceObservations: [VNFaceObservation]?
   public var results: [VNFaceObservation]? { stored as? [VNFaceObservation] }
 }
 
@@ -86,11 +94,19 @@ public class VNImageRequestHandler: NSObject {
     for request in requests {
       switch request {
       case let request as VNDetectFaceRectanglesRequest:
-        request.stored = try StubVision.detect(orientation)
+        request.stored = try StubVision.detect(orientation).map {
+          VNFaceObservation(boundingBox: $0, confidence: 1)
+        }
+      case let request as VNDetectFaceCaptureQualityRequest:
+        let faces = request.inputFaceObservations ?? []
+        let scores = try StubVision.qualities(of: faces.count)
+        for (face, score) in zip(faces, scores) { face.faceCaptureQuality = score }
+        request.stored = faces
       case let request as VNCoreMLRequest:
         request.stored = try StubVision.classify(
           request.regionOfInterest, request.imageCropAndScaleOption,
-          request.model.model.configuration.computeUnits)
+          request.model.model.configuration.computeUnits
+        ).map { VNClassificationObservation(identifier: $0.0, confidence: $0.1) }
       default:
         throw StubCoreML.Failure(message: "the stub does not know \(type(of: request))")
       }

@@ -54,7 +54,8 @@ final class HeldClassifier: EmotionClassifying {
   }
 }
 
-private actor Hold {
+/// A gate that a test opens once.
+actor Hold {
   private var isOpen = false
   private var waiting: [CheckedContinuation<Void, Never>] = []
 

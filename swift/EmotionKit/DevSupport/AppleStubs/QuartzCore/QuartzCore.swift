@@ -1,0 +1,5 @@
+import Foundation
+
+open class CALayer: NSObject {
+  public required override init() {}
+}

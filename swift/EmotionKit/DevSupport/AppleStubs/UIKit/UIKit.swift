@@ -1,0 +1,53 @@
+@_exported import Foundation
+@_exported import QuartzCore
+
+// Everything on the main actor, as in UIKit; stricter than its headers where those are lenient.
+
+@MainActor public class UIApplication: NSObject {
+  public static let didEnterBackgroundNotification = Notification.Name("stub.didEnterBackground")
+  public static let willEnterForegroundNotification = Notification.Name("stub.willEnterForeground")
+  public static let openSettingsURLString = "app-settings:"
+}
+
+public enum UIDeviceOrientation: Int, Sendable {
+  case unknown, portrait, portraitUpsideDown, landscapeLeft, landscapeRight, faceUp, faceDown
+}
+
+public enum UIInterfaceOrientation: Int, Sendable {
+  case unknown, portrait, portraitUpsideDown, landscapeRight, landscapeLeft
+}
+
+@MainActor public class UIDevice: NSObject {
+  public static let current = UIDevice()
+  public static let orientationDidChangeNotification = Notification.Name("stub.orientation")
+  /// Stub only: tests turn the device.
+  public var orientation = UIDeviceOrientation.portrait
+  /// Stub only.
+  public private(set) var generators = 0
+  public func beginGeneratingDeviceOrientationNotifications() { generators += 1 }
+  public func endGeneratingDeviceOrientationNotifications() { generators -= 1 }
+}
+
+@MainActor public class UIWindowScene: NSObject {
+  public var interfaceOrientation = UIInterfaceOrientation.portrait
+}
+
+@MainActor public class UIWindow: UIView {
+  public var windowScene: UIWindowScene?
+}
+
+@MainActor open class UIView: NSObject {
+  open class var layerClass: AnyClass { CALayer.self }
+  public private(set) lazy var layer: CALayer = (Self.layerClass as? CALayer.Type ?? CALayer.self)
+    .init()
+  public var window: UIWindow?
+  public override init() {}
+  open func layoutSubviews() {}
+  public func setNeedsLayout() {}
+}
+
+public class UIImage: NSObject, @unchecked Sendable {
+  public init?(data: Data) {
+    if data.isEmpty { return nil }
+  }
+}
