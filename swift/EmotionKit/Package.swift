@@ -37,16 +37,21 @@ func exists(_ path: String) -> Bool {
 let stubs: [Target.Dependency] =
   useStubs ? stubDependencies.map { .init(stringLiteral: $0.name) } : []
 let stubDefine: [SwiftSetting] = useStubs ? [.define("EMOTIONKIT_APPLE_STUBS")] : []
+// Only where nobody can depend on the package: SwiftPM refuses such flags in dependencies.
+let noWarnings: [SwiftSetting] = useStubs ? [.unsafeFlags(["-warnings-as-errors"])] : []
 
 var targets: [Target] = [
-  .target(name: "EmotionKitCore"),
+  .target(name: "EmotionKitCore", swiftSettings: noWarnings),
   .target(
     name: "EmotionKitModel", dependencies: ["EmotionKitCore"],
     // The folder, not the model in it: SwiftPM would take a .mlpackage apart. And never a folder
     // named "Resources", which code signing refuses.
     resources: [.copy("Models"), .copy("PrivacyInfo.xcprivacy")]),
-  .target(name: "EmotionKit", dependencies: ["EmotionKitCore", "EmotionKitModel"] + stubs),
-  .target(name: "EmotionKitUI", dependencies: ["EmotionKit"] + stubs),
+  .target(
+    name: "EmotionKit", dependencies: ["EmotionKitCore", "EmotionKitModel"] + stubs,
+    swiftSettings: noWarnings),
+  .target(
+    name: "EmotionKitUI", dependencies: ["EmotionKit"] + stubs, swiftSettings: noWarnings),
   .testTarget(
     name: "EmotionKitCoreTests", dependencies: ["EmotionKitCore", "EmotionKitModel"],
     resources: [.copy("Golden")]),
@@ -56,6 +61,14 @@ if exists("Tests/EmotionKitTests") {
     .testTarget(
       name: "EmotionKitTests", dependencies: ["EmotionKit", "EmotionKitUI"] + stubs,
       swiftSettings: stubDefine))
+}
+if useStubs && exists("Examples/EmotionCamera") {
+  targets.append(
+    // Only type-checked: the app itself is built by its Xcode project.
+    .executableTarget(
+      name: "EmotionCamera", dependencies: ["EmotionKitUI"] + stubs,
+      path: "Examples/EmotionCamera/EmotionCamera",
+      exclude: ["Info.plist", "PrivacyInfo.xcprivacy"], swiftSettings: noWarnings))
 }
 if useStubs {
   targets += stubDependencies.map { stub in

@@ -42,8 +42,9 @@
         let coordinator = AVCaptureDevice.RotationCoordinator(
           device: preview.device, previewLayer: previewLayer)
         self.coordinator = coordinator
+        // The window may turn without a new layout, as an iPad's does in a stage.
         observation = coordinator.observe(\.videoRotationAngleForHorizonLevelPreview) {
-          [weak self] _, _ in
+          @Sendable [weak self] _, _ in
           Task { @MainActor in self?.turn() }
         }
       }

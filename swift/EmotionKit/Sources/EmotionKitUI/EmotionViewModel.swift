@@ -51,8 +51,8 @@
         source, onEvent: onEvent,
         onStart: {
           #if canImport(Vision) && !os(visionOS) && !os(tvOS)
-            preview = await cameraSource?.preview
             isDemo = await cameraSource?.isDemo ?? false
+            preview = await cameraSource?.preview
           #endif
         },
         update: { state = $0 })

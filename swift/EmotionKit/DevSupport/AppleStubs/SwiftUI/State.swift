@@ -87,6 +87,7 @@ public struct EnvironmentValues {
   /// Stub only: what `openURL` was asked to open.
   @MainActor public static var stubOpened: [URL] = []
 
+  public init() {}
   public var dynamicTypeSize = DynamicTypeSize.large
   public var accessibilityReduceMotion = false
   public var scenePhase = ScenePhase.active

@@ -1,0 +1,155 @@
+#if EMOTIONKIT_APPLE_STUBS
+  import AVFoundation
+  import Foundation
+  import SwiftUI
+  import Testing
+  import Vision
+
+  @testable import EmotionKit
+  @testable import EmotionKitUI
+
+  /// Evaluates the views against the stand-in for SwiftUI and reads what a person would read or
+  /// hear. Nothing is laid out or drawn.
+  extension StubbedAppleLayerTests {
+    // MARK: Views
+
+    @MainActor private func notes(_ view: some View) -> [String] { StubRenderer.notes(of: view) }
+
+    @MainActor private func action(_ name: String, in view: some View) throws -> StubAction {
+      try #require(StubRenderer.actions(of: view).first { $0.name == name })
+    }
+
+    private func reading(_ id: UInt64, _ dominant: Emotion?) throws -> EmotionReading {
+      let distribution = try EmotionDistribution(
+        weights: Emotion.allCases.map { $0 == .surprise ? 0.72 : 0.04 })
+      return EmotionReading(
+        faceID: FaceID(rawValue: id), dominant: dominant, probabilities: distribution,
+        raw: distribution, boundingBox: UnitRect(x: 0.2, y: 0.2, width: 0.2, height: 0.2),
+        imageSize: PixelSize(width: 720, height: 1280), detectionConfidence: 1, timestamp: .zero)
+    }
+
+    @Test @MainActor func theOverlayCaptionsAndSpeaksEveryFace() throws {
+      let readings = [try reading(1, .surprise), try reading(2, nil)]
+      #expect(
+        notes(EmotionOverlay(readings: readings)).sorted() == [
+          "says Face 1: surprise, 72 percent", "says Face 2: uncertain", "surprise 72 %",
+          "uncertain",
+        ])
+      #expect(notes(EmotionOverlay(readings: [])).isEmpty)
+    }
+
+    @Test @MainActor func theBarsAreReadableAtEveryTextSize() throws {
+      let bars = ProbabilityBars(probabilities: try reading(1, nil).probabilities)
+      defer { EnvironmentValues.stubCurrent = EnvironmentValues() }
+      let all = notes(bars)
+      #expect(Emotion.allCases.allSatisfy { all.contains($0.rawValue) })
+      #expect(all.contains("72 %") && all.contains("says Probabilities"))
+      #expect(all.contains("value surprise 72 percent, anger 4 percent, disgust 4 percent"))
+      EnvironmentValues.stubCurrent.dynamicTypeSize = .accessibility3
+      let few = notes(bars).compactMap(Emotion.init(rawValue:))
+      #expect(few == [.surprise, .anger, .disgust])
+    }
+
+    @Test @MainActor func everyStateHasItsMessage() async throws {
+      var state = LiveState()
+      var tries = 0
+      func message() -> LiveMessage { LiveMessage(state: state) { tries += 1 } }
+      #expect(notes(message()).isEmpty)
+      state.phase = .loading
+      #expect(notes(message()) == ["Loading…"])
+      state.phase = .running
+      #expect(notes(message()).isEmpty)
+      state.apply(.throttled(.critical))
+      #expect(notes(message()) == ["Paused until the device is cooler"])
+      state.apply(.interrupted(.inUseByAnotherClient))
+      #expect(notes(message()) == ["Another app is using the camera"])
+
+      state.fail(EmotionKitError.cameraUnauthorized)
+      EnvironmentValues.stubOpened = []
+      try await action("Open Settings", in: message()).run()
+      #expect(EnvironmentValues.stubOpened.map(\.absoluteString) == ["app-settings:"])
+      #expect(notes(message()).contains("The camera is not allowed"))
+
+      let error = EmotionKitError.modelNotFound(searched: [])
+      state.fail(error)
+      let texts = notes(message())
+      #expect(texts.contains(error.localizedDescription))
+      #expect(texts.contains(try #require(error.recoverySuggestion)))
+      try await action("Try again", in: message()).run()
+      #expect(tries == 1)
+    }
+
+    @Test @MainActor func aScriptedViewShowsFacesBarsAndEvents() async throws {
+      let source = ScriptedEmotionSource.twoFaces(sleep: { _ in await Task.yield() })
+      var events = 0
+      let view = EmotionCameraView(source: source) { _ in events += 1 }
+      let task = try action("task", in: view)
+      let running = Task { await task.run() }
+      while notes(view).count(where: { $0.hasPrefix("says Face") }) < 2 { await Task.yield() }
+      #expect(notes(view).contains("says Probabilities"))
+      running.cancel()
+      await running.value
+      #expect(events > 0)
+      #expect(!notes(view).contains { $0.hasPrefix("says Face") })
+
+      let bare = EmotionCameraView(source: source, showsBars: false)
+      let bareTask = try action("task", in: bare)
+      let bareRunning = Task { await bareTask.run() }
+      while !notes(bare).contains(where: { $0.hasPrefix("says Face") }) { await Task.yield() }
+      #expect(!notes(bare).contains("says Probabilities"))
+      bareRunning.cancel()
+      await bareRunning.value
+    }
+
+    @Test @MainActor func aCameraViewShowsItsPictureAndFaces() async throws {
+      world.vision { $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)] }
+      let view = EmotionCameraView(camera: .back, model: .url(world.model))
+      let task = try action("task", in: view)
+      let running = Task { await task.run() }
+      while !notes(view).contains("PreviewLayerView") { await Task.yield() }
+      // The model of these tests is a demo, and says so.
+      #expect(notes(view).contains { $0.hasPrefix("Demo model") })
+      StubCamera.change { $0.angle = 0 }
+      StubCamera.deliver(width: 1280, height: 720, seconds: 1)
+      while !notes(view).contains(where: { $0.hasPrefix("says Face") }) { await Task.yield() }
+      running.cancel()
+      await running.value
+      #expect(!StubCamera.isRunning)
+      #expect(!notes(view).contains("PreviewLayerView"))
+    }
+
+    @Test @MainActor func thePreviewLayerTellsHowItIsTurned() async throws {
+      let monitor = try await world.monitor()
+      try await monitor.start(camera: .front)
+      let preview = try #require(await monitor.preview)
+      StubCamera.change { $0.angle = 0 }
+      StubCamera.deliver(width: 1280, height: 720, seconds: 1)
+      #expect(notes(CameraPreviewView(preview: preview)) == ["PreviewLayerView"])
+      // The window's 90 degrees against the device's 0; in a mirror the other way round.
+      #expect(preview.rotation.fromAnalysedToShown(mirrored: false) == 1)
+      #expect(preview.rotation.fromAnalysedToShown(mirrored: true) == -1)
+      try await monitor.stop()
+    }
+
+    @Test @MainActor func anErrorCanBeTriedAgain() async throws {
+      var script = StubCamera.Script()
+      script.status = .denied
+      StubCamera.reset(script)
+      let viewModel = EmotionViewModel(camera: .front, model: .url(world.model))
+      await viewModel.run()
+      #expect(viewModel.state.phase == .unauthorized)
+      StubCamera.reset(StubCamera.Script())
+      let running = Task { await viewModel.run(camera: .back) }
+      while viewModel.state.phase != .running { await Task.yield() }
+      #expect(viewModel.preview?.position == .back && viewModel.isDemo)
+      running.cancel()
+      await running.value
+      #expect(viewModel.state.phase == .idle && viewModel.preview == nil)
+    }
+
+    @Test @MainActor func thePreviewsNeedNoCamera() {
+      _ = notes(EmotionCameraViewPreviews.previews)
+      #expect(!StubCamera.isRunning && StubCoreML.loads.isEmpty)
+    }
+  }
+#endif
