@@ -44,11 +44,11 @@ public struct ComputePlan: Hashable, Sendable {
   extension ComputePlan {
     /// Asks Core ML, which takes as long as loading the model.
     ///
-    /// - Returns: nil before iOS 17.4 and macOS 14.4, and for a model whose structure Core ML does
-    ///   not show.
+    /// - Returns: nil before iOS 17.4, macOS 14.4 and visionOS 1.1, and for a model whose structure
+    ///   Core ML does not show.
     /// - Throws: ``EmotionKitError/modelLoadFailed(_:reason:)``.
     static func load(compiled url: URL, units: ComputeUnits) async throws -> ComputePlan? {
-      guard #available(iOS 17.4, macOS 14.4, *) else { return nil }
+      guard #available(iOS 17.4, macOS 14.4, tvOS 17.4, visionOS 1.1, *) else { return nil }
       let configuration = MLModelConfiguration()
       configuration.computeUnits = MLComputeUnits(units)
       do {
@@ -59,7 +59,7 @@ public struct ComputePlan: Hashable, Sendable {
       }
     }
 
-    @available(iOS 17.4, macOS 14.4, *)
+    @available(iOS 17.4, macOS 14.4, tvOS 17.4, visionOS 1.1, *)
     private static func summary(of plan: MLComputePlan) -> ComputePlan? {
       let usages: [MLComputePlan.DeviceUsage?]
       switch plan.modelStructure {

@@ -104,7 +104,7 @@
 
     /// Where Core ML intends to run each operation of the network. Takes as long as loading it.
     ///
-    /// - Returns: nil before iOS 17.4 and macOS 14.4.
+    /// - Returns: nil before iOS 17.4, macOS 14.4 and visionOS 1.1.
     /// - Throws: ``EmotionKitError/modelLoadFailed(_:reason:)``.
     public func computePlan() async throws -> ComputePlan? {
       try await engine.classifier.computePlan()
