@@ -8,6 +8,8 @@
     struct Prepared: Sendable {
       let compiled: URL
       let manifest: ModelManifest?
+      /// Told the contract of the opened model, for it may be that of a demonstration.
+      let announce: @Sendable (ModelContract) -> Void
     }
 
     /// A model in memory. Not Sendable: made and used on one ``VisionQueue``.
@@ -22,19 +24,28 @@
       directory: CompiledModelCache.defaultDirectory)
 
     private let cache: CompiledModelCache
+    private let downloader: ModelDownloader
+    private let announce: @Sendable (ModelContract) -> Void
 
-    init(cache: CompiledModelCache? = nil) {
+    /// - Parameter announce: told the contract of every model that is opened.
+    init(
+      cache: CompiledModelCache? = nil, downloader: ModelDownloader = ModelDownloader(),
+      announce: @escaping @Sendable (ModelContract) -> Void = DemoNotice.log
+    ) {
       self.cache = cache ?? Self.sharedCache
+      self.downloader = downloader
+      self.announce = announce
     }
 
-    /// Finds and compiles.
+    /// Finds, or fetches, and compiles.
     ///
-    /// - Throws: ``EmotionKitError``.
+    /// - Throws: ``EmotionKitError``, or `CancellationError` during a download.
     func prepare(_ source: EmotionModelSource) async throws -> Prepared {
       let located: LocatedModel
       switch source {
       case .bundled: located = try EmotionModelBundle.locate()
       case .url(let url, _): located = try ModelLocator.inspect(url)
+      case .download(let model): located = try await downloader.download(model)
       }
       let manifest = try Self.manifest(of: located)
       if case .url(_, let expected?) = source {
@@ -45,20 +56,26 @@
         }
       }
       guard located.kind != .mlmodelc else {
-        return Prepared(compiled: located.url, manifest: manifest)
+        return Prepared(compiled: located.url, manifest: manifest, announce: announce)
       }
-      // What is inside the app is covered by its code signature: the manifest's word is enough
-      // there. A file from elsewhere may have changed since its manifest was written.
-      let hash =
-        if case .bundled = source, let manifest {
-          manifest.model.sha256
-        } else {
-          try ModelManifest.contentHash(of: located.url)
-        }
+      let hash = try Self.hash(of: located, from: source, manifest: manifest)
       let compiled = try await cache.compiledModel(for: located.url, hash: hash) { url in
         try await MLModel.compileModel(at: url)
       }
-      return Prepared(compiled: compiled, manifest: manifest)
+      return Prepared(compiled: compiled, manifest: manifest, announce: announce)
+    }
+
+    /// What is inside the app is covered by its code signature, and a download was hashed before it
+    /// got its place: a recorded hash is enough there. A file from elsewhere may have changed since
+    /// its manifest was written.
+    private static func hash(
+      of located: LocatedModel, from source: EmotionModelSource, manifest: ModelManifest?
+    ) throws(EmotionKitError) -> String {
+      switch (source, manifest) {
+      case (.bundled, let manifest?): manifest.model.sha256
+      case (.download(let model), _): model.sha256
+      default: try ModelManifest.contentHash(of: located.url)
+      }
     }
 
     /// Opens a compiled model and checks its contract. Falls back to the processor once.
@@ -82,9 +99,10 @@
         reason = error.errorDescription
         model = try load(prepared.compiled, units: .cpuOnly)
       }
+      let contract = try Self.contract(of: model.modelDescription, manifest: prepared.manifest)
+      prepared.announce(contract)
       return Opened(
-        model: model,
-        contract: try contract(of: model.modelDescription, manifest: prepared.manifest),
+        model: model, contract: contract,
         diagnostics: InferenceDiagnostics(
           requested: requested, active: active, fallbackReason: reason))
     }

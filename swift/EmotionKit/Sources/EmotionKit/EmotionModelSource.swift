@@ -4,9 +4,13 @@ import Foundation
 public enum EmotionModelSource: Hashable, Sendable {
   /// The one inside this package.
   case bundled
-  /// A `.mlmodelc`, `.mlpackage` or `.mlmodel` the app chose, for instance one it downloaded.
+  /// A `.mlmodelc`, `.mlpackage` or `.mlmodel` the app chose.
   ///
   /// With `sha256` the model is hashed and refused when it differs; see
   /// ``ModelManifest/contentHash(of:)``. Nothing else is ever loaded in its place.
   case url(URL, sha256: String? = nil)
+  /// A model on a web server: fetched on first use, found on disk afterwards.
+  ///
+  /// To show progress, call ``ModelDownloader/download(_:progress:)`` before.
+  case download(RemoteModel)
 }

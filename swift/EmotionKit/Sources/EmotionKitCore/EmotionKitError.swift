@@ -5,6 +5,7 @@ import Foundation
 ///     EmotionKitError
 ///     ├── camera      cameraUnauthorized · cameraUnavailable
 ///     ├── finding     modelNotFound · unsupportedModelFile · modelIsLFSPointer · modelDamaged
+///     ├── fetching    modelDownloadFailed · storageFailed
 ///     ├── trusting    contractMismatch · modelFileChanged
 ///     ├── running     modelCompileFailed · modelLoadFailed · inferenceFailed
 ///     └── input       invalidProbabilities · invalidRegion · unreadableImage ·
@@ -26,6 +27,11 @@ public enum EmotionKitError: Error, Hashable, Sendable {
   case modelIsLFSPointer(URL)
   /// The model folder lacks a part it cannot work without.
   case modelDamaged(URL, reason: String)
+
+  /// A model could not be fetched. What did arrive is kept, and the next try continues there.
+  case modelDownloadFailed(URL, reason: String)
+  /// A model could not be written to disk, for instance because the disk is full.
+  case storageFailed(URL, reason: String)
 
   /// The model promises something other than this version of EmotionKit understands.
   case contractMismatch(field: String, expected: String, found: String)
@@ -66,6 +72,10 @@ extension EmotionKitError: LocalizedError {
       "\(url.lastPathComponent) holds a Git LFS pointer instead of a model."
     case .modelDamaged(let url, let reason):
       "The model \(url.lastPathComponent) is incomplete: \(reason)."
+    case .modelDownloadFailed(let url, let reason):
+      "\(url.lastPathComponent) could not be downloaded from \(url.host ?? url.path): \(reason)."
+    case .storageFailed(let url, let reason):
+      "The model cannot be stored at \(url.path): \(reason)."
     case .contractMismatch(let field, let expected, let found):
       "The model's contract does not fit at \(field): expected \(expected), found \(found)."
     case .modelFileChanged(let path, let expected, let found):
@@ -104,6 +114,10 @@ extension EmotionKitError: LocalizedError {
       "Fetch the real file with `git lfs pull`, or run `ferconv build` again."
     case .modelDamaged:
       "Copy the whole model folder again, or run `ferconv build` again."
+    case .modelDownloadFailed:
+      "Check the address and the connection, then try again: a download continues where it stopped."
+    case .storageFailed:
+      "Free some space on the device, then try again. Nothing is left half-written."
     case .contractMismatch:
       "Convert the checkpoint again with the ferconv that belongs to this version of EmotionKit."
     case .modelFileChanged:

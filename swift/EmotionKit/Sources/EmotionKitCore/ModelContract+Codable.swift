@@ -153,7 +153,8 @@ private func require(
 }
 
 extension Character {
-  fileprivate var isLowercaseHexDigit: Bool {
+  /// True for 0...9 and a...f.
+  var isLowercaseHexDigit: Bool {
     ("0"..."9").contains(self) || ("a"..."f").contains(self)
   }
 }

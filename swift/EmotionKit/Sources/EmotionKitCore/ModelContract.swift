@@ -69,6 +69,11 @@ extension ModelContract {
     }
   }
 
+  /// What to tell people about a model whose ``isDemo`` is true, before they believe it.
+  public static let demoNotice =
+    "Demonstration model: it was trained on faces drawn by a program and knows nothing about "
+    + "people."
+
   /// Checks that the model's own label list, in its order, is the one in the contract.
   ///
   /// - Throws: ``EmotionKitError/contractMismatch(field:expected:found:)``.

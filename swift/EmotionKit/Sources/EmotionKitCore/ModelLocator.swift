@@ -10,6 +10,9 @@ public struct LocatedModel: Hashable, Sendable {
     case mlpackage
     /// An uncompiled single file.
     case mlmodel
+
+    /// The form that a file name promises; nil for anything else.
+    init?(_ url: URL) { self.init(rawValue: url.pathExtension.lowercased()) }
   }
 
   /// The file or folder.
@@ -58,7 +61,7 @@ public struct ModelLocator: Sendable {
   ///   ``EmotionKitError/unsupportedModelFile(_:)``, ``EmotionKitError/modelIsLFSPointer(_:)`` or
   ///   ``EmotionKitError/modelDamaged(_:reason:)``.
   public static func inspect(_ url: URL) throws(EmotionKitError) -> LocatedModel {
-    guard let kind = LocatedModel.Kind(rawValue: url.pathExtension.lowercased()) else {
+    guard let kind = LocatedModel.Kind(url) else {
       throw .unsupportedModelFile(url)
     }
     guard let isFolder = url.isExistingDirectory else { throw .modelNotFound(searched: [url]) }

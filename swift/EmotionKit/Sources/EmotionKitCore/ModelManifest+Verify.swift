@@ -36,6 +36,49 @@ extension ModelManifest {
     }
   }
 
+  /// The listed files with their paths beside the manifest, sorted by path.
+  var listedPaths: [(path: String, file: File)] {
+    let isFolder = LocatedModel.Kind(URL(fileURLWithPath: model.file)) != .mlmodel
+    return model.files.sorted { $0.path < $1.path }
+      .map { (isFolder ? "\(model.file)/\($0.path)" : model.file, $0) }
+  }
+
+  /// Checks a manifest that came from elsewhere, before a file is fetched or written by it.
+  ///
+  /// - Parameter sha256: what the model must be.
+  /// - Returns: bytes of all files.
+  /// - Throws: ``EmotionKitError/modelFileChanged(path:expected:found:)`` for other files than the
+  ///   hash stands for, or ``EmotionKitError/contractMismatch(field:expected:found:)`` for a path
+  ///   that leads out of the model or a size that makes no sense.
+  func checkListing(sha256: String) throws(EmotionKitError) -> Int {
+    let isFolder = LocatedModel.Kind(URL(fileURLWithPath: model.file)) != .mlmodel
+    let tree = isFolder ? Self.treeHash(model.files) : model.files.first?.sha256 ?? "no file"
+    guard tree == sha256, !model.files.isEmpty, isFolder || model.files.count == 1 else {
+      throw .modelFileChanged(path: model.file, expected: sha256, found: tree)
+    }
+    guard Self.staysInside(model.file), !model.file.contains("/"),
+      LocatedModel.Kind(URL(fileURLWithPath: model.file)) != nil
+    else {
+      throw .contractMismatch(
+        field: "model.file", expected: "the name of a Core ML model", found: model.file)
+    }
+    for file in model.files where !Self.staysInside(file.path) {
+      throw .contractMismatch(
+        field: "model.files.path", expected: "a path inside the model", found: file.path)
+    }
+    // The hash does not cover the sizes; a terabyte is more than any model has.
+    for file in model.files where !(0...1 << 40).contains(file.bytes) {
+      throw .contractMismatch(
+        field: "model.files.bytes", expected: "0 to 2^40", found: "\(file.bytes)")
+    }
+    return model.files.map(\.bytes).reduce(0, &+)
+  }
+
+  private static func staysInside(_ path: String) -> Bool {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    return parts.allSatisfy { !["", ".", ".."].contains($0) } && !path.contains("\\")
+  }
+
   /// The content hash of a model that may have no manifest.
   ///
   /// - Returns: the hash of the file, or of a folder's sorted `"<sha256>  <path>\n"` lines: what

@@ -4,43 +4,60 @@ import Foundation
 /// The model that is shipped inside this package.
 ///
 /// SwiftPM's `Bundle.module` ends the process when its resource bundle is missing, which happens in
-/// hand-assembled apps. This looks for the bundle in the same places and reports its absence.
+/// hand-assembled apps. This looks for the bundle in the same places, and for the model without a
+/// bundle, and reports its absence.
 public enum EmotionModelBundle {
   /// The resource folder that holds the model, its manifest and its golden values.
   public static let folderName = "Models"
 
   /// Finds the bundled model.
   ///
-  /// - Throws: ``EmotionKitError/modelNotFound(searched:)`` when the package was built without a
-  ///   model, or what ``ModelLocator/locate()`` throws for a damaged one.
+  /// - Throws: ``EmotionKitError/modelNotFound(searched:)`` with every place that was looked at, or
+  ///   what ``ModelLocator/locate()`` throws for a damaged model.
   public static func locate() throws(EmotionKitError) -> LocatedModel {
     try ModelLocator(directories: modelDirectories()).locate()
   }
 
-  /// The `Models` folders that exist, or the places where they were expected when none does.
+  /// The places where the model is looked for, best first, whether they exist or not.
   public static func modelDirectories() -> [URL] {
-    let places = resourceBundles().flatMap { bundle in
-      // A flat bundle on iOS and Linux, a deep one on macOS; then one that was merged into the app.
-      [bundle, bundle.appendingPathComponent("Contents/Resources")]
-    }
-    let folders = (places + searchRoots()).map { $0.appendingPathComponent(folderName) }
-    let existing = folders.filter { folder in
-      (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) != nil
-    }
-    return existing.isEmpty ? folders : existing
+    modelDirectories(
+      roots: searchRoots(), override: ProcessInfo.processInfo.environment[overrideVariable])
   }
 
-  private static func resourceBundles() -> [URL] {
-    searchRoots().flatMap { root -> [URL] in
-      let names = (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? []
-      // "<package>_<target>.bundle" on Apple systems, ".resources" elsewhere; the package part
-      // depends on who vendored it.
-      return names.sorted().filter { name in
-        name.hasSuffix("_EmotionKitModel.bundle") || name.hasSuffix("_EmotionKitModel.resources")
-      }
-      .map { root.appendingPathComponent($0) }
+  /// Xcode's previews run from somewhere else and say here where the resource bundle lies.
+  package static let overrideVariable = "PACKAGE_RESOURCE_BUNDLE_PATH"
+
+  /// - Parameters:
+  ///   - roots: folders that may hold a resource bundle, a `Models` folder, or the model itself.
+  ///   - override: a resource bundle, or a folder with one, to look at before.
+  package static func modelDirectories(roots: [URL], override: String?) -> [URL] {
+    let preferred = override.map { [URL(fileURLWithPath: $0)] } ?? []
+    let bundles = preferred + (preferred + roots).flatMap(resourceBundles(in:))
+    let places = bundles.flatMap { bundle in
+      // A flat bundle on iOS and Linux, a deep one on macOS.
+      [bundle, bundle.appendingPathComponent("Contents/Resources")]
     }
+    let folders = (places + roots).map { $0.appendingPathComponent(folderName) }
+    // Last the roots themselves: Xcode compiles a model that was dragged into the app to there.
+    var seen: Set<String> = []
+    return (folders + roots).filter { seen.insert($0.standardizedFileURL.path).inserted }
   }
+
+  /// `<package>_EmotionKitModel.bundle` on Apple systems, `.resources` elsewhere. The package part
+  /// depends on who vendored it; when there is none, the usual name, so that an error can say what
+  /// is missing.
+  private static func resourceBundles(in root: URL) -> [URL] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? []
+    let found = names.sorted().filter { $0.hasSuffix("_EmotionKitModel.\(bundleExtension)") }
+    return (found.isEmpty ? ["EmotionKit_EmotionKitModel.\(bundleExtension)"] : found)
+      .map(root.appendingPathComponent)
+  }
+
+  #if canImport(Darwin)
+    package static let bundleExtension = "bundle"
+  #else
+    package static let bundleExtension = "resources"
+  #endif
 
   private static func searchRoots() -> [URL] {
     let own = Bundle(for: BundleToken.self)
@@ -48,12 +65,11 @@ public enum EmotionModelBundle {
       .compactMap { $0 }
     // Tests and previews run from a bundle inside the products folder, up to three levels deep.
     var parent = own.bundleURL
-    for _ in 0..<3 {
+    for _ in 0..<3 where parent.path != "/" {
       parent.deleteLastPathComponent()
       roots.append(parent)
     }
-    var seen: Set<String> = []
-    return roots.filter { seen.insert($0.standardizedFileURL.path).inserted }
+    return roots
   }
 }
 

@@ -21,8 +21,8 @@ import Testing
     do {
       _ = try Self.located.get()
     } catch EmotionKitError.modelNotFound(let searched) {
-      #expect(!searched.isEmpty)
-      #expect(searched.allSatisfy { $0.lastPathComponent == "Models" })
+      #expect(searched == EmotionModelBundle.modelDirectories())
+      #expect(searched.contains { $0.lastPathComponent == "Models" })
     }
   }
 

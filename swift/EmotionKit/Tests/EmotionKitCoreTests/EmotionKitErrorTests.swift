@@ -9,6 +9,8 @@ import Testing
     .modelNotFound(searched: []), .unsupportedModelFile(URL(fileURLWithPath: "/a.txt")),
     .modelIsLFSPointer(URL(fileURLWithPath: "/a")),
     .modelDamaged(URL(fileURLWithPath: "/a"), reason: "r"),
+    .modelDownloadFailed(URL(fileURLWithPath: "/a"), reason: "r"),
+    .storageFailed(URL(fileURLWithPath: "/a"), reason: "r"),
     .contractMismatch(field: "f", expected: "e", found: "x"),
     .modelFileChanged(path: "p", expected: "e", found: "x"),
     .modelCompileFailed(URL(fileURLWithPath: "/a"), reason: "r"),

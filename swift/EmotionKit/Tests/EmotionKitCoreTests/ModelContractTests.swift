@@ -72,6 +72,11 @@ import Testing
     #expect(try ModelContract.parse(json) == contract)
   }
 
+  @Test func aDemonstrationSaysWhatItIs() throws {
+    #expect(try ModelContract.parse(ContractJSON.replacing("false", with: "true")).isDemo)
+    #expect(ModelContract.demoNotice.contains("knows nothing about people"))
+  }
+
   @Test func twoCopiesMustAgree() throws {
     let contract = try ModelContract.parse(ContractJSON.valid)
     try contract.validate(equals: contract)

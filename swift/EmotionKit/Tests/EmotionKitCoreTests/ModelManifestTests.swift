@@ -17,17 +17,8 @@ import Testing
     let files = contents.map {
       #"{"path": "\#($0.0)", "bytes": \#($0.1.utf8.count), "sha256": "\#(SHA256.hex($0.1))"}"#
     }
-    let manifest = """
-      {"schema": "emotionkit.manifest", "version": 1,
-       "model": {"name": "EmotionNet", "file": "EmotionNet.mlpackage", "format": "mlprogram",
-                 "precision": "fp16", "bytes": 9, "sha256": "\(SHA256.hex(lines))",
-                 "files": [\(files.joined(separator: ","))]},
-       "contract": \(ContractJSON.valid),
-       "parity": {"verdict": "PASS", "gated": true, "runtime": "portable coreml_runtime 0.1.0",
-                  "images": 44, "max_abs_dp": 0.003, "top1_agreement": 1.0,
-                  "apple_runtime": "NOT RUN (no macOS)"},
-       "created_with": {"ferconv": "0.1.0"}, "created_at": "2026-01-01T00:00:00Z"}
-      """
+    let manifest = ManifestJSON.text(
+      file: "EmotionNet.mlpackage", bytes: 9, sha256: SHA256.hex(lines), files: files)
     try folder.write(manifest, to: ModelManifest.fileName)
     return try ModelManifest.read(in: folder.url)
   }

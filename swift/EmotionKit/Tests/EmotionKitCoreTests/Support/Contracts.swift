@@ -19,3 +19,21 @@ enum ContractJSON {
     valid.replacingOccurrences(of: old, with: new)
   }
 }
+
+/// A manifest around a model's files, with the valid contract.
+enum ManifestJSON {
+  /// - Parameter files: one JSON object for each.
+  static func text(file: String, bytes: Int, sha256: String, files: [String]) -> String {
+    """
+    {"schema": "emotionkit.manifest", "version": 1,
+     "model": {"name": "EmotionNet", "file": "\(file)", "format": "mlprogram",
+               "precision": "fp16", "bytes": \(bytes), "sha256": "\(sha256)",
+               "files": [\(files.joined(separator: ","))]},
+     "contract": \(ContractJSON.valid),
+     "parity": {"verdict": "PASS", "gated": true, "runtime": "portable coreml_runtime 0.1.0",
+                "images": 44, "max_abs_dp": 0.003, "top1_agreement": 1.0,
+                "apple_runtime": "NOT RUN (no macOS)"},
+     "created_with": {"ferconv": "0.1.0"}, "created_at": "2026-01-01T00:00:00Z"}
+    """
+  }
+}
