@@ -8,7 +8,7 @@ let tests = "swift/EmotionKit/Tests/"
 
 let package = Package(
   name: "EmotionKit",
-  platforms: [.iOS(.v16), .macOS(.v13), .visionOS(.v1)],
+  platforms: [.iOS(.v16), .macOS(.v13), .macCatalyst(.v16), .visionOS(.v1)],
   products: [
     .library(name: "EmotionKit", targets: ["EmotionKit"]),
     .library(name: "EmotionKitCore", targets: ["EmotionKitCore"]),

@@ -1,8 +1,9 @@
 """Put a checked model into a copy of EmotionKit: a Swift package an app can add as it is.
 
-A build folder holds ``manifest.json`` and ``golden.json`` beside the model. The manifest is the
-model's passport: it names every file's hash, the contract and the verdict, and nothing is packaged
-against it.
+The copy is complete: README, licence, ``.gitignore`` and tests of its own, ready for ``git init``
+and a tag. A build folder holds ``manifest.json`` and ``golden.json`` beside the model. The manifest
+is the model's passport: it names every file's hash, the contract and the verdict, and nothing is
+packaged against it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_convert.artefact import FILE_NAMES, Artefact, ArtefactKind
+from fer_convert.package_readme import ModelTexts, package_readme
 from fer_convert.parity.result import ArtefactParity, Verdict
 from fer_convert.runners import APPLE_RUNTIME
 from fer_train.contract.errors import ArtefactError, NotFound, ParityFailed, ParityNotRun
@@ -24,6 +26,7 @@ from fer_train.contract.files import (
     size_bytes,
     tree_files,
     write_json,
+    write_text,
 )
 
 SCHEMA = "emotionkit.manifest"
@@ -40,10 +43,25 @@ MODELS = Path("Sources/EmotionKitModel/Models")
 
 #: Build products and editor state of a working copy, and what only EmotionKit's own development
 #: needs: its manifest leaves those targets out where the folders are absent.
-_NOT_COPIED = shutil.ignore_patterns(
-    *(".*", "DerivedData", "Package.resolved", "*.mlpackage", "*.mlmodelc", "*.xcodeproj"),
-    *("DevSupport", "EmotionKitTests"),
+_NOT_COPIED = (
+    *(".*", "DerivedData", "Package.resolved", "*.xcodeproj"),
+    *("DevSupport", "EmotionKitTests", "Examples", "API.txt"),
 )
+
+#: Hidden files that travel all the same.
+_HIDDEN = (".spi.yml", ".swift-format")
+
+#: Where EmotionKit's own README goes; the package's is about the model.
+_MANUAL = "EmotionKit.md"
+
+#: EmotionKit's own .gitignore keeps models out; in a published package the model is the point.
+_GITIGNORE = """\
+.build/
+.swiftpm/
+DerivedData/
+Package.resolved
+xcuserdata/
+"""
 
 
 def manifest_record(
@@ -144,11 +162,11 @@ def write_package(build: Path, out: Path, *, emotionkit: Path, gate: bool) -> No
         )
     published = {**manifest, "parity": {**manifest["parity"], "gated": gate}}
     with atomic_directory(out, marker=str(MODELS / MANIFEST)) as partial:
-        shutil.copytree(emotionkit, partial, dirs_exist_ok=True, ignore=_NOT_COPIED)
-        _copy_licence(emotionkit, partial)
+        _copy_sources(emotionkit, partial)
         shutil.copytree(model, partial / MODELS / model.name)
         write_json(partial / MODELS / MANIFEST, published)
         shutil.copyfile(build / GOLDEN, partial / MODELS / GOLDEN)
+        write_text(partial / "README.md", package_readme(published, _texts(model)))
 
 
 def _read_manifest(build: Path) -> dict[str, Any]:
@@ -179,11 +197,32 @@ def _check_gate(build: Path, manifest: Mapping[str, Any], *, gate: bool) -> None
     )
 
 
-def _copy_licence(emotionkit: Path, package: Path) -> None:
-    """Give the package the repository's licence unless EmotionKit has its own."""
+def _copy_sources(emotionkit: Path, package: Path) -> None:
+    """Copy what a package of its own needs, its licence from the repository if need be."""
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        if Path(folder) == emotionkit / MODELS:  # a model of an earlier run
+            return {name for name in names if name != "README.md"}
+        return shutil.ignore_patterns(*_NOT_COPIED)(folder, names)
+
+    shutil.copytree(emotionkit, package, dirs_exist_ok=True, ignore=ignored)
+    for name in _HIDDEN:
+        if (emotionkit / name).is_file():
+            shutil.copyfile(emotionkit / name, package / name)
+    if (package / "README.md").is_file():
+        (package / "README.md").replace(package / _MANUAL)
     repository_licence = emotionkit.parent.parent / "LICENSE"
     if not (package / "LICENSE").exists() and repository_licence.is_file():
         shutil.copyfile(repository_licence, package / "LICENSE")
+    write_text(package / ".gitignore", _GITIGNORE)
+
+
+def _texts(model: Path) -> ModelTexts:
+    """Read from the model file who made it."""
+    from fer_convert.coreml_runtime import load
+
+    metadata = load(model).metadata
+    return ModelTexts(author=metadata.author, license=metadata.license, version=metadata.version)
 
 
 def _apple_summary(parities: Sequence[ArtefactParity]) -> str:

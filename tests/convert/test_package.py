@@ -9,6 +9,7 @@ import pytest
 
 from fer_convert.artefact import FILE_NAMES
 from fer_convert.package import MODELS, find_emotionkit
+from fer_convert.package_readme import ModelTexts, package_readme
 from fer_train.contract.errors import NotFound
 from fer_train.contract.files import sha256_tree
 from tests.convert.nets import Ferconv
@@ -34,6 +35,48 @@ def test_a_checked_model_is_packaged_again_and_again(
     assert sha256_tree(kit) == first
     assert (kit / MODELS / "golden.json").read_bytes() == (build / "golden.json").read_bytes()
     assert not (kit / ".build").exists()
+
+
+def test_the_readme_is_about_the_model_inside(
+    ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path
+) -> None:
+    (emotionkit / "README.md").write_text("# EmotionKit, in general\n")
+    (emotionkit / ".spi.yml").write_text("version: 1\n")
+    (emotionkit / MODELS / "EmotionNet.mlmodel").write_text("of an earlier run")
+    kit = tmp_path / "kit"
+    options = ("package", "--build", build, "--out", kit, "--emotionkit", emotionkit)
+    assert ferconv(*options).code == 0
+    readme = (kit / "README.md").read_text()
+    manifest = json.loads((kit / MODELS / "manifest.json").read_text())
+    for fact in (
+        *(", ".join(manifest["contract"]["labels"]), manifest["model"]["sha256"]),
+        *("32 x 32 pixels", "PASS on 5 images", "EmotionKit.md", "fer-toolchain, unspecified"),
+        *("git tag 1.0.0", "import EmotionKitUI"),
+    ):
+        assert fact in readme
+    assert "Demonstration" not in readme
+    assert "Too large" not in readme
+    assert (kit / "EmotionKit.md").read_text() == "# EmotionKit, in general\n"
+    assert (kit / "LICENSE").read_text() == "MIT\n"
+    assert (kit / ".spi.yml").is_file()
+    assert "Models" not in (kit / ".gitignore").read_text()
+    assert sorted(path.name for path in (kit / MODELS).iterdir()) == [
+        *("EmotionNet.mlpackage", "README.md", "golden.json", "manifest.json")
+    ]
+
+
+def test_the_readme_warns_of_what_must_not_be_shipped(build: Path) -> None:
+    manifest = json.loads((build / "manifest.json").read_text())
+    manifest["contract"]["demo"] = True
+    manifest["parity"] |= {"verdict": "FAIL", "max_abs_dp": None}
+    manifest["model"]["files"][0]["bytes"] = 60_000_000
+    readme = package_readme(manifest, ModelTexts(author="", license="", version="spring"))
+    assert "> **Demonstration model.**" in readme
+    assert "ended with FAIL" in readme
+    assert "has 60 MB" in readme
+    assert f'sha256: "{manifest["model"]["sha256"]}"' in readme
+    assert "unspecified, unspecified" in readme
+    assert "git tag 1.0.0" in readme
 
 
 def test_a_model_changed_after_the_check_is_refused(
