@@ -63,11 +63,11 @@ public enum EmotionModelBundle {
     let own = Bundle(for: BundleToken.self)
     var roots = [Bundle.main.resourceURL, Bundle.main.bundleURL, own.resourceURL, own.bundleURL]
       .compactMap { $0 }
-    // Tests and previews run from a bundle inside the products folder, up to three levels deep.
-    var parent = own.bundleURL
-    for _ in 0..<3 where parent.path != "/" {
-      parent.deleteLastPathComponent()
-      roots.append(parent)
+    // Tests and previews run from a bundle or a framework that lies beside the resource bundle, or
+    // one folder further down. Anything else above an app is not the app's and is left alone.
+    if ["xctest", "framework"].contains(own.bundleURL.pathExtension) {
+      let parent = own.bundleURL.deletingLastPathComponent()
+      roots += [parent, parent.deletingLastPathComponent()]
     }
     return roots
   }
