@@ -50,8 +50,8 @@ public struct URLSessionTransport: ModelTransport {
 private final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
   private let onResponse: @Sendable (TransportResponse) throws -> Void
   private let onData: @Sendable (Data) throws -> Void
+  /// Nil once the transfer is over.
   private var continuation: CheckedContinuation<Void, any Error>?
-  private var failure: (any Error)?
 
   init(
     onResponse: @escaping @Sendable (TransportResponse) throws -> Void,
@@ -71,8 +71,8 @@ private final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Senda
     completionHandler: @escaping @Sendable (URLSession.ResponseDisposition) -> Void
   ) {
     guard let http = response as? HTTPURLResponse else {
-      failure = URLError(.badServerResponse)
-      return completionHandler(.cancel)
+      completionHandler(.cancel)
+      return stop(dataTask, because: URLError(.badServerResponse))
     }
     let headers = http.allHeaderFields.map { ("\($0.key)", "\($0.value)") }
     do {
@@ -82,32 +82,35 @@ private final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Senda
           headers: Dictionary(headers, uniquingKeysWith: { first, _ in first })))
       completionHandler(.allow)
     } catch {
-      failure = error
       completionHandler(.cancel)
+      stop(dataTask, because: error)
     }
   }
 
   func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
-    guard failure == nil else { return }
+    guard continuation != nil else { return }
     do {
       try onData(data)
     } catch {
-      failure = error
-      dataTask.cancel()
+      stop(dataTask, because: error)
     }
   }
 
   func urlSession(
     _ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?
   ) {
-    if let failure {
-      continuation?.resume(throwing: failure)
-    } else if let error {
-      let wasCancelled = (error as? URLError)?.code == .cancelled
-      continuation?.resume(throwing: wasCancelled ? CancellationError() : error)
-    } else {
-      continuation?.resume()
-    }
+    let wasCancelled = (error as? URLError)?.code == .cancelled
+    finish(error.map { .failure(wasCancelled ? CancellationError() : $0) } ?? .success(()))
+  }
+
+  /// The session may take its time to say that a task is over; whoever waits need not.
+  private func stop(_ task: URLSessionDataTask, because error: any Error) {
+    finish(.failure(error))
+    task.cancel()
+  }
+
+  private func finish(_ result: Result<Void, any Error>) {
+    continuation?.resume(with: result)
     continuation = nil
   }
 }
