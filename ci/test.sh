@@ -17,10 +17,25 @@ if ! command -v swift >/dev/null; then
   exit 0
 fi
 
+# SwiftPM's own output is long; what counts is the last line, or everything when it fails.
+swift_tests() {
+  local log started=$SECONDS
+  log=$(mktemp)
+  if ! swift test --disable-xctest "$@" >"$log" 2>&1; then
+    cat "$log"
+    rm -f "$log"
+    return 1
+  fi
+  grep -E '^.? ?Test run with|^EmotionKit: ' "$log" | sed 's/^[^TE]* *//'
+  echo "$((SECONDS - started)) s with building"
+  rm -f "$log"
+}
+
 echo "== EmotionKit: the package as an app adds it (root Package.swift)"
-swift test --quiet --disable-xctest
+swift_tests -Xswiftc -warnings-as-errors
 if [ "$(uname)" = Linux ]; then
-  echo "== EmotionKit: the Apple layer against stub modules of Vision, Core ML and AVFoundation"
-  EMOTIONKIT_APPLE_STUBS=1 swift test --quiet --disable-xctest --package-path swift/EmotionKit --scratch-path .build-stubs
+  echo "== EmotionKit: the Apple layer against stub modules of Apple's frameworks"
+  EMOTIONKIT_APPLE_STUBS=1 swift_tests -Xswiftc -warnings-as-errors --package-path swift/EmotionKit \
+    --scratch-path .build-stubs
   echo "NOT RUN: Core ML, Vision and the camera themselves (they need an Apple system)"
 fi

@@ -20,7 +20,8 @@
         downloader: ModelDownloader(
           directory: world.folder.appendingPathComponent("models"), transport: transport))
       for _ in 0..<2 {
-        _ = try await EmotionEngine.load(.download(remote), units: .cpuOnly, loader: loader)
+        let prepared = try await loader.prepare(.download(remote))
+        _ = try CoreMLModelLoader.open(prepared, units: .cpuOnly)
       }
       #expect(StubCoreML.compilations.count == 1)
       #expect(StubCoreML.compilations.first?.lastPathComponent == "EmotionNet.mlmodel")
@@ -33,7 +34,8 @@
       let loader = CoreMLModelLoader(
         cache: CompiledModelCache(directory: world.folder.appendingPathComponent("cache")),
         announce: { announced.add($0) })
-      _ = try await EmotionEngine.load(.url(world.model), units: .cpuOnly, loader: loader)
+      let prepared = try await loader.prepare(.url(world.model))
+      _ = try CoreMLModelLoader.open(prepared, units: .cpuOnly)
       #expect(announced.all.map(\.isDemo) == [true])
     }
 
@@ -52,7 +54,8 @@
         """
       try Data(manifest.utf8).write(to: world.folder.appendingPathComponent("manifest.json"))
       do {
-        _ = try await world.engine()
+        let prepared = try await world.loader.prepare(.url(world.model))
+        _ = try CoreMLModelLoader.open(prepared, units: .cpuOnly)
         Issue.record("accepted a model with another crop margin than its manifest's")
       } catch EmotionKitError.contractMismatch("preprocess", let expected, let found) {
         #expect(expected.contains("0.25") && found.contains("0.3"))
