@@ -15,6 +15,8 @@ from fer_train import __version__
 from fer_train.config import (
     ClassWeighting,
     Finetune,
+    LabelsFrom,
+    LayoutName,
     Normalize,
     TrainConfig,
     changed_options,
@@ -64,7 +66,7 @@ def _choice(kind: Any) -> click.Choice[str]:
 
 
 @app.command()
-@click.option("--data", help="Folder with train/ and val/ (and perhaps test/), one folder a class.")
+@click.option("--data", help="Folder of faces (or a CSV file) in any layout of docs/data.md.")
 @click.option("--arch", help=f"One of: {', '.join(ARCHITECTURES)}.")
 @click.option("--out", type=click.Path(path_type=Path), help="New run folder [runs/<arch>-<time>].")
 @_option("--weights", str, "Start from torchvision's weights, from none, or from a file.")
@@ -91,7 +93,16 @@ def _choice(kind: Any) -> click.Choice[str]:
 )
 @_option("--prune-at", int, "Prune after this epoch [epochs minus recovery epochs].")
 @_option("--recovery-epochs", int, "Epochs that train on after pruning, zeros kept.")
-@_option("--label-order", click.Choice(list(LABEL_ORDERS)), "What numeric class folders mean.")
+@_option("--layout", _choice(LayoutName), "How the data is stored, if that is ambiguous.")
+@_option(
+    "--label-order", str, f"What numeric ids mean: {', '.join(LABEL_ORDERS)}, a list or a file."
+)
+@_option("--labels-from", _choice(LabelsFrom), "Which counts where class folder and CSV disagree.")
+@_option("--soft-labels", bool, "Train on the distribution of FER+ votes.", is_flag=True)
+@_option("--exclude", str, "Leave out what a findings.json of `fertrain data check` lists.")
+@_option("--val-fraction", float, "Hold out this share of the training images as val.")
+@_option("--test-fraction", float, "Hold out this share of the training images as test.")
+@_option("--split-seed", int, "Decides which images are held out.")
 @_option("--device", click.Choice(DEVICE_NAMES), "Where to train.")
 @_option("--seed", int, "Decides every random draw.")
 @_option("--workers", int, "Threads that decode images.", default=default_workers())

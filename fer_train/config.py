@@ -13,6 +13,21 @@ from fer_train.device import DeviceName
 Finetune = Literal["auto", "head", "all"]
 Normalize = Literal["imagenet", "dataset"]
 ClassWeighting = Literal["inverse", "none"]
+#: ``auto``, or one of `data.layouts.LAYOUTS`; named here so that ``--help`` need not load them.
+LayoutName = Literal[
+    "auto",
+    "affectnet-csv",
+    "affectnet-npy",
+    "ferplus",
+    "pixel-csv",
+    "rafdb",
+    "rafdb-folders",
+    "labels-csv",
+    "folders",
+    "classes",
+]
+#: Whose word counts where a class folder and a CSV file disagree; ``drop``: neither's.
+LabelsFrom = Literal["folder", "csv", "drop"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +58,14 @@ class TrainConfig:
     prune: float = 0.2
     prune_at: int | None = None
     recovery_epochs: int = 3
+    layout: LayoutName = "auto"
     label_order: str | None = None
+    labels_from: LabelsFrom | None = None
+    soft_labels: bool = False
+    exclude: str | None = None
+    val_fraction: float | None = None
+    test_fraction: float | None = None
+    split_seed: int = 0
     device: DeviceName = "auto"
     seed: int = 0
     workers: int = 0
@@ -69,6 +91,12 @@ class TrainConfig:
         _require(0 <= self.prune < 1, "--prune", self.prune, "0 (off) to below 1")
         _require(self.recovery_epochs >= 0, "--recovery-epochs", self.recovery_epochs, "0 or more")
         _require(self.seed >= 0, "--seed", self.seed, "0 or more")
+        for name in ("val_fraction", "test_fraction"):
+            share = getattr(self, name)
+            _require(share is None or 0 < share < 1, _flag(name), share, "between 0 and 1")
+        held_out = (self.val_fraction or 0) + (self.test_fraction or 0)
+        _require(held_out < 1, "--val-fraction plus --test-fraction", held_out, "below 1")
+        _require(self.split_seed >= 0, "--split-seed", self.split_seed, "0 or more")
         for name, kind in _CHOICES.items():
             value = getattr(self, name)
             _require(value in get_args(kind), _flag(name), value, ", ".join(get_args(kind)))
@@ -119,6 +147,7 @@ class TrainConfig:
 FREE_ON_RESUME = frozenset(
     {
         "data",  # the folder may have moved; its fingerprint must not have changed
+        "exclude",  # likewise
         "epochs",
         "lr",
         "weight_decay",
@@ -138,6 +167,7 @@ _CHOICES: Mapping[str, Any] = {
     "class_weights": ClassWeighting,
     "color": Color,
     "device": DeviceName,
+    "layout": LayoutName,
 }
 
 

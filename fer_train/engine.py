@@ -56,7 +56,10 @@ class NonFiniteStep(Exception):
 
 
 class Feed(Protocol):
-    """Where batches come from: normalised images [B, 3, S, S] and targets [B], on the device."""
+    """Where batches come from: normalised images [B, 3, S, S] and targets, on the device.
+
+    Targets are int64 [B]; in training they may be shares, float32 [B, C].
+    """
 
     def training(self, indices: Indices, *, epoch: int, batch: int) -> tuple[Tensor, Tensor]: ...
 
@@ -163,7 +166,8 @@ def train_epoch(
             weight=result.weight,
             plain_loss=result.plain_loss,
             grad_norm=result.grad_norm,
-            targets=targets.cpu().numpy(),
+            # Of a distribution of votes, the emotion with most of them counts.
+            targets=(targets.argmax(dim=1) if targets.ndim == 2 else targets).cpu().numpy(),
             predictions=result.predictions.numpy(),
         )
         after_step(result, tally)

@@ -46,9 +46,12 @@ def cross_entropy_sums(logits: Tensor, targets: Tensor, weights: Tensor) -> Loss
 
     Args:
         logits: [B, C], any float type (the loss is computed in float32).
-        targets: [B], int64.
+        targets: [B] int64, or [B, C] shares that sum to 1; a one-hot row gives what its class does.
         weights: [C], float32, on the same device.
     """
+    if targets.ndim == 2:
+        parts = -targets * logits.float().log_softmax(dim=1)
+        return LossSums((parts * weights).sum(), (targets * weights).sum(), parts.detach().sum())
     losses = F.cross_entropy(logits.float(), targets, reduction="none")
     weight = weights[targets]
     return LossSums((losses * weight).sum(), weight.sum(), losses.detach().sum())

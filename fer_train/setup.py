@@ -18,7 +18,8 @@ from fer_train.contract.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preproces
 from fer_train.data.batches import pixel_statistics, stored_size
 from fer_train.data.cache import PixelCache, open_cache
 from fer_train.data.feed import FaceFeed
-from fer_train.data.layout import FaceFolder, content_fingerprint, find_faces
+from fer_train.data.layout import FaceFolder, content_fingerprint
+from fer_train.data_source import find_configured_faces
 from fer_train.device import memory_format
 from fer_train.engine import Learner, freeze_backbone
 from fer_train.losses import class_weights
@@ -61,30 +62,16 @@ def prepare_faces(
     Raises:
         DataLayoutError: and its children, for anything wrong with the folder or its images.
     """
-    root = Path(config.data)
-    found = find_faces(root, order=config.label_order)
-    reporter.note("data", f"{root}: {found.layout}")
-    for name, counts in found.counts().items():
-        listed = ", ".join(f"{label} {count}" for label, count in counts.items())
-        reporter.note("", f"{name}: {sum(counts.values())} images ({listed})")
-        if found.splits[name].ignored:
-            reporter.note("", f"{name}: {found.splits[name].ignored} other files ignored")
+    found = find_configured_faces(config, cache=cache, reporter=reporter, check_stop=check_stop)
     caches = _decode(config, found, folder=cache, reporter=reporter, check_stop=check_stop)
     spec = _pixel_contract(config, caches["train"])
     reporter.note("pixels", _describe(spec, config))
-    record = {
-        "root": root.resolve().name,
-        "layout": found.layout,
-        "id_table": dict(found.id_table),
-        "counts": found.counts(),
-        "sha256": content_fingerprint(found, {name: c.digests for name, c in caches.items()}),
-        "synthetic": found.synthetic,
-    }
+    fingerprint = content_fingerprint(found, {name: c.digests for name, c in caches.items()})
     return Faces(
         found=found,
         caches=caches,
         spec=spec,
-        record=record,
+        record=found.record() | {"sha256": fingerprint},
         augmentation=AugmentSpec().scaled(config.augment),
     )
 
@@ -126,6 +113,7 @@ def build_feeds(config: TrainConfig, faces: Faces, *, device: torch.device) -> d
             spec=faces.augmentation,
             seed=config.seed,
             device=device,
+            shares=faces.found.splits[name].shares(faces.labels),
         )
         for name, cache in faces.caches.items()
     }
@@ -143,8 +131,10 @@ def _decode(
     for name, split in found.splits.items():
         size = config.input_size
         if name == "train":
-            size = stored_size(found.root, split.paths, input_size=size)
-        with reporter.counting(f"decoding {name}", len(split.paths)) as count_up:
+            size = stored_size(
+                found.root, split.samples, input_size=size, margin=config.crop_margin
+            )
+        with reporter.counting(f"decoding {name}", len(split.samples)) as count_up:
 
             def on_progress(count: int, count_up: Callable[[int], None] = count_up) -> None:
                 check_stop()
@@ -152,8 +142,9 @@ def _decode(
 
             caches[name] = open_cache(
                 found.root,
-                split.paths,
+                split.samples,
                 size=size,
+                margin=config.crop_margin,
                 folder=folder,
                 workers=config.workers,
                 on_progress=on_progress,

@@ -25,13 +25,13 @@ EMOTIONS: tuple[str, ...] = (
     "contempt",
 )
 
-#: Integer id -> emotion, for every numbering of these emotions met in the wild.
+#: Emotions by ascending id, for every numbering of them met in the wild.
 LABEL_ORDERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         # Kaggle copies of AffectNet with folders train/0 … train/7.
         "affectnet-folders": EMOTIONS,
         # AffectNet's own annotation ids 0..7 (8 none, 9 uncertain, 10 no face are not emotions).
-        "affectnet-ids": (
+        "affectnet": (
             "neutral",
             "happiness",
             "sadness",
@@ -45,8 +45,24 @@ LABEL_ORDERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "alphabetical": tuple(sorted(EMOTIONS)),
         # fer2013.csv: seven emotions, no contempt.
         "fer2013": EMOTIONS[:7],
+        # RAF-DB numbers its seven emotions from 1.
+        "rafdb": (
+            "surprise",
+            "fear",
+            "disgust",
+            "happiness",
+            "sadness",
+            "anger",
+            "neutral",
+        ),
     }
 )
+
+#: The first id of a numbering; 0 where it is not listed.
+FIRST_IDS: Mapping[str, int] = MappingProxyType({"rafdb": 1})
+
+#: Other names of the numberings.
+_ORDER_ALIASES: Mapping[str, str] = MappingProxyType({"affectnet-ids": "affectnet"})
 
 ALIASES: Mapping[str, str] = MappingProxyType(
     {
@@ -54,12 +70,17 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "disgusted": "disgust",
         "afraid": "fear",
         "fearful": "fear",
+        "scared": "fear",
         "happy": "happiness",
         "joy": "happiness",
+        "joyful": "happiness",
         "sad": "sadness",
         "surprised": "surprise",
+        # A misspelling that many published folders bear.
+        "suprise": "surprise",
         "contemptuous": "contempt",
         "calm": "neutral",
+        "neutrality": "neutral",
     }
 )
 
@@ -98,18 +119,27 @@ def validate_labels(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def label_order(name: str) -> tuple[str, ...]:
-    """Return the id -> emotion table called ``name``.
+    """Return the emotions of the numbering called ``name``, by ascending id.
 
     Raises:
-        LabelMismatch: no such table.
+        LabelMismatch: no such numbering.
     """
     try:
-        return LABEL_ORDERS[name]
+        return LABEL_ORDERS[_ORDER_ALIASES.get(name, name)]
     except KeyError:
         raise LabelMismatch(
             f"There is no label order called {name!r}.",
             hint=f"Allowed: {', '.join(LABEL_ORDERS)}.",
         ) from None
+
+
+def id_table(name: str) -> dict[int, str]:
+    """Return id -> emotion of the numbering called ``name``.
+
+    Raises:
+        LabelMismatch: no such numbering.
+    """
+    return dict(enumerate(label_order(name), start=FIRST_IDS.get(name, 0)))
 
 
 def describe_order(order: Iterable[str]) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from fer_train.contract.preprocess import LUMA, Color
 from fer_train.data.cache import PixelCache
+from fer_train.data.images import native_side
+from fer_train.data.samples import Sample
 from fer_train.seeds import generator
 
 Indices = NDArray[np.int64]
@@ -25,14 +26,18 @@ STORED_RATIO = 1.15
 _HEADERS = 500
 
 
-def stored_size(root: Path, paths: Sequence[str], *, input_size: int) -> int:
+def stored_size(root: Path, samples: Sequence[Sample], *, input_size: int, margin: float) -> int:
     """Return the side at which training images are stored, in pixels.
 
     ``ceil(1.15 * input_size)``, but no more than the median original (enlarging first and sampling
     again would blur twice what evaluation sees once) and never less than ``input_size``.
+
+    Args:
+        margin: ``PreprocessSpec.crop_margin``, for images with a face box.
     """
-    step = max(1, len(paths) // _HEADERS)
-    sides = [side for path in paths[::step] if (side := _shorter_side(root / path)) is not None]
+    step = max(1, len(samples) // _HEADERS)
+    seen = [native_side(root, sample, margin=margin) for sample in samples[::step]]
+    sides = [side for side in seen if side is not None]
     median = int(np.median(sides)) if sides else input_size
     return min(math.ceil(STORED_RATIO * input_size), max(input_size, median))
 
@@ -72,15 +77,6 @@ def pixel_statistics(
     mean = total / pixels
     std = np.sqrt(np.maximum(squares / pixels - mean**2, 0.0))
     return _triple(mean), _triple(std)
-
-
-def _shorter_side(path: Path) -> int | None:
-    try:
-        with Image.open(path) as image:
-            return min(image.size)
-    # Unreadable files are reported, all of them, by the decoding pass that follows.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None
 
 
 def _triple(values: NDArray[np.float64]) -> tuple[float, float, float]:

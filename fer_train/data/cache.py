@@ -1,8 +1,10 @@
 """Decode every image once into a flat uint8 file; afterwards batches are gathered by index.
 
 A cache is a folder ``<key>/`` with ``pixels.u8`` (``[N, S, S, 3]`` without a header) and
-``cache.json``. The key is a hash of the file list with sizes and modification times and of how the
-files were decoded, so an edited, added or removed image makes a new cache.
+``cache.json``. The key is a hash of the content of every image, its order, its face box and the
+size: a moved or copied data set finds its cache, and a changed image makes a new one. Hashing a
+large data set takes as long as reading it, so the hashes are kept in ``digests/`` under the state
+of the files (name, size, times) and taken from there until a file is touched.
 """
 
 from __future__ import annotations
@@ -10,26 +12,31 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_train.contract.errors import FerError, UnreadableImage
-from fer_train.contract.files import atomic_directory, sha256_file, write_json
-from fer_train.contract.pixels import face_crop, load_rgb
+from fer_train.contract.errors import DataLayoutError, FerError, UnreadableImage
+from fer_train.contract.files import atomic_directory, write_json
+from fer_train.data.images import content_digest, crop, decode, listing_signature, read_content
+from fer_train.data.lock import exclusive
+from fer_train.data.samples import Sample
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 MARKER = "cache.json"
 PIXELS = "pixels.u8"
-#: Images decoded between two looks at the stop flag, and the most that wait in memory.
-_CHUNK = 512
+#: Images between two looks at the stop flag, and the bytes of decoded ones that wait in memory.
+_CHUNK, _CHUNK_BYTES = 512, 32 << 20
 #: Names shown for unreadable images.
 _SHOWN = 5
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +47,7 @@ class PixelCache:
         pixels: the raw file.
         count: number of images.
         size: side of each stored square, in pixels.
-        digests: SHA-256 of each source file, in order.
+        digests: SHA-256 of each source image, in order.
     """
 
     pixels: Path
@@ -76,97 +83,162 @@ def default_cache_folder() -> Path:
 
 def open_cache(
     root: Path,
-    paths: Sequence[str],
+    samples: Sequence[Sample],
     *,
     size: int,
+    margin: float,
     folder: Path,
     workers: int,
     on_progress: Callable[[int], None],
 ) -> PixelCache:
     """Return the cache of these images, decoding them first if it does not exist.
 
-    Each image is the contract's `face_crop`: largest centred square, bilinear with antialiasing.
+    Each image is cropped by the contract's rule (`images.crop`), bilinear with antialiasing. A
+    second process that asks for the same cache waits for the first.
 
     Args:
-        root: data root; ``paths`` are relative to it.
+        root: data root; sample names are relative to it.
         size: side of the stored squares, in pixels.
+        margin: added to face boxes; images without a box do not depend on it.
         workers: decoding threads (Pillow releases the interpreter lock in its decoders).
         on_progress: called with the number of images just decoded; may raise to stop.
 
     Raises:
-        UnreadableImage: some files cannot be decoded; all are tried, five are named.
+        UnreadableImage: some images cannot be decoded; all are tried, five are named.
+        NotFound: a file is gone.
+        DataLayoutError: files change while they are read.
         CannotWrite: no space or permission for the cache; nothing is left behind.
     """
-    target = folder / _key(root, paths, size)
-    cached = _existing(target, count=len(paths), size=size)
-    if cached is not None:
-        return cached
-    with atomic_directory(target, marker=MARKER) as partial:
-        digests = _decode_all(
-            root, paths, partial / PIXELS, size=size, workers=workers, on_progress=on_progress
-        )
-        record = {"version": CACHE_VERSION, "count": len(paths), "size": size, "sha256": digests}
-        write_json(partial / MARKER, record)
-    return PixelCache(pixels=target / PIXELS, count=len(paths), size=size, digests=digests)
+    digests = content_digests(
+        root, samples, folder=folder, workers=workers, check_stop=lambda: on_progress(0)
+    )
+    key = _key(samples, digests, size=size, margin=margin)
+    target = folder / key
+    cache = PixelCache(pixels=target / PIXELS, count=len(samples), size=size, digests=digests)
+    if _complete(cache):
+        return cache
+    with exclusive(folder / f"{key}.lock", while_waiting=lambda: on_progress(0)):
+        if _complete(cache):
+            return cache
+        # Left by a process that was killed: nobody else builds while we hold the lock.
+        for stale in folder.glob(f".{key}.*.partial"):
+            shutil.rmtree(stale, ignore_errors=True)
+        with atomic_directory(target, marker=MARKER) as partial:
+            decoded = _decode_all(
+                root,
+                samples,
+                partial / PIXELS,
+                size=size,
+                margin=margin,
+                workers=workers,
+                on_progress=on_progress,
+            )
+            if decoded != digests:
+                raise DataLayoutError(
+                    f"Images under {root} changed while they were read.",
+                    hint="Let whatever writes there finish, then run the command again.",
+                )
+            record = {"version": CACHE_VERSION, "count": len(samples), "size": size}
+            write_json(partial / MARKER, record)
+    return cache
 
 
-def _key(root: Path, paths: Sequence[str], size: int) -> str:
-    key = hashlib.sha256(f"v{CACHE_VERSION} face_crop {size}\n{root.resolve()}\n".encode())
-    for path in paths:
-        status = (root / path).stat()
-        key.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+def content_digests(
+    root: Path,
+    samples: Sequence[Sample],
+    *,
+    folder: Path,
+    workers: int,
+    check_stop: Callable[[], None],
+) -> list[str]:
+    """Return the SHA-256 of every image's content, from the last time if no file was touched.
+
+    Raises:
+        NotFound, UnreadableImage: a file is gone or cannot be read.
+    """
+    kept = folder / "digests" / f"{listing_signature(root, samples)[:32]}.json"
+    try:
+        digests: list[str] = json.loads(kept.read_text(encoding="utf-8"))
+        if len(digests) == len(samples):
+            return digests
+    except (OSError, ValueError):
+        pass
+    digests = []
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        for chunk in chunks(samples, _CHUNK):
+            contents = pool.map(lambda s: content_digest(read_content(root, s)), chunk)
+            digests.extend(contents)
+            check_stop()
+    write_json(kept, digests)
+    return digests
+
+
+def unreadable(root: Path, failures: Sequence[str], total: int) -> UnreadableImage:
+    """Return the error that names the first images that could not be decoded."""
+    shown = "\n  ".join(failures[:_SHOWN])
+    more = f"\n  … and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
+    return UnreadableImage(
+        f"{len(failures)} of {total} images under {root} cannot be decoded.",
+        hint=f"{shown}{more}\n  Replace or remove them; or list them all with fertrain data check, "
+        "and train with --exclude on what it writes.",
+    )
+
+
+def chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    """Yield consecutive slices."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _key(samples: Sequence[Sample], digests: Iterable[str], *, size: int, margin: float) -> str:
+    key = hashlib.sha256(f"v{CACHE_VERSION} {size}\n".encode())
+    for sample, digest in zip(samples, digests, strict=True):
+        region = "" if sample.box is None else f" {tuple(sample.box)} {margin}"
+        key.update(f"{digest}{region}\n".encode())
     return key.hexdigest()[:32]
 
 
-def _existing(target: Path, *, count: int, size: int) -> PixelCache | None:
+def _complete(cache: PixelCache) -> bool:
     try:
-        record: dict[str, Any] = json.loads((target / MARKER).read_text(encoding="utf-8"))
-        complete = (target / PIXELS).stat().st_size == count * size * size * 3
+        marker = cache.pixels.with_name(MARKER)
+        record: dict[str, Any] = json.loads(marker.read_text(encoding="utf-8"))
+        whole = cache.pixels.stat().st_size == cache.bytes()
     except (OSError, ValueError):
-        return None
-    if not complete or record.get("version") != CACHE_VERSION or record.get("count") != count:
-        return None
-    return PixelCache(pixels=target / PIXELS, count=count, size=size, digests=record["sha256"])
+        return False
+    return whole and record.get("version") == CACHE_VERSION and record.get("count") == cache.count
 
 
 def _decode_all(
     root: Path,
-    paths: Sequence[str],
+    samples: Sequence[Sample],
     target: Path,
     *,
     size: int,
+    margin: float,
     workers: int,
     on_progress: Callable[[int], None],
 ) -> list[str]:
     digests: list[str] = []
     failures: list[str] = []
+    at_once = max(16, min(_CHUNK, _CHUNK_BYTES // (size * size * 3)))
     # Written as a stream, not through a memory map: a full disk under a map is a bus error.
     with target.open("wb") as stream, ThreadPoolExecutor(max(workers, 1)) as pool:
-        for chunk in _chunks(paths):
-            for decoded in pool.map(lambda p: _decode(root / p, size), chunk):
+        for chunk in chunks(samples, at_once):
+            for decoded in pool.map(lambda s: _decode(root, s, size, margin), chunk):
                 stream.write(decoded.pixels)
                 digests.append(decoded.digest)
                 if decoded.error is not None:
                     failures.append(decoded.error)
             on_progress(len(chunk))
     if failures:
-        shown = "\n  ".join(failures[:_SHOWN])
-        more = f"\n  … and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
-        raise UnreadableImage(
-            f"{len(failures)} of {len(paths)} images under {root} cannot be decoded.",
-            hint=f"{shown}{more}\n  Replace or remove them, then run the command again.",
-        )
+        raise unreadable(root, failures, len(samples))
     return digests
 
 
-def _decode(path: Path, size: int) -> _Decoded:
+def _decode(root: Path, sample: Sample, size: int, margin: float) -> _Decoded:
     try:
-        image = face_crop(load_rgb(path), size=size)
-        return _Decoded(pixels=image.tobytes(), digest=sha256_file(path), error=None)
+        content = read_content(root, sample)
+        image = crop(decode(content, sample, root=root), sample, size=size, margin=margin)
     except FerError as error:
         return _Decoded(pixels=b"", digest="", error=error.message)
-
-
-def _chunks(paths: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(paths), _CHUNK):
-        yield paths[start : start + _CHUNK]
+    return _Decoded(pixels=image.tobytes(), digest=content_digest(content), error=None)

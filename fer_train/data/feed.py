@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fer_train.augment import AugmentSpec, augment, draw
@@ -31,9 +33,11 @@ class FaceFeed:
         spec: AugmentSpec,
         seed: int,
         device: torch.device,
+        shares: NDArray[np.float32] | None = None,
     ) -> None:
         self.cache = cache
         self.targets = torch.tensor(targets, dtype=torch.int64)
+        self.shares = None if shares is None else torch.from_numpy(shares)
         self.normalizer = normalizer
         self.size = size
         self.spec = spec
@@ -41,9 +45,15 @@ class FaceFeed:
         self.device = device
 
     def training(self, indices: Indices, *, epoch: int, batch: int) -> tuple[Tensor, Tensor]:
-        """Return augmented, normalised images [B, 3, size, size] and targets [B]."""
+        """Return augmented, normalised images [B, 3, size, size] and targets.
+
+        Targets are int64 [B], or float32 [B, C] where the data has votes (``shares``).
+        """
         images = self.augmented(indices, epoch=epoch, batch=batch)
-        return self.normalizer(images), self._targets(indices)
+        targets = self._targets(indices)
+        if self.shares is not None:
+            targets = to_device(self.shares[torch.from_numpy(indices)], self.device)
+        return self.normalizer(images), targets
 
     def evaluation(self, indices: Indices) -> tuple[Tensor, Tensor]:
         """Return the images exactly as an exported model would see them, and targets [B].

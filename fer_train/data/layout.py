@@ -1,51 +1,94 @@
-"""Recognise a folder of faces: splits, classes, files; labels by name.
+"""A data set ready to train on: recognised, cleaned, split, with labels by name.
 
-Two layouts, told apart by the names of the class folders::
-
-    ROOT/train/{0..7}/*.jpg   ROOT/val/{0..7}/*.jpg   [ROOT/test/…]    numeric: an id table applies
-    ROOT/train/{happy,…}/…    ROOT/val/{happy,…}/…    [ROOT/test/…]    named: the name is the label
+`layouts` knows how the many kinds of data sets look on disk; here they all become the same thing.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from fer_train.contract.errors import DataLayoutError, EmptyClass, NotFound
-from fer_train.contract.labels import EMOTIONS, canonical_name, describe_order, label_order
+import numpy as np
+from numpy.typing import NDArray
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-
-#: Spellings of the splits met in the wild, compared in lower case.
-SPLIT_NAMES: Mapping[str, tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
+from fer_train.config import LabelsFrom
+from fer_train.contract.errors import DataLayoutError, EmptyClass
+from fer_train.contract.labels import EMOTIONS
+from fer_train.data.exclude import read_exclusions, without_excluded
+from fer_train.data.label_order import read_label_order
+from fer_train.data.layouts import AUTO, recognise
+from fer_train.data.layouts.folders import IMAGE_SUFFIXES
+from fer_train.data.samples import SPLITS, Listing, ReadOptions, Sample
+from fer_train.data.splits import Scanner, SplitPlan, make_splits
 
 #: Written by ``fertrain synth``: these faces were drawn, and the model must say so for ever.
 SYNTHETIC_MARKER = "synthetic.json"
 
+#: Examples shown for rows without files and for disagreements.
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRequest:
+    """What the user says about the data; everything has a default that never guesses.
+
+    Attributes:
+        layout: a name of `layouts.LAYOUTS`, or ``auto``.
+        label_order: what numeric ids mean; see `label_order.read_label_order`.
+        labels_from: whose word counts where folder and CSV disagree.
+        soft_labels: train on the distribution of votes.
+        exclude: a findings file.
+        splits: the splits to make.
+    """
+
+    layout: str = AUTO
+    label_order: str | None = None
+    labels_from: LabelsFrom | None = None
+    soft_labels: bool = False
+    exclude: Path | None = None
+    splits: SplitPlan = field(default_factory=SplitPlan)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """The files of one split, sorted by path, and their class indices.
+    """The images of one split and their class indices, in the order of the listing.
 
     Attributes:
-        paths: POSIX paths relative to the data root.
-        targets: index into the dataset's labels, one per path.
-        ignored: files that are not images by their suffix.
+        samples: where each image is.
+        targets: index into the dataset's labels, one per image.
+        ignored: files in its class folders that are not images by their suffix.
     """
 
-    paths: tuple[str, ...]
+    samples: tuple[Sample, ...]
     targets: tuple[int, ...]
     ignored: int
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The names of the images, relative to the data root."""
+        return tuple(sample.name for sample in self.samples)
 
     def counts(self, num_classes: int) -> list[int]:
         """Return the number of images per class."""
         return [self.targets.count(index) for index in range(num_classes)]
+
+    def shares(self, labels: Sequence[str]) -> NDArray[np.float32] | None:
+        """Return the votes among ``labels``, [N, C] with rows summing to 1.
+
+        None where every image has one label. All votes of an image for emotions that are not in
+        ``labels`` are ignored; its own label is always among them.
+        """
+        if not any(sample.shares for sample in self.samples):
+            return None
+        columns = [EMOTIONS.index(label) for label in labels]
+        one_hot = np.eye(len(EMOTIONS), dtype=np.float32)
+        rows = [s.shares or one_hot[EMOTIONS.index(s.label)] for s in self.samples]
+        votes = np.array(rows, dtype=np.float32)[:, columns]
+        shares: NDArray[np.float32] = votes / votes.sum(axis=1, keepdims=True)
+        return shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +96,15 @@ class FaceFolder:
     """A data set found on disk.
 
     Attributes:
+        root: sample names are relative to it; within what the user gave if that was an archive.
         labels: class names in canonical order, the order of the logits.
-        id_table: folder name -> class name, as applied.
+        id_table: class as written in the data -> class name, as applied.
         layout: a sentence for people: which layout was recognised.
         splits: ``train``, ``val`` and perhaps ``test``.
         synthetic: drawn by ``fertrain synth``, not photographed.
+        left_out: reason -> number of images or rows.
+        notes: sentences for people about everything that is not obvious.
+        made_splits: record of the splits the tool made; empty if the data brought its own.
     """
 
     root: Path
@@ -66,6 +113,9 @@ class FaceFolder:
     layout: str
     splits: Mapping[str, Split]
     synthetic: bool
+    left_out: Mapping[str, int]
+    notes: tuple[str, ...]
+    made_splits: Mapping[str, Any]
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return split -> class name -> number of images."""
@@ -74,190 +124,196 @@ class FaceFolder:
             for name, split in self.splits.items()
         }
 
+    def record(self) -> dict[str, Any]:
+        """Return what checkpoints and data.json say about the data, but for its fingerprint."""
+        return {
+            "root": self.root.resolve().name,
+            "layout": self.layout,
+            "id_table": dict(self.id_table),
+            "counts": self.counts(),
+            "left_out": dict(self.left_out),
+            "made_splits": dict(self.made_splits),
+            "synthetic": self.synthetic,
+        }
 
-def find_faces(root: Path, *, order: str | None = None) -> FaceFolder:
-    """Recognise ``root`` and list its images.
+
+def read_listing(path: Path, request: DataRequest) -> tuple[Listing, list[str]]:
+    """Recognise and read a data set; also return notes on where it was found.
+
+    Raises:
+        NotFound, DataLayoutError, LabelMismatch: nothing there, nothing known, or nothing certain.
+    """
+    order = None if request.label_order is None else read_label_order(request.label_order)
+    layout, place = recognise(path, name=request.layout)
+    options = ReadOptions(
+        order=order, labels_from=request.labels_from, soft_labels=request.soft_labels
+    )
+    listing = layout.read(place, options)
+    if request.soft_labels and not any(sample.shares for sample in listing.samples):
+        raise DataLayoutError(
+            f"{place} has one label per image, no votes: --soft-labels does not apply.",
+            hint="It is for FER+: fer2013new.csv beside fer2013.csv.",
+        )
+    if request.labels_from is not None and layout.name not in ("labels-csv", "rafdb-folders"):
+        raise DataLayoutError(
+            f"--labels-from {request.labels_from} does not apply: {place} has the layout "
+            f"{layout.name}, which keeps its labels in one place.",
+            hint="Leave the option out.",
+        )
+    notes = [] if place == path else [f"the data begins in {place}"]
+    return listing, notes
+
+
+def find_faces(
+    path: Path, request: DataRequest | None = None, *, scanner: Scanner | None = None
+) -> FaceFolder:
+    """Recognise a data set and list its images, cleaned and split as requested.
 
     Args:
-        order: name of an id table of `labels.LABEL_ORDERS` for numeric class folders.
+        path: a folder, or a CSV file of pixels or labels.
+        scanner: looks at the images when splits are to be made.
 
     Raises:
         NotFound: no such folder.
-        DataLayoutError: no train or val split, or class folders we cannot name.
+        DataLayoutError: no layout we know, labels that contradict each other, no train or val.
         EmptyClass: a class without images in train, val or an existing test split.
+        LabelMismatch: a class that is not one of the eight emotions.
     """
-    if not root.is_dir():
-        raise NotFound(f"There is no data folder {root}.")
-    folders = _split_folders(root)
-    names = {split: _class_names(folder) for split, folder in folders.items()}
-    id_table, layout = _name_classes(root, names["train"], order)
-    labels = tuple(name for name in EMOTIONS if name in id_table.values())
-    _require_same_classes(names, id_table, root)
-    splits = {
-        split: _list_split(root, folder, id_table, labels) for split, folder in folders.items()
-    }
-    found = FaceFolder(
-        root=root,
-        labels=labels,
-        id_table=id_table,
-        layout=layout,
-        splits=splits,
-        synthetic=(root / SYNTHETIC_MARKER).is_file(),
-    )
+    request = request or DataRequest()
+    listing, notes = read_listing(path, request)
+    _require_agreement(listing, request)
+    notes += describe_losses(listing)
+    samples, left_out = listing.samples, dict(listing.dropped)
+    if request.exclude is not None:
+        exclusions = read_exclusions(request.exclude)
+        samples, excluded = without_excluded(samples, exclusions, path=request.exclude)
+        left_out |= excluded
+        notes += [f"{count} images {reason}" for reason, count in excluded.items()]
+    made: dict[str, Any] = {}
+    if request.splits.wanted():
+        assert scanner is not None
+        samples, made = make_splits(listing.root, samples, request.splits, scanner)
+        shares = ", ".join(f"{name} {share:g}" for name, share in request.splits.wanted().items())
+        notes.append(
+            f"splits made from train: {shares}, seed {request.splits.seed}, stratified, duplicates "
+            f"kept together; fingerprint {made['sha256'][:12]}"
+        )
+    elif all(sample.split is None for sample in samples):
+        samples = [replace(sample, split="train") for sample in samples]
+    found = _build(listing, samples, left_out=left_out, notes=notes, made=made)
     _require_images(found)
     return found
+
+
+def describe_losses(listing: Listing) -> list[str]:
+    """Return sentences on rows and images that a layout left out, and on contradictions."""
+    notes = [f"{count} {reason} left out" for reason, count in listing.dropped.items()]
+    if listing.missing:
+        shown = ", ".join(listing.missing[:_SHOWN])
+        notes.append(f"{len(listing.missing)} rows name files that are not here, such as {shown}")
+    if listing.disagreements:
+        notes.append(f"{len(listing.disagreements)} images {_examples(listing)}")
+    return notes
 
 
 def content_fingerprint(found: FaceFolder, digests: Mapping[str, list[str]]) -> str:
     """Return one SHA-256 of what was labelled how, the same on every machine.
 
     Args:
-        digests: split -> SHA-256 of each file, in the split's order.
+        digests: split -> SHA-256 of each image, in the split's order.
     """
     fingerprint = hashlib.sha256()
     for name in sorted(found.splits):
         split = found.splits[name]
         for path, target, digest in zip(split.paths, split.targets, digests[name], strict=True):
             fingerprint.update(f"{name} {found.labels[target]} {digest} {path}\n".encode())
+        shares = split.shares(found.labels)
+        if shares is not None:
+            fingerprint.update(shares.tobytes())
     return fingerprint.hexdigest()
 
 
-def _split_folders(root: Path) -> dict[str, Path]:
-    present = {entry.name.lower(): entry for entry in sorted(root.iterdir()) if entry.is_dir()}
-    folders = {
-        split: present[spelling]
-        for split, spellings in SPLIT_NAMES.items()
-        for spelling in spellings
-        if spelling in present
-    }
-    for split in ("train", "val"):
-        if split not in folders:
-            seen = ", ".join(sorted(present)) or "no folders"
-            raise DataLayoutError(
-                f"{root} has no {split} split; it holds: {seen}.",
-                hint=_nested_hint(root)
-                or f"Expected {root}/train/<class>/ and {root}/val/<class>/ "
-                "with class folders 0..7 or named after the emotions.",
-            )
-    return folders
+def _examples(listing: Listing) -> str:
+    shown = "; ".join(
+        f"{entry.name}: folder {entry.folder}, CSV {entry.csv}"
+        for entry in listing.disagreements[:_SHOWN]
+    )
+    return f"whose folder and CSV row disagree ({shown})"
 
 
-def _nested_hint(root: Path) -> str | None:
-    for entry in sorted(root.iterdir()):
-        if entry.is_dir() and (entry / "train").is_dir():
-            return f"Did you mean --data {entry}?"
-    return None
-
-
-def _class_names(folder: Path) -> list[str]:
-    return sorted(e.name for e in folder.iterdir() if e.is_dir() and not e.name.startswith("."))
-
-
-def _name_classes(root: Path, names: list[str], order: str | None) -> tuple[dict[str, str], str]:
-    if not names:
-        raise DataLayoutError(f"{root}/train holds no class folders.")
-    if not any(_is_id(name) for name in names):
-        if order is not None:
-            raise DataLayoutError(
-                f"--label-order {order} applies to numeric folders, but {root}/train holds: "
-                f"{', '.join(names)}.",
-                hint="Leave the option out: named folders are their own labels.",
-            )
-        return _names_by_name(names), f"class-named folders ({len(names)} classes)"
-    if order is None:
-        if names != [str(index) for index in range(len(EMOTIONS))]:
-            raise DataLayoutError(
-                f"{root}/train holds the numeric folders {', '.join(names)}; only exactly 0..7 "
-                "has a default meaning, and numbers are never guessed.",
-                hint="Name the numbering with --label-order affectnet-folders, affectnet-ids, "
-                "alphabetical or fer2013.",
-            )
-        order = "affectnet-folders"
-    table = label_order(order)
-    unknown = [name for name in names if not _is_id(name) or int(name) >= len(table)]
-    if unknown:
+def _require_agreement(listing: Listing, request: DataRequest) -> None:
+    if listing.disagreements and request.labels_from is None:
+        count, total = len(listing.disagreements), len(listing.samples)
         raise DataLayoutError(
-            f"{root}/train holds {', '.join(unknown)}, which {order} does not number.",
-            hint=f"{order}: {describe_order(table)}.",
+            f"{listing.root} has {count} of {total} images {_examples(listing)}.",
+            hint="Say which counts: --labels-from folder, --labels-from csv, or --labels-from "
+            "drop to leave these images out.",
         )
-    id_table = {str(index): emotion for index, emotion in enumerate(table)}
-    return id_table, f"numeric folders, label order {order}: {describe_order(table)}"
 
 
-def _names_by_name(names: list[str]) -> dict[str, str]:
-    id_table = {name: canonical_name(name) for name in names}
-    for name, emotion in id_table.items():
-        twins = [other for other, meaning in id_table.items() if meaning == emotion]
-        if len(twins) > 1:
-            raise DataLayoutError(
-                f"The folders {' and '.join(twins)} both mean {emotion}.",
-                hint=f"Merge them, or rename {name}.",
+def _build(
+    listing: Listing,
+    samples: Sequence[Sample],
+    *,
+    left_out: Mapping[str, int],
+    notes: list[str],
+    made: Mapping[str, Any],
+) -> FaceFolder:
+    present = listing.declared | {sample.label for sample in samples}
+    labels = tuple(name for name in EMOTIONS if name in present)
+    if len(labels) < len(EMOTIONS):
+        absent = ", ".join(name for name in EMOTIONS if name not in labels)
+        notes = [*notes, f"{len(labels)} of the eight emotions: there is no {absent}"]
+    position = {label: index for index, label in enumerate(labels)}
+    splits = {}
+    for name in SPLITS:
+        members = tuple(sample for sample in samples if sample.split == name)
+        if members:
+            splits[name] = Split(
+                samples=members,
+                targets=tuple(position[sample.label] for sample in members),
+                ignored=listing.ignored.get(name, 0),
             )
-    return id_table
-
-
-def _require_same_classes(
-    names: Mapping[str, list[str]], id_table: Mapping[str, str], root: Path
-) -> None:
-    meant = {name.lower() for name in id_table}
-    for split, present in names.items():
-        foreign = [name for name in present if name.lower() not in meant]
-        if foreign:
-            raise DataLayoutError(
-                f"The {split} split of {root} has the class folder(s) {', '.join(foreign)} that "
-                "train has not.",
-                hint=f"Classes of train: {', '.join(id_table)}.",
-            )
-
-
-def _list_split(
-    root: Path, folder: Path, id_table: Mapping[str, str], labels: tuple[str, ...]
-) -> Split:
-    emotion_of = {name.lower(): emotion for name, emotion in id_table.items()}
-    rows: list[tuple[str, int]] = []
-    ignored = 0
-    for class_folder in sorted(folder.iterdir()):
-        emotion = emotion_of.get(class_folder.name.lower())
-        if emotion is None or not class_folder.is_dir():
-            continue
-        for path in class_folder.rglob("*"):
-            # Hidden files are the file manager's (.DS_Store, ._face.jpg), not the user's.
-            if path.name.startswith(".") or path.is_dir():
-                continue
-            if path.suffix.lower() in IMAGE_SUFFIXES:
-                rows.append((path.relative_to(root).as_posix(), labels.index(emotion)))
-            else:
-                ignored += 1
-    rows.sort()
-    return Split(
-        paths=tuple(path for path, _ in rows),
-        targets=tuple(target for _, target in rows),
-        ignored=ignored,
+    return FaceFolder(
+        root=listing.root,
+        labels=labels,
+        id_table=listing.id_table,
+        layout=listing.title,
+        splits=splits,
+        synthetic=(listing.root / SYNTHETIC_MARKER).is_file(),
+        left_out=left_out,
+        notes=tuple(notes),
+        made_splits=made,
     )
 
 
 def _require_images(found: FaceFolder) -> None:
-    folder_of = {emotion: name for name, emotion in found.id_table.items()}
+    for split in ("train", "val"):
+        if split not in found.splits:
+            has = ", ".join(found.splits) or "no images at all"
+            raise DataLayoutError(
+                f"{found.root} ({found.layout}) has no {split} split; it has: {has}.",
+                hint="Let the tool hold some training images out: --val-fraction 0.1."
+                if split == "val"
+                else "Training needs a split called train.",
+            )
+    if len(found.labels) < 2:
+        raise DataLayoutError(
+            f"{found.root} has images of one class only: {', '.join(found.labels)}.",
+            hint="A classifier needs at least two.",
+        )
+    written = {emotion: name for name, emotion in found.id_table.items()}
     for split, counts in found.counts().items():
         empty = [
-            label if folder_of[label] == label else f"{label} (folder {folder_of[label]})"
+            label if written.get(label, label) == label else f"{label} (class {written[label]})"
             for label, count in counts.items()
             if count == 0
         ]
         if empty:
             raise EmptyClass(
                 f"The {split} split of {found.root} has no images for: {', '.join(empty)}.",
-                hint="A class that is never seen cannot be learned or measured: add images"
-                + (", or remove the class from every split." if not _numeric(found) else ".")
-                + " Image files end in "
+                hint="A class that is never seen cannot be learned or measured: add images, or "
+                "take the class out of every split. Image files end in "
                 + ", ".join(sorted(IMAGE_SUFFIXES))
                 + ".",
             )
-
-
-def _numeric(found: FaceFolder) -> bool:
-    return all(_is_id(name) for name in found.id_table)
-
-
-def _is_id(name: str) -> bool:
-    return name.isascii() and name.isdigit()

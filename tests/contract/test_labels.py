@@ -9,6 +9,7 @@ from fer_train.contract.labels import (
     LABEL_ORDERS,
     canonical_name,
     describe_order,
+    id_table,
     label_order,
     validate_labels,
 )
@@ -23,10 +24,10 @@ def test_canonical_order_is_the_numeric_folders() -> None:
 def test_affectnet_ids_map_to_the_published_permutation() -> None:
     # The remap EmotiEffLib ships between AffectNet's ids and alphabetical order.
     remap = {0: 6, 1: 7, 2: 5, 3: 4, 4: 1, 5: 0, 6: 2, 7: 3}
-    folders_to_ids = {EMOTIONS.index(n): i for i, n in enumerate(LABEL_ORDERS["affectnet-ids"])}
+    folders_to_ids = {EMOTIONS.index(n): i for i, n in enumerate(LABEL_ORDERS["affectnet"])}
     assert {v: k for k, v in folders_to_ids.items()}[0] == EMOTIONS.index("neutral")
     alphabetical = LABEL_ORDERS["alphabetical"]
-    seen = {alphabetical.index(n): i for i, n in enumerate(LABEL_ORDERS["affectnet-ids"])}
+    seen = {alphabetical.index(n): i for i, n in enumerate(LABEL_ORDERS["affectnet"])}
     assert seen == {0: 6, 1: 7, 2: 5, 3: 4, 4: 1, 5: 0, 6: 2, 7: 3} == remap
 
 
@@ -58,5 +59,22 @@ def test_repeated_or_too_few_labels_are_refused(labels: list[str]) -> None:
 
 
 def test_unknown_order_lists_the_known() -> None:
-    with pytest.raises(LabelMismatch, match="affectnet-ids"):
-        label_order("rafdb")
+    with pytest.raises(LabelMismatch, match="affectnet-folders, affectnet, alphabetical"):
+        label_order("ckplus")
+
+
+def test_an_older_name_of_a_numbering_is_understood() -> None:
+    assert label_order("affectnet-ids") == label_order("affectnet")
+
+
+def test_raf_db_counts_from_one() -> None:
+    assert id_table("rafdb") == {
+        1: "surprise",
+        2: "fear",
+        3: "disgust",
+        4: "happiness",
+        5: "sadness",
+        6: "anger",
+        7: "neutral",
+    }
+    assert id_table("fer2013")[0] == "anger"

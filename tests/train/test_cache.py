@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
+import shutil
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fer_train.contract.errors import CannotWrite, UnreadableImage
-from fer_train.contract.pixels import face_crop, load_rgb
+from fer_train.contract.errors import CannotWrite, DataLayoutError, NotFound, UnreadableImage
+from fer_train.contract.pixels import Box, crop_resize, face_crop, load_rgb, square_region
 from fer_train.contract.preprocess import LUMA
 from fer_train.data import cache as cache_module
 from fer_train.data.batches import pixel_statistics, shuffled_batches, stored_size
 from fer_train.data.cache import PixelCache, open_cache
+from fer_train.data.samples import Sample
 from tests.train.faces import save_image, texture
 
 
@@ -28,14 +33,35 @@ def images(tmp_path: Path) -> Path:
     return root
 
 
-def decode(root: Path, folder: Path, *, size: int = 32) -> tuple[PixelCache, int]:
+def samples_in(root: Path) -> list[Sample]:
+    return [Sample(path.name, "anger") for path in sorted(root.iterdir())]
+
+
+def decode(
+    root: Path,
+    folder: Path,
+    *,
+    size: int = 32,
+    margin: float = 0.3,
+    samples: Sequence[Sample] | None = None,
+) -> tuple[PixelCache, int]:
     """Open the cache; also return how many images had to be decoded."""
     decoded: list[int] = []
-    paths = sorted(path.name for path in root.iterdir())
     opened = open_cache(
-        root, paths, size=size, folder=folder, workers=2, on_progress=decoded.append
+        root,
+        samples_in(root) if samples is None else samples,
+        size=size,
+        margin=margin,
+        folder=folder,
+        workers=2,
+        on_progress=decoded.append,
     )
     return opened, sum(decoded)
+
+
+def leftovers(folder: Path) -> list[str]:
+    """What a failed build must not leave; digests of the sources may stay."""
+    return [entry.name for entry in folder.iterdir() if entry.name != "digests"]
 
 
 def test_stored_pixels_are_the_contracts_face_crop(images: Path, tmp_path: Path) -> None:
@@ -46,6 +72,46 @@ def test_stored_pixels_are_the_contracts_face_crop(images: Path, tmp_path: Path)
     for row, number in zip(batch, (7, 2), strict=True):
         expected = face_crop(load_rgb(images / f"{number}.png"), size=32)
         np.testing.assert_array_equal(row, expected)
+
+
+def test_a_face_box_becomes_the_contracts_square(images: Path, tmp_path: Path) -> None:
+    box = Box(20, 10, 12, 18)
+    sample = Sample("9.png", "fear", box=box)
+    opened, _ = decode(images, tmp_path / "cache", samples=[sample], margin=0.5)
+    photo = load_rgb(images / "9.png")  # 75 px
+    region = square_region(box, image_size=(75, 75), margin=0.5)
+    assert region.width == 27
+    np.testing.assert_array_equal(opened.gather([0])[0], crop_resize(photo, region, size=32))
+    # The margin belongs to the key only where there is a box.
+    assert decode(images, tmp_path / "cache", samples=[sample], margin=0.3)[1] == 1
+    assert decode(images, tmp_path / "cache", margin=0.3)[1] == 10
+    assert decode(images, tmp_path / "cache", margin=0.5)[1] == 0
+    assert stored_size(images, [sample], input_size=32, margin=0.5) == 32
+    assert stored_size(images, [sample], input_size=20, margin=0.5) == 23  # 27 px to take from
+
+
+def test_pixels_of_a_csv_row_go_the_same_way(tmp_path: Path) -> None:
+    grey = np.random.default_rng(2).integers(0, 256, (48, 48), dtype=np.uint8)
+    row = f'3,"{" ".join(map(str, grey.ravel()))}",Training\n'
+    header = "emotion,pixels,Usage\n"
+    (tmp_path / "fer2013.csv").write_text(header + "0,1 2 3 4,Training\n" + row)
+    offset = len(header) + len("0,1 2 3 4,Training\n")
+    sample = Sample("fer2013.csv:3", "happiness", offset=offset)
+    opened, decoded = decode(tmp_path, tmp_path / "cache", samples=[sample], size=40)
+    assert decoded == 1
+    expected = face_crop(np.repeat(grey[:, :, None], 3, axis=2), size=40)
+    np.testing.assert_array_equal(opened.gather([0])[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "reason"),
+    [("1 2 3", "3 numbers are not a square"), ("1 2 3 256", "1 to 256"), ("1 2 x 4", "x")],
+)
+def test_a_damaged_csv_row_is_an_unreadable_image(tmp_path: Path, pixels: str, reason: str) -> None:
+    (tmp_path / "f.csv").write_text(f"emotion,pixels\n0,{pixels}\n")
+    with pytest.raises(UnreadableImage, match=r"f\.csv:2 cannot") as caught:
+        decode(tmp_path, tmp_path / "cache", samples=[Sample("f.csv:2", "fear", offset=15)])
+    assert reason in str(caught.value)
 
 
 def test_a_second_run_decodes_nothing(images: Path, tmp_path: Path) -> None:
@@ -65,6 +131,30 @@ def test_an_edited_image_and_another_size_make_another_cache(images: Path, tmp_p
     assert decode(images, tmp_path / "cache", size=48)[1] == 10
 
 
+def test_an_edit_that_keeps_size_and_date_is_noticed(images: Path, tmp_path: Path) -> None:
+    for number in (3, 4):
+        pixels = np.full((40, 40, 3), 10 * number, dtype=np.uint8)
+        (images / f"{number}.ppm").write_bytes(b"P6 40 40 255\n" + pixels.tobytes())
+    decode(images, tmp_path / "cache")
+    status = (images / "3.ppm").stat()
+    shutil.copyfile(images / "4.ppm", images / "3.ppm")
+    os.utime(images / "3.ppm", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (images / "3.ppm").stat().st_size == status.st_size
+    opened, decoded = decode(images, tmp_path / "cache")
+    assert decoded == 12
+    index = [sample.name for sample in samples_in(images)].index("3.ppm")
+    assert (opened.gather([index]) == 40).all()
+
+
+def test_moved_or_touched_data_finds_its_cache(images: Path, tmp_path: Path) -> None:
+    decode(images, tmp_path / "cache")
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(images, moved)
+    assert decode(moved, tmp_path / "cache")[1] == 0
+    (moved / "1.png").touch()
+    assert decode(moved, tmp_path / "cache")[1] == 0
+
+
 def test_a_truncated_cache_is_rebuilt(images: Path, tmp_path: Path) -> None:
     opened, _ = decode(images, tmp_path / "cache")
     os.truncate(opened.pixels, 100)
@@ -75,35 +165,126 @@ def test_a_truncated_cache_is_rebuilt(images: Path, tmp_path: Path) -> None:
 
 def test_all_unreadable_images_are_found_and_five_are_named(images: Path, tmp_path: Path) -> None:
     for number in range(7):
-        (images / f"{number}.png").write_bytes(b"not an image")
+        (images / f"{number}.png").write_bytes(b"not an image" if number else b"")
     with pytest.raises(UnreadableImage) as caught:
         decode(images, tmp_path / "cache")
     message = str(caught.value)
     assert message.startswith("7 of 10 images")
     assert "0.png" in message and "4.png" in message and "5.png" not in message
-    assert "and 2 more" in message
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert "it is empty" in message and "not an image" in message and "BytesIO" not in message
+    assert "and 2 more" in message and "fertrain data check" in message
+    assert leftovers(tmp_path / "cache") == []
 
 
 def test_a_full_disk_leaves_nothing_behind(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    write_json = cache_module.write_json
+
+    def full(path: Path, value: object) -> None:
+        if path.name == cache_module.MARKER:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_json(path, value)
 
     monkeypatch.setattr(cache_module, "write_json", full)
     with pytest.raises(CannotWrite, match="No space left"):
         decode(images, tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert leftovers(tmp_path / "cache") == []
+
+
+def test_a_file_that_disappears_is_named(images: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"gone\.png"):
+        decode(images, tmp_path / "cache", samples=[Sample("gone.png", "fear")])
+
+
+def test_data_that_changes_during_the_build_is_refused(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_module, "content_digests", lambda *_, **__: ["0" * 64] * 10)
+    with pytest.raises(DataLayoutError, match="changed while they were read"):
+        decode(images, tmp_path / "cache")
+    assert leftovers(tmp_path / "cache") == []
+
+
+def build_and_report(root: Path, folder: Path, queue: multiprocessing.Queue[int]) -> None:
+    queue.put(decode(root, folder)[1])
+
+
+def test_two_processes_build_a_cache_once(images: Path, tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    queue: multiprocessing.Queue[int] = context.Queue()
+    builders = [
+        context.Process(target=build_and_report, args=(images, tmp_path / "cache", queue))
+        for _ in range(2)
+    ]
+    for builder in builders:
+        builder.start()
+    for builder in builders:
+        builder.join(120)
+        assert builder.exitcode == 0
+    # Whichever came second waited, or arrived when all was done; neither decoded it again.
+    assert sorted([queue.get(timeout=5), queue.get(timeout=5)]) == [0, 10]
+    assert not list((tmp_path / "cache").glob("*.lock"))
+
+
+def test_the_second_builder_waits_for_the_first(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "cache"
+    waiting, original = threading.Event(), cache_module._decode_all
+    second: list[int] = []
+
+    def look_again() -> None:
+        def on_progress(count: int) -> None:
+            if inside.is_set() and count == 0:
+                waiting.set()  # digests come from the file: this is the lock's call
+            second.append(count)
+
+        open_cache(
+            images,
+            samples_in(images),
+            size=32,
+            margin=0.3,
+            folder=folder,
+            workers=1,
+            on_progress=on_progress,
+        )
+
+    inside = threading.Event()
+    other = threading.Thread(target=look_again)
+
+    def slow(*arguments: object, **options: object) -> list[str]:
+        inside.set()
+        other.start()
+        assert waiting.wait(30), "the second builder did not wait"
+        return original(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cache_module, "_decode_all", slow)
+    assert decode(images, folder)[1] == 10
+    other.join(30)
+    assert sum(second) == 0
+
+
+def test_what_a_killed_builder_left_is_cleared(images: Path, tmp_path: Path) -> None:
+    opened, _ = decode(images, tmp_path / "cache")
+    key = opened.pixels.parent.name
+    shutil.rmtree(opened.pixels.parent)
+    (tmp_path / "cache" / f".{key}.abc.partial").mkdir()
+    decode(images, tmp_path / "cache")
+    assert sorted(leftovers(tmp_path / "cache")) == [key]
 
 
 def test_training_images_are_stored_larger_than_the_input_but_never_enlarged(
     images: Path,
 ) -> None:
-    paths = sorted(path.name for path in images.iterdir())  # sides 30 to 75, median 52.5
-    assert stored_size(images, paths, input_size=32) == 37  # ceil(1.15 * 32)
-    assert stored_size(images, paths, input_size=48) == 52  # the median original
-    assert stored_size(images, paths, input_size=96) == 96  # evaluation enlarges too
+    samples = samples_in(images)  # sides 30 to 75, median 52.5
+
+    def stored(input_size: int) -> int:
+        return stored_size(images, samples, input_size=input_size, margin=0.3)
+
+    assert stored(32) == 37  # ceil(1.15 * 32)
+    assert stored(48) == 52  # the median original
+    assert stored(96) == 96  # evaluation enlarges too
 
 
 def test_every_image_once_per_epoch_in_another_order() -> None:

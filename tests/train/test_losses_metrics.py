@@ -92,3 +92,18 @@ def test_a_tally_survives_saving() -> None:
     again = Tally.from_dict(tally.to_dict())
     assert again.to_dict() == tally.to_dict()
     assert again.loss == tally.loss
+
+
+def test_shares_that_are_one_hot_are_classes() -> None:
+    random = torch.Generator().manual_seed(0)
+    logits = torch.randn(6, 4, generator=random)
+    targets = torch.tensor([0, 3, 1, 1, 2, 3])
+    weights = torch.tensor([0.5, 1.0, 2.0, 0.5])
+    hard = cross_entropy_sums(logits, targets, weights)
+    soft = cross_entropy_sums(logits, torch.eye(4)[targets], weights)
+    for a, b in zip(hard, soft, strict=True):
+        torch.testing.assert_close(a, b)
+    half = cross_entropy_sums(logits[:1], torch.tensor([[0.5, 0.5, 0.0, 0.0]]), weights)
+    each = [cross_entropy_sums(logits[:1], torch.tensor([c]), weights) for c in (0, 1)]
+    torch.testing.assert_close(half.weighted, (each[0].weighted + each[1].weighted) / 2)
+    torch.testing.assert_close(half.weight, torch.tensor(0.75))

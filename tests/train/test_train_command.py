@@ -125,7 +125,7 @@ def test_bad_data_has_its_own_exit_codes(fertrain: Fertrain, tmp_path: Path) -> 
     assert empty.code == 20
     (tmp_path / "empty" / "train" / "7").mkdir()
     empty = attempt(tmp_path / "empty")
-    assert empty.code == 21 and "contempt (folder 7)" in empty.err
+    assert empty.code == 21 and "contempt (class 7)" in empty.err
     write_faces(tmp_path / "damaged")
     (tmp_path / "damaged" / "val" / "2" / "1.png").write_bytes(b"\x89PNG\r\n")
     damaged = attempt(tmp_path / "damaged")

@@ -1,0 +1,171 @@
+"""The layouts of face data sets, tried in the order of `LAYOUTS`; one module each.
+
+A layout says what it recognises in a folder, and reads it into a `Listing`. Where two recognise
+the same folder, the one that knows more about it wins if it says so (``instead_of``); otherwise
+the choice is the user's (``--layout NAME``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fer_train.contract.errors import DataLayoutError, NotFound
+from fer_train.data.layouts import (
+    affectnet_csv,
+    affectnet_npy,
+    ferplus,
+    folders,
+    labels_csv,
+    pixel_csv,
+    rafdb,
+)
+from fer_train.data.samples import Listing, ReadOptions
+
+#: Archives put their content into folders of their own, sometimes twice over.
+_DEPTH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One way of storing labelled faces.
+
+    Attributes:
+        name: for ``--layout``.
+        shape: how it looks on disk, for error messages.
+        recognise: returns what it saw in a folder (or file), or None.
+        read: lists the data set; raises `DataLayoutError` and its kin.
+        instead_of: layouts that see less in the same files.
+    """
+
+    name: str
+    shape: str
+    recognise: Callable[[Path], str | None]
+    read: Callable[[Path, ReadOptions], Listing]
+    instead_of: frozenset[str] = frozenset()
+
+
+LAYOUTS: tuple[Layout, ...] = (
+    Layout(
+        "affectnet-csv",
+        "training.csv, validation.csv and Manually_Annotated_Images/",
+        affectnet_csv.recognise,
+        affectnet_csv.read,
+    ),
+    Layout(
+        "affectnet-npy",
+        "train_set/ and val_set/, each with images/ and annotations/*_exp.npy",
+        affectnet_npy.recognise,
+        affectnet_npy.read,
+    ),
+    Layout(
+        "ferplus",
+        "fer2013new.csv beside fer2013.csv, or FER2013Train/label.csv with its images",
+        ferplus.recognise,
+        ferplus.read,
+        frozenset({"pixel-csv"}),
+    ),
+    Layout(
+        "pixel-csv",
+        "fer2013.csv or icml_face_data.csv",
+        pixel_csv.recognise,
+        pixel_csv.read,
+    ),
+    Layout(
+        "rafdb",
+        "EmoLabel/list_patition_label.txt and Image/aligned/",
+        rafdb.recognise_basic,
+        rafdb.read_basic,
+    ),
+    Layout(
+        "rafdb-folders",
+        "train/1..7/train_*_aligned.jpg and test/1..7",
+        rafdb.recognise_folders,
+        rafdb.read_folders,
+        frozenset({"folders"}),
+    ),
+    Layout(
+        "labels-csv",
+        "images and labels.csv with a path and a label column",
+        labels_csv.recognise,
+        labels_csv.read,
+        frozenset({"folders", "classes"}),
+    ),
+    Layout(
+        "folders",
+        "train/<class>/ and val/<class>/ (and test/<class>/)",
+        folders.recognise_splits,
+        folders.read_splits,
+    ),
+    Layout(
+        "classes",
+        "<class>/ without splits",
+        folders.recognise_classes,
+        folders.read_classes,
+    ),
+)
+
+AUTO = "auto"
+
+
+def recognise(path: Path, *, name: str = AUTO) -> tuple[Layout, Path]:
+    """Return the layout of a folder (or CSV file), and the folder where it begins.
+
+    That is ``path`` itself, or a folder within it where an archive was unpacked.
+
+    Args:
+        name: a layout's name if the user has said which it is.
+
+    Raises:
+        NotFound: there is nothing at ``path``.
+        DataLayoutError: no layout, or several.
+    """
+    if not path.exists():
+        raise NotFound(f"There is no data folder {path}.")
+    level = [path]
+    for _ in range(_DEPTH):
+        found = [(match, place) for place in level for match in _matches(place, name)]
+        if len(found) == 1:
+            return found[0][0][0], found[0][1]
+        if found:
+            raise _ambiguous(path, found)
+        level = [child for place in level if place.is_dir() for child in folders.subfolders(place)]
+    raise DataLayoutError(
+        f"{path} holds no data set we know; it holds: {_content(path)}."
+        if name == AUTO
+        else f"{path} is not of the layout {name}; it holds: {_content(path)}.",
+        hint="Known layouts:\n"
+        + "\n".join(f"    {layout.name:<14} {layout.shape}" for layout in LAYOUTS)
+        + "\n  Class folders are 0..7 or named after the emotions. See docs/data.md.",
+    )
+
+
+def _matches(place: Path, name: str) -> list[tuple[Layout, str]]:
+    """Return the layouts that recognise a folder, with what they saw; the better-informed ones."""
+    seen = [
+        (layout, evidence)
+        for layout in LAYOUTS
+        if name in (AUTO, layout.name) and (evidence := layout.recognise(place)) is not None
+    ]
+    outdone = {lesser for layout, _ in seen for lesser in layout.instead_of}
+    return [(layout, evidence) for layout, evidence in seen if layout.name not in outdone]
+
+
+def _ambiguous(path: Path, found: list[tuple[tuple[Layout, str], Path]]) -> DataLayoutError:
+    listed = "\n".join(
+        f"    --data '{place}' --layout {layout.name}: {evidence}"
+        for (layout, evidence), place in found
+    )
+    return DataLayoutError(
+        f"{path} holds {len(found)} data sets, or one that can be read in {len(found)} ways.",
+        hint=f"Say which with one of:\n{listed}",
+    )
+
+
+def _content(path: Path) -> str:
+    if path.is_file():
+        return "one file that is not a CSV of pixels or labels"
+    names = sorted(e.name + ("/" if e.is_dir() else "") for e in path.iterdir())
+    shown = ", ".join(names[:12])
+    return f"{shown} and {len(names) - 12} more" if len(names) > 12 else shown or "nothing"

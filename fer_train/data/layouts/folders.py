@@ -1,0 +1,218 @@
+"""Class folders, with or without split folders above them.
+
+::
+
+    ROOT/train/{0..7}/*.jpg   ROOT/val/…   [ROOT/test/…]     numeric: an id table applies
+    ROOT/train/{happy,…}/…    ROOT/val/…   [ROOT/test/…]     named: the name is the label
+    ROOT/{happy,…}/*.jpg                                     no splits: --val-fraction makes them
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from fer_train.contract.errors import DataLayoutError, LabelMismatch
+from fer_train.contract.labels import ALIASES, EMOTIONS, canonical_name
+from fer_train.data.label_order import ALLOWED, LabelTable, named_table
+from fer_train.data.samples import Listing, ReadOptions, Sample
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+#: Spellings of the splits met in the wild, compared in lower case.
+SPLIT_NAMES: Mapping[str, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "publictest"),
+    "test": ("test", "testing", "privatetest"),
+}
+
+
+def recognise_splits(root: Path) -> str | None:
+    """Say which split folders with class folders there are, or None."""
+    splits = [folder.name for folder in split_folders(root).values() if class_folders(folder)]
+    return f"split folders {', '.join(splits)} with class folders" if splits else None
+
+
+def recognise_classes(root: Path) -> str | None:
+    """Say which class folders lie directly in ``root``, or None."""
+    names = class_folders(root)
+    return f"class folders {', '.join(names)}" if len(names) > 1 else None
+
+
+def read_splits(root: Path, options: ReadOptions) -> Listing:
+    """Read ``ROOT/<split>/<class>/``; exactly 0..7 in train is the AffectNet folder numbering.
+
+    Raises:
+        DataLayoutError: folders that cannot be named, or classes that train has not.
+    """
+    folders = split_folders(root)
+    if "train" not in folders:
+        seen = ", ".join(sorted(entry.name for entry in subfolders(root)))
+        raise DataLayoutError(
+            f"{root} has no train split; it holds: {seen}.",
+            hint="Expected train/<class>/, with val/<class>/ and perhaps test/<class>/ beside it.",
+        )
+    order = options.order
+    train = [folder.name for folder in subfolders(folders["train"])]
+    if order is None and train == [str(index) for index in range(len(EMOTIONS))]:
+        order = named_table("affectnet-folders")
+    id_table: dict[str, str] = {}
+    for folder in folders.values():
+        id_table |= name_classes(folder, order)
+    places: dict[str | None, Path] = dict(folders.items())
+    return listing(root, places, id_table, title=describe_classes(id_table, order))
+
+
+def read_classes(root: Path, options: ReadOptions) -> Listing:
+    """Read ``ROOT/<class>/``, a data set without splits."""
+    id_table = name_classes(root, options.order)
+    title = f"{describe_classes(id_table, options.order)}, no splits"
+    return listing(root, {None: root}, id_table, title=title)
+
+
+def listing(
+    root: Path, folders: Mapping[str | None, Path], id_table: Mapping[str, str], *, title: str
+) -> Listing:
+    """List the images of every split by class folder, sorted by path."""
+    emotion_of = {name.lower(): emotion for name, emotion in id_table.items()}
+    samples: list[Sample] = []
+    ignored: dict[str, int] = {}
+    for split, folder in folders.items():
+        found: list[Sample] = []
+        for class_folder in subfolders(folder):
+            emotion = emotion_of.get(class_folder.name.lower())
+            if emotion is None:
+                continue
+            for name, is_image in walk_files(class_folder, root=root):
+                if is_image:
+                    found.append(Sample(name, emotion, split))
+                else:
+                    ignored[split or "train"] = ignored.get(split or "train", 0) + 1
+        samples += sorted(found, key=lambda sample: sample.name)
+    return Listing(
+        root=root,
+        samples=samples,
+        title=title,
+        id_table=id_table,
+        declared=frozenset(id_table.values()),
+        ignored=ignored,
+    )
+
+
+def split_folders(root: Path) -> dict[str, Path]:
+    """Return split -> its folder, whatever the spelling.
+
+    Raises:
+        DataLayoutError: two folders mean the same split.
+    """
+    folders: dict[str, Path] = {}
+    for entry in subfolders(root):
+        for split, spellings in SPLIT_NAMES.items():
+            if entry.name.lower() not in spellings:
+                continue
+            if split in folders:
+                raise DataLayoutError(
+                    f"The folders {folders[split].name} and {entry.name} of {root} both mean the "
+                    f"{split} split.",
+                    hint="Move one of them away, or merge them.",
+                )
+            folders[split] = entry
+    return folders
+
+
+def class_folders(folder: Path) -> list[str]:
+    """Return the names of subfolders that are numbers or emotions."""
+    return [f.name for f in subfolders(folder) if is_id(f.name) or is_emotion(f.name)]
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the visible subfolders, sorted; numbers by value. A file has none."""
+    if not folder.is_dir():
+        return []
+    found = [e for e in folder.iterdir() if e.is_dir() and not e.name.startswith((".", "__"))]
+    return sorted(found, key=lambda e: (int(e.name) if is_id(e.name) else -1, e.name))
+
+
+def walk_files(folder: Path, *, root: Path) -> Iterator[tuple[str, bool]]:
+    """Yield every visible file below ``folder`` as (path relative to ``root``, is an image)."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        relative = Path(place).relative_to(root).as_posix()
+        for name in files:
+            # Hidden files are the file manager's (.DS_Store, ._face.jpg), not the user's.
+            if not name.startswith("."):
+                path = name if relative == "." else f"{relative}/{name}"
+                yield path, os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122
+
+
+def name_classes(folder: Path, order: LabelTable | None) -> dict[str, str]:
+    """Return class folder name -> emotion.
+
+    Raises:
+        DataLayoutError: numbers without an order, an order without numbers, or two folders of one
+            emotion.
+        LabelMismatch: a folder that is neither a number nor an emotion.
+    """
+    names = [entry.name for entry in subfolders(folder)]
+    if not names:
+        raise DataLayoutError(f"{folder} holds no class folders.")
+    if not any(is_id(name) for name in names):
+        if order is not None:
+            raise DataLayoutError(
+                f"--label-order {order.name} applies to numeric folders, but {folder} holds: "
+                f"{', '.join(names)}.",
+                hint="Leave the option out: named folders are their own labels.",
+            )
+        return _names_by_name(folder, names)
+    strange = [name for name in names if not is_id(name)]
+    if strange:
+        raise DataLayoutError(
+            f"{folder} mixes numeric folders with {', '.join(strange)}.",
+            hint="Move away what is not a class.",
+        )
+    if order is None:
+        raise DataLayoutError(
+            f"{folder} holds the numeric folders {', '.join(names)}; only exactly 0..7 below a "
+            "train folder has a default meaning, and numbers are never guessed.",
+            hint=f"Say what they mean with --label-order: {ALLOWED}.",
+        )
+    order.require(map(int, names), where=str(folder))
+    return {name: order.ids[int(name)] for name in names}
+
+
+def describe_classes(id_table: Mapping[str, str], order: LabelTable | None) -> str:
+    """Return a sentence on how the class folders were understood."""
+    if order is None:
+        return f"class-named folders ({len(set(id_table.values()))} classes)"
+    return f"numeric folders, label order {order.name}: {order.describe()}"
+
+
+def is_id(name: str) -> bool:
+    """Whether a name is a non-negative integer."""
+    return name.isascii() and name.isdigit()
+
+
+def is_emotion(name: str) -> bool:
+    """Whether a name is one of the eight emotions or an alias."""
+    key = name.strip().lower()
+    return key in EMOTIONS or key in ALIASES
+
+
+def _names_by_name(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    try:
+        id_table = {name: canonical_name(name) for name in names}
+    except LabelMismatch as error:
+        raise LabelMismatch(
+            f"The class folder {error.message.split(' is ')[0]} of {folder} is not one of the "
+            "eight emotions.",
+            hint=f"{error.hint} Rename it, or move it out of {folder}.",
+        ) from None
+    for name, emotion in id_table.items():
+        twins = [other for other, meaning in id_table.items() if meaning == emotion]
+        if len(twins) > 1:
+            raise DataLayoutError(
+                f"The folders {' and '.join(twins)} both mean {emotion}.",
+                hint=f"Merge them, or rename {name}.",
+            )
+    return id_table
