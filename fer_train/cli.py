@@ -26,6 +26,7 @@ from fer_train.contract.architectures import ARCHITECTURES, architecture
 from fer_train.contract.cli_errors import exit_on_sigterm, main_with_errors
 from fer_train.contract.labels import LABEL_ORDERS
 from fer_train.contract.preprocess import Color
+from fer_train.data_commands import data
 from fer_train.device import DEVICE_NAMES, default_workers, prepare_environment
 
 if TYPE_CHECKING:
@@ -199,6 +200,9 @@ def synth(out: Path, **options: Any) -> None:
             progress=on_progress,
         )
     reporter.note("drawn", f"{summary.images} faces of {options['size']} px in {summary.root}")
+
+
+app.add_command(data)
 
 
 def main() -> NoReturn:

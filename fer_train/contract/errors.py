@@ -14,6 +14,7 @@
   * DataLayoutError            20   the folder is not a layout we know
     * EmptyClass               21   a class without images
     * UnreadableImage          22   an image that cannot be decoded
+    * DataHasFindings          23   `fertrain data check --strict` found something
   * CannotWrite                30   disk full, no permission
     * OutputExists             31   the output exists and was not written by us
   * ParityFailed               40   an artefact is not the trained model
@@ -109,6 +110,10 @@ class EmptyClass(DataLayoutError):
 
 class UnreadableImage(DataLayoutError):
     exit_code = 22
+
+
+class DataHasFindings(DataLayoutError):
+    exit_code = 23
 
 
 class CannotWrite(FerError):

@@ -1,4 +1,4 @@
-"""``--exclude FINDINGS.json``: leave out what ``fertrain data check`` found."""
+"""``--exclude FINDINGS.json``: what to leave out because of findings, written and read back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_train.contract.errors import DataLayoutError, NotFound
+from fer_train.data.finding_kinds import Finding
 from fer_train.data.samples import Sample
 
 #: Identifies the JSON that ``fertrain data check`` writes.
@@ -66,3 +67,40 @@ def without_excluded(
         )
     reasons = Counter(exclusions[s.name] for s in samples if s.name in exclusions)
     return kept, {f"excluded as {reason}": count for reason, count in sorted(reasons.items())}
+
+
+def exclusions(samples: Sequence[Sample], findings: Sequence[Finding]) -> dict[str, str]:
+    """Return sample name -> reason for what ``--exclude`` leaves out.
+
+    Unreadable images everywhere; of a picture in two splits the copies in the earlier one; from
+    train also conflicting and blank images and all but the first copy of a duplicate. Otherwise
+    val and test stay as they were published, so that figures compare.
+    """
+    groups = {finding.kind.name: finding.groups for finding in findings}
+    reasons: dict[str, str] = {}
+
+    def leave_out(index: int, reason: str) -> None:
+        reasons.setdefault(samples[index].name, reason)
+
+    for group in groups.get("unreadable", []):
+        leave_out(group.members[0], "unreadable")
+    for kind in ("leak", "near-leak"):
+        for group in groups.get(kind, []):
+            last = max(samples[index].rank for index in group.members)
+            for index in group.members:
+                if samples[index].rank < last:
+                    leave_out(index, kind)
+    for group in groups.get("conflict", []):
+        train = [index for index in group.members if samples[index].rank == 0]
+        if len({samples[index].label for index in train}) > 1:
+            for index in train:
+                leave_out(index, "conflict")
+    for group in groups.get("blank", []):
+        if samples[group.members[0]].rank == 0:
+            leave_out(group.members[0], "blank")
+    for group in groups.get("duplicate", []):
+        train = [index for index in group.members if samples[index].rank == 0]
+        remaining = [index for index in train if samples[index].name not in reasons]
+        for index in remaining[1:]:
+            leave_out(index, "duplicate")
+    return reasons

@@ -39,6 +39,11 @@ class Sample:
         """The file that holds the pixels, relative to the data root."""
         return self.name if self.offset is None else self.name.rpartition(":")[0]
 
+    @property
+    def rank(self) -> int:
+        """Position of the split in `SPLITS`; images without a split can only become train."""
+        return SPLITS.index(self.split or "train")
+
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,10 +24,18 @@ from fer_train.contract.pixels import RGBImage
 from fer_train.contract.preprocess import LUMA, PreprocessSpec
 from fer_train.data.cache import chunks
 from fer_train.data.images import crop, decode, listing_signature, read_content
-from fer_train.data.perceptual import THUMB, Hashes, Pairs, connected, gradient_hashes, near_pairs
+from fer_train.data.perceptual import (
+    THUMB,
+    Pairs,
+    Thumbs,
+    connected,
+    gradient_hashes,
+    near_pairs,
+    similar_thumbs,
+)
 from fer_train.data.samples import Sample
 
-_VERSION = 1
+_VERSION = 2
 _CHUNK = 256
 _SMALL = 4 * THUMB  # px: colour and contrast are judged on the face at this size
 #: Largest difference between colour channels that JPEG compression makes of a grey picture.
@@ -41,7 +50,7 @@ class Scan:
 
     Attributes:
         digests: SHA-256 of the decoded pixels (and the face box): equal means the same picture.
-        hashes, mirrored: `perceptual` hashes of the face and of its mirror image, [N, 4].
+        thumbs: luma of the face, uint8 [N, 12, 12].
         sizes: width and height in pixels, int64 [N, 2].
         grey: no colour in it.
         contrast: standard deviation of luma, 0..255.
@@ -49,8 +58,7 @@ class Scan:
     """
 
     digests: list[str]
-    hashes: Hashes
-    mirrored: Hashes
+    thumbs: Thumbs
     sizes: NDArray[np.int64]
     grey: NDArray[np.bool_]
     contrast: NDArray[np.float64]
@@ -101,8 +109,7 @@ def scan_images(
             on_progress(len(chunk))
     scan = Scan(
         digests=[one.digest for one in seen],
-        hashes=np.concatenate([look.hashes for look in looks]),
-        mirrored=np.concatenate([look.mirrored for look in looks]),
+        thumbs=np.concatenate([look.thumbs for look in looks]),
         sizes=np.array([one.size for one in seen], dtype=np.int64),
         grey=np.concatenate([look.grey for look in looks]),
         contrast=np.concatenate([look.contrast for look in looks]),
@@ -113,15 +120,17 @@ def scan_images(
 
 
 def near_duplicates(scan: Scan, *, distance: int) -> Pairs:
-    """Return pairs of images that look alike, or whose mirror images do.
+    """Return pairs of images that look alike, or one of which looks like the other's mirror image.
 
     Blank images are left out: they have no gradients to compare. Images with equal pixels are
     linked, too, at distance 0.
     """
     chosen = scan.comparable()
     count = len(chosen)
-    both = np.concatenate([scan.hashes[chosen], scan.mirrored[chosen]])
-    pairs = near_pairs(both, distance=distance)
+    faces = scan.thumbs[chosen]
+    views = np.concatenate([faces, faces[:, :, ::-1]])
+    pairs = near_pairs(gradient_hashes(views), distance=distance)
+    pairs = pairs[similar_thumbs(views[pairs[:, 0]], views[pairs[:, 1]])]
     # A mirror image is only another view of the same item.
     ends = np.sort(chosen[pairs[:, :2] % max(count, 1)], axis=1)
     joined = np.column_stack([ends, pairs[:, 2]])[ends[:, 0] != ends[:, 1]]
@@ -166,8 +175,7 @@ _SHRINK = _triangle()
 
 
 class _Looks(NamedTuple):
-    hashes: Hashes
-    mirrored: Hashes
+    thumbs: Thumbs
     grey: NDArray[np.bool_]
     contrast: NDArray[np.float64]
 
@@ -190,8 +198,7 @@ def _judge(faces: NDArray[np.uint8]) -> _Looks:
     luma = faces @ np.array(LUMA)
     thumbs = _SHRINK @ luma @ _SHRINK.T
     return _Looks(
-        hashes=gradient_hashes(thumbs),
-        mirrored=gradient_hashes(thumbs[:, :, ::-1]),
+        thumbs=np.rint(thumbs).astype(np.uint8),
         grey=spread.max(axis=(1, 2)) <= _GREY_TOLERANCE,
         contrast=luma.std(axis=(1, 2)),
     )
@@ -209,8 +216,7 @@ def _save(path: Path, scan: Scan) -> None:
     with atomic_write(path) as temporary, temporary.open("wb") as stream:
         np.savez(
             stream,
-            hashes=scan.hashes,
-            mirrored=scan.mirrored,
+            thumbs=scan.thumbs,
             sizes=scan.sizes,
             grey=scan.grey,
             contrast=scan.contrast,
@@ -224,14 +230,13 @@ def _load(path: Path, count: int) -> Scan | None:
             digests, errors = json.loads(stored["text"].tobytes())
             scan = Scan(
                 digests=digests,
-                hashes=stored["hashes"],
-                mirrored=stored["mirrored"],
+                thumbs=stored["thumbs"],
                 sizes=stored["sizes"],
                 grey=stored["grey"],
                 contrast=stored["contrast"],
                 errors=errors,
             )
     # A damaged file is as good as none: it is written anew.
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     return scan if len(scan.digests) == count else None

@@ -101,7 +101,7 @@ def listing(
 
 
 def split_folders(root: Path) -> dict[str, Path]:
-    """Return split -> its folder, whatever the spelling.
+    """Return split -> its folder, whatever the spelling, in the order train, val, test.
 
     Raises:
         DataLayoutError: two folders mean the same split.
@@ -118,7 +118,7 @@ def split_folders(root: Path) -> dict[str, Path]:
                     hint="Move one of them away, or merge them.",
                 )
             folders[split] = entry
-    return folders
+    return {split: folders[split] for split in SPLIT_NAMES if split in folders}
 
 
 def class_folders(folder: Path) -> list[str]:

@@ -1,0 +1,255 @@
+"""``fertrain data check``: what it finds, what it writes, and what ``--exclude`` makes of it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from fer_train.data.exclude import read_exclusions
+from fer_train.data.layout import DataRequest, find_faces
+from fer_train.data.samples import SPLITS
+from tests.data.trees import picture, save, write_fer2013, write_noamsegal
+from tests.train.faces import Fertrain
+
+
+@pytest.fixture
+def messy(tmp_path: Path) -> Path:
+    """Two classes in three splits; one of every kind of finding."""
+    root = tmp_path / "messy"
+    for split in SPLITS:
+        for index, name in enumerate(("happy", "sad")):
+            for number in range(4):
+                seed = SPLITS.index(split) * 100 + index * 10 + number
+                save(root / split / name / f"{number}.png", seed, size=64)
+    train, val, test = (root / split for split in SPLITS)
+    (train / "sad" / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 torn")
+    (val / "sad" / "empty.png").write_bytes(b"")
+    shutil.copy(val / "happy" / "0.png", train / "happy" / "leak.png")
+    near = Image.fromarray(picture(201, 64)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    near.save(val / "happy" / "near-leak.jpg", quality=85)  # of test/happy/1.png
+    shutil.copy(train / "happy" / "1.png", train / "sad" / "conflict.png")
+    shutil.copy(train / "happy" / "2.png", train / "happy" / "copy.png")
+    Image.fromarray(picture(3, 64)).resize((90, 90)).save(train / "happy" / "resized.png")
+    Image.fromarray(picture(12, 64)).resize((90, 90)).save(train / "happy" / "other-label.png")
+    Image.new("RGB", (64, 64), "black").save(train / "happy" / "black.png")
+    Image.new("RGB", (64, 64), "white").save(test / "happy" / "white.png")
+    Image.fromarray(picture(900, 64)).resize((120, 60)).save(test / "sad" / "wide.png")
+    save(test / "sad" / "tiny.png", 901, size=20)
+    save(val / "fear" / "0.png", 902, size=64)
+    for path in test.rglob("*.png"):
+        Image.open(path).convert("L").save(path)
+    return root
+
+
+def check(fertrain: Fertrain, source: Path, out: Path, *options: object) -> dict[str, Any]:
+    ran = fertrain("data", "check", source, "--out", out, "--json", *options)
+    assert ran.code == 0, ran.err
+    document: dict[str, Any] = json.loads(ran.out)
+    assert document == json.loads((out / "findings.json").read_text())
+    return document
+
+
+def names_in(document: dict[str, Any], kind: str) -> list[list[str]]:
+    """The images of every group of a kind."""
+    (finding,) = [f for f in document["findings"] if f["kind"] == kind]
+    return [[image["name"] for image in group["images"]] for group in finding["groups"]]
+
+
+def test_every_kind_is_found_once(messy: Path, tmp_path: Path, fertrain: Fertrain) -> None:
+    found = check(fertrain, messy, tmp_path / "out")
+    assert [finding["kind"] for finding in found["findings"]] == [
+        "unreadable",
+        "class-missing",
+        "leak",
+        "near-leak",
+        "conflict",
+        "blank",
+        "near-conflict",
+        "duplicate",
+        "near-duplicate",
+        "odd-shape",
+        "tiny",
+        "grey-mix",
+    ]
+    assert names_in(found, "unreadable") == [["train/sad/torn.jpg"], ["val/sad/empty.png"]]
+    assert names_in(found, "leak") == [["train/happy/leak.png", "val/happy/0.png"]]
+    assert names_in(found, "near-leak") == [["val/happy/near-leak.jpg", "test/happy/1.png"]]
+    assert names_in(found, "conflict") == [["train/happy/1.png", "train/sad/conflict.png"]]
+    assert names_in(found, "blank") == [["train/happy/black.png"], ["test/happy/white.png"]]
+    assert names_in(found, "near-conflict") == [["train/happy/other-label.png", "train/sad/2.png"]]
+    # Equal pictures in one folder, and the conflicting ones, which lie in one split as well.
+    assert ["train/happy/2.png", "train/happy/copy.png"] in names_in(found, "duplicate")
+    assert ["train/happy/3.png", "train/happy/resized.png"] in names_in(found, "near-duplicate")
+    assert names_in(found, "odd-shape") == [["test/sad/wide.png"]]
+    assert names_in(found, "tiny") == [["test/sad/tiny.png"]]
+    notes = {f["kind"]: [g["note"] for g in f["groups"]] for f in found["findings"]}
+    assert notes["class-missing"] == ["train: no fear", "test: no fear"]
+    assert notes["odd-shape"] == ["120 x 60 px"]
+    assert "test 100%" in notes["grey-mix"][0] and "train" in notes["grey-mix"][0]
+    assert found["counts"]["val"] == {"fear": 1, "happiness": 5, "sadness": 5}
+    assert found["sizes"]["smallest"] == [20, 20] and found["sizes"]["largest"] == [90, 90]
+
+
+def test_what_is_excluded_and_why(messy: Path, tmp_path: Path, fertrain: Fertrain) -> None:
+    found = check(fertrain, messy, tmp_path / "out")
+    reasons = {entry["name"]: entry["reason"] for entry in found["exclude"]}
+    assert reasons == {
+        "train/sad/torn.jpg": "unreadable",
+        "val/sad/empty.png": "unreadable",
+        "train/happy/leak.png": "leak",
+        "val/happy/near-leak.jpg": "near-leak",
+        "train/happy/1.png": "conflict",
+        "train/sad/conflict.png": "conflict",
+        "train/happy/black.png": "blank",
+        "train/happy/copy.png": "duplicate",
+    }
+    path = tmp_path / "out" / "findings.json"
+    assert read_exclusions(path) == reasons
+    # What remains is clean, but for what is only worth knowing and what belongs to val and test.
+    rest = check(fertrain, messy, tmp_path / "rest", "--exclude", path)
+    kinds = [f["kind"] for f in rest["findings"] if f["severity"] == "problem"]
+    assert kinds == ["class-missing", "blank"]
+    assert names_in(rest, "blank") == [["test/happy/white.png"]]
+    assert rest["exclude"] == []
+
+
+def test_excluded_images_are_not_trained_on(
+    messy: Path, tmp_path: Path, fertrain: Fertrain
+) -> None:
+    shutil.rmtree(messy / "val" / "fear")
+    check(fertrain, messy, tmp_path / "out")
+    path = tmp_path / "out" / "findings.json"
+    fixed = ("--arch", "efficientnet_b0", "--weights", "none", "--input-size", 32, "--epochs", 1)
+    train = ("train", "--data", messy, *fixed, "--prune", 0, "--batch-size", 4, "--device", "cpu")
+    stopped = fertrain(*train, "--out", tmp_path / "a")
+    assert stopped.code == 22 and "torn.jpg" in stopped.err and "--exclude" in stopped.err
+    ran = fertrain(*train, "--out", tmp_path / "b", "--exclude", path)
+    assert ran.code == 0, ran.err
+    assert "2 images excluded as conflict" in ran.err
+    record = json.loads((tmp_path / "b" / "data.json").read_text())
+    assert record["left_out"] == {
+        "excluded as blank": 1,
+        "excluded as conflict": 2,
+        "excluded as duplicate": 1,
+        "excluded as leak": 1,
+        "excluded as near-leak": 1,
+        "excluded as unreadable": 2,
+    }
+    found = find_faces(messy, DataRequest(exclude=path))
+    assert not set(read_exclusions(path)) & {n for s in found.splits.values() for n in s.paths}
+
+
+def test_the_report_holds_its_pictures_and_asks_for_nothing(
+    messy: Path, tmp_path: Path, fertrain: Fertrain
+) -> None:
+    (messy / "train" / "happy" / "a<b>&.png").write_bytes(b"nothing")
+    check(fertrain, messy, tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<script" not in page and not re.search(r'(?:src|href)="(?!data:|#)', page)
+    sources = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
+    assert len(sources) >= 15
+    sizes = [Image.open(io.BytesIO(base64.b64decode(source))).size for source in sources]
+    assert (72, 36) in sizes  # the wide one is shown whole
+    assert page.count('<div class="broken">') == 3
+    assert "a&lt;b&gt;&amp;.png" in page and "a<b>" not in page
+    assert str(tmp_path) not in page
+
+
+def test_clean_data(tmp_path: Path, fertrain: Fertrain) -> None:
+    for split in ("train", "val"):
+        for index, name in enumerate(("happy", "sad")):
+            save(tmp_path / "faces" / split / name / "a.png", 10 * index + len(split))
+    ran = fertrain("data", "check", tmp_path / "faces", "--out", tmp_path / "out", "--strict")
+    assert ran.code == 0 and "Nothing found." in ran.out
+    assert "--exclude" not in ran.out
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert 'class="banner good"' in page
+
+
+def test_strict_and_the_printed_summary(messy: Path, tmp_path: Path, fertrain: Fertrain) -> None:
+    before = sorted(messy.rglob("*"))
+    ran = fertrain("data", "check", messy, "--out", tmp_path / "out", "--strict")
+    assert ran.code == 23 and "report.html" in ran.err
+    assert "problem: The same picture in two splits: 2 in 1 groups" in ran.out
+    assert "train/happy/leak.png, val/happy/0.png (train 1, val 1)" in ran.out
+    assert f"--exclude {tmp_path / 'out' / 'findings.json'}" in ran.out
+    assert sorted(messy.rglob("*")) == before
+    # Again: replaces its own report, decodes nothing.
+    assert fertrain("data", "check", messy, "--out", tmp_path / "out", "--quiet").out == ""
+
+
+def test_another_folder_is_not_overwritten(messy: Path, tmp_path: Path, fertrain: Fertrain) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("x")
+    ran = fertrain("data", "check", messy, "--out", tmp_path / "out")
+    assert ran.code == 31 and (tmp_path / "out" / "mine.txt").exists()
+
+
+def test_pixels_in_a_csv_are_checked_like_files(tmp_path: Path, fertrain: Fertrain) -> None:
+    path = tmp_path / "fer2013.csv"
+    write_fer2013(path)
+    lines = path.read_text().splitlines()
+    lines.append(lines[1].replace("Training", "PublicTest"))
+    lines.append("2,1 2 3,Training")
+    path.write_text("\n".join(lines) + "\n")
+    found = check(fertrain, path, tmp_path / "out")
+    assert names_in(found, "leak") == [["fer2013.csv:2", "fer2013.csv:6"]]
+    assert names_in(found, "unreadable") == [["fer2013.csv:7"]]
+    assert {e["name"] for e in found["exclude"]} == {"fer2013.csv:2", "fer2013.csv:7"}
+
+
+def test_folder_against_csv_is_a_finding(tmp_path: Path, fertrain: Fertrain) -> None:
+    write_noamsegal(tmp_path / "archive")
+    found = check(fertrain, tmp_path / "archive", tmp_path / "out")
+    assert names_in(found, "disagreement") == [["anger/image0000006.jpg"]]
+    missing = next(f for f in found["findings"] if f["kind"] == "missing")
+    assert missing["groups"][0]["note"] == "sad/image0000099.jpg"
+    assert list(found["counts"]) == ["all"]
+
+
+def test_findings_of_other_data_or_no_findings(tmp_path: Path, fertrain: Fertrain) -> None:
+    for name in ("happy", "sad"):
+        save(tmp_path / "faces" / name / "a.png")
+    path = tmp_path / "findings.json"
+    entry = {"name": "elsewhere/a.png", "reason": "leak"}
+    good = {"schema": "fertrain.data-check", "version": 1, "exclude": [entry]}
+    for content, needle in (
+        (json.dumps(good), "None of the 1 images"),
+        (json.dumps(good | {"version": 2}), "version 1"),
+        (json.dumps(good | {"exclude": [{"name": "x"}]}), "damaged"),
+        (json.dumps([1]), "not a findings file"),
+        ("{", "not JSON"),
+    ):
+        path.write_text(content)
+        ran = fertrain(
+            "data", "check", tmp_path / "faces", "--exclude", path, "--out", tmp_path / "o"
+        )
+        assert ran.code == 20 and needle in ran.err, ran.err
+    ran = fertrain("data", "check", tmp_path / "faces", "--exclude", tmp_path)
+    assert ran.code == 4 and "findings.json" in ran.err
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from fer_train.cli import app\n"
+        "try: app(['data', 'check', '--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'numpy', 'PIL', 'rich', 'jinja2'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=False
+    )
+    assert done.returncode == 0 and "--strict" in done.stdout, done.stderr
