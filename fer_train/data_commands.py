@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -12,8 +12,11 @@ from fer_train.config import LabelsFrom, LayoutName
 from fer_train.contract.labels import LABEL_ORDERS
 from fer_train.device import default_workers
 
-#: Kinds of findings printed with examples, and examples each.
-_EXAMPLES = 2
+if TYPE_CHECKING:
+    from fer_train.data.check import Checked
+
+#: Groups printed of each kind of finding, and names of each group.
+_EXAMPLES, _NAMES = 2, 3
 
 
 @click.group()
@@ -108,7 +111,9 @@ def check(source: Path, **options: Any) -> None:
     if options["as_json"]:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     elif not options["quiet"]:
-        _print_summary(document, report=out / REPORT, findings=out / FINDINGS, source=source)
+        _print_summary(
+            document, checked, report=out / REPORT, findings=out / FINDINGS, source=source
+        )
     if options["strict"] and document["findings"]:
         raise DataHasFindings(
             f"{source} has findings of {len(document['findings'])} kinds (--strict).",
@@ -116,23 +121,22 @@ def check(source: Path, **options: Any) -> None:
         )
 
 
-def _print_summary(document: dict[str, Any], *, report: Path, findings: Path, source: Path) -> None:
+def _print_summary(
+    document: dict[str, Any], checked: Checked, *, report: Path, findings: Path, source: Path
+) -> None:
     click.echo(f"{document['images']} images in {source}: {document['data']['layout']}")
     for note in document["data"]["notes"]:
         click.echo(f"  {note}")
     for split, counts in document["counts"].items():
         listed = ", ".join(f"{label} {count}" for label, count in counts.items())
         click.echo(f"  {split}: {sum(counts.values())} ({listed})")
-    for finding in document["findings"]:
-        groups = len(finding["groups"])
-        among = f" in {groups} groups" if groups != finding["images"] else ""
-        click.echo(f"{finding['severity']}: {finding['title']}: {finding['images']}{among}")
-        for group in finding["groups"][:_EXAMPLES]:
-            names = ", ".join(image["name"] for image in group["images"][:3])
-            more = ", …" if len(group["images"]) > 3 else ""
-            click.echo(
-                f"    {names}{more}{' (' if names else ''}{group['note']}{')' if names else ''}"
-            )
+    for finding in checked.findings:
+        click.echo(f"{finding.kind.severity}: {finding.kind.title}: {finding.amount()}")
+        for group in finding.groups[:_EXAMPLES]:
+            names = [checked.listing.samples[index].name for index in group.members[:_NAMES]]
+            more = ["…"] if len(group.members) > _NAMES else []
+            note = f" ({group.note})" if names else group.note
+            click.echo(f"    {', '.join([*names, *more])}{note}")
     if not document["findings"]:
         click.echo("Nothing found.")
     click.echo(f"report: {report}")

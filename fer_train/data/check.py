@@ -116,7 +116,8 @@ def _finding(finding: Finding, listing: Listing) -> dict[str, Any]:
         "kind": finding.kind.name,
         "severity": finding.kind.severity,
         "title": finding.kind.title,
-        "images": finding.images,
+        "count": finding.count,
+        "unit": finding.kind.unit,
         "groups": [
             {
                 "note": group.note,

@@ -58,8 +58,7 @@ def render(document: dict[str, Any], checked: Checked) -> str:
         sections=[
             {
                 "kind": finding.kind,
-                "images": finding.images,
-                "count": len(finding.groups),
+                "amount": finding.amount(),
                 "hidden": max(len(finding.groups) - _GROUPS, 0),
                 "groups": [_group(group, checked) for group in finding.groups[:_GROUPS]],
             }
@@ -77,7 +76,7 @@ def _group(group: Group, checked: Checked) -> dict[str, Any]:
     few = len(group.members) <= _PICTURES
     shown = group.members if few else (*group.members[:half], *group.members[-half:])
     return {
-        "note": group.note.replace(f"{root}/", ""),
+        "note": group.note,
         "more": len(group.members) - len(shown),
         "pictures": [
             {

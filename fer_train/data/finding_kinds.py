@@ -21,12 +21,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of finding, explained to a person."""
+    """One kind of finding, explained to a person; ``unit`` is what is counted."""
 
     name: str
     severity: Severity
     title: str
     meaning: str
+    unit: str = "images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,20 @@ class Finding:
 
     Attributes:
         groups: never empty.
-        images: how many images (or rows) are concerned.
+        count: how many images (or whatever the kind counts) are concerned.
     """
 
     kind: Kind
     groups: list[Group]
-    images: int
+    count: int
+
+    def amount(self) -> str:
+        """Return ``"110 images in 38 groups"``."""
+        unit = self.kind.unit if self.count != 1 else self.kind.unit.removesuffix("s")
+        if len(self.groups) == self.count:
+            return f"{self.count:,} {unit}"
+        groups = "1 group" if len(self.groups) == 1 else f"{len(self.groups):,} groups"
+        return f"{self.count:,} {unit} in {groups}"
 
 
 KINDS: tuple[Kind, ...] = (
@@ -55,6 +64,7 @@ KINDS: tuple[Kind, ...] = (
         "problem",
         "Rows that name files which are not here",
         "They are left out. Is the download complete?",
+        "rows",
     ),
     Kind(
         "disagreement",
@@ -67,6 +77,7 @@ KINDS: tuple[Kind, ...] = (
         "problem",
         "Classes without images in a split",
         "A class that is never seen cannot be learned or measured.",
+        "splits",
     ),
     Kind(
         "leak",
@@ -129,5 +140,6 @@ KINDS: tuple[Kind, ...] = (
         "notice",
         "Grey and colour are spread unevenly",
         "A network that sees colour can tell splits or classes apart by it. --color gray hides it.",
+        "differences",
     ),
 )

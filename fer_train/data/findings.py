@@ -48,7 +48,11 @@ def _about_files(listing: Listing, scan: Scan) -> dict[str, list[Group]]:
     """Return kind -> groups of everything that one image or row shows by itself."""
     blank = np.flatnonzero(scan.contrast < BLANK_CONTRAST).tolist()
     return {
-        "unreadable": [Group((i,), error) for i, error in enumerate(scan.errors) if error],
+        "unreadable": [
+            Group((i,), error.removeprefix(f"{listing.root / listing.samples[i].name} "))
+            for i, error in enumerate(scan.errors)
+            if error
+        ],
         "missing": [Group(note=name) for name in listing.missing],
         "disagreement": _disagreements(listing),
         "class-missing": list(_missing_classes(listing)),
@@ -137,11 +141,11 @@ def _where(group: Sequence[int], samples: Sequence[Sample]) -> str:
 
 
 def _votes(group: Sequence[int], samples: Sequence[Sample]) -> str:
-    return _listed(Counter(samples[index].label for index in group))
+    return _listed(Counter(sorted(samples[index].label for index in group)))
 
 
 def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def _disagreements(listing: Listing) -> list[Group]:

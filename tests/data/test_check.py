@@ -93,9 +93,13 @@ def test_every_kind_is_found_once(messy: Path, tmp_path: Path, fertrain: Fertrai
     assert names_in(found, "odd-shape") == [["test/sad/wide.png"]]
     assert names_in(found, "tiny") == [["test/sad/tiny.png"]]
     notes = {f["kind"]: [g["note"] for g in f["groups"]] for f in found["findings"]}
+    assert notes["unreadable"][1] == "cannot be decoded as an image: it is empty."
     assert notes["class-missing"] == ["train: no fear", "test: no fear"]
     assert notes["odd-shape"] == ["120 x 60 px"]
     assert "test 100%" in notes["grey-mix"][0] and "train" in notes["grey-mix"][0]
+    amounts = {f["kind"]: f"{f['count']} {f['unit']}" for f in found["findings"]}
+    assert amounts["class-missing"] == "2 splits" and amounts["duplicate"] == "4 images"
+    assert str(tmp_path) not in json.dumps(found)  # the file may travel
     assert found["counts"]["val"] == {"fear": 1, "happiness": 5, "sadness": 5}
     assert found["sizes"]["smallest"] == [20, 20] and found["sizes"]["largest"] == [90, 90]
 
@@ -180,7 +184,7 @@ def test_strict_and_the_printed_summary(messy: Path, tmp_path: Path, fertrain: F
     before = sorted(messy.rglob("*"))
     ran = fertrain("data", "check", messy, "--out", tmp_path / "out", "--strict")
     assert ran.code == 23 and "report.html" in ran.err
-    assert "problem: The same picture in two splits: 2 in 1 groups" in ran.out
+    assert "problem: The same picture in two splits: 2 images in 1 group" in ran.out
     assert "train/happy/leak.png, val/happy/0.png (train 1, val 1)" in ran.out
     assert f"--exclude {tmp_path / 'out' / 'findings.json'}" in ran.out
     assert sorted(messy.rglob("*")) == before
