@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from fer_convert.coreml_runtime.nn_layers.batches import over_batches
@@ -36,8 +35,6 @@ def pooling(op: View) -> Call:
     def kernel(x: Tensor) -> Tensor:
         pads = pads_of(params, x, size, strides, (1, 1))
         rows, columns = _counts(x, pads, size, strides, ceil_mode=ceil_mode)
-        if params.type not in {_MAX, _AVERAGE}:
-            return _l2_pool(x, size, strides, pads, (rows, columns))
         # A window in the last padding alone is dropped, too, where padding is wider than it.
         return pool(
             x,
@@ -87,8 +84,8 @@ def global_pooling3d(op: View) -> Call:
     return op.call(_global(kind, (-3, -2, -1)), "input", exact=kind == _MAX)
 
 
-def _kind(kind: int) -> Literal["max", "average"]:
-    return "max" if kind == _MAX else "average"
+def _kind(kind: int) -> Literal["max", "average", "l2"]:
+    return "max" if kind == _MAX else "average" if kind == _AVERAGE else "l2"
 
 
 def _global(kind: int, axes: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
@@ -122,21 +119,3 @@ def _counts(
                 count -= 1
         counts.append(count)
     return counts
-
-
-def _l2_pool(
-    x: Tensor,
-    kernel: tuple[int, int],
-    strides: tuple[int, int],
-    pads: Pads,
-    counts: tuple[int, int],
-) -> Tensor:
-    # Zeros beyond the edge, for a window that hangs over it, add nothing to a sum.
-    edges = [
-        (before, max(after, (count - 1) * s + k - before - size))
-        for size, (before, after), count, k, s in zip(
-            x.shape[-2:], pads, counts, kernel, strides, strict=True
-        )
-    ]
-    sums = F.avg_pool2d(pad(x.square(), edges), list(kernel), list(strides), divisor_override=1)
-    return sums[..., : counts[0], : counts[1]].sqrt()
