@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from fer_convert.coreml_runtime.answer import Answer, Label
 from fer_convert.coreml_runtime.description import Description, Feature, Metadata
@@ -58,18 +58,38 @@ class Pipeline:
         """Class labels of the last classifier; empty without one."""
         return next((model.labels for model in reversed(self.models) if model.labels), ())
 
+    @overload
     def predict(
         self,
         inputs: Mapping[str, Any],
         *,
+        engine: Engine = ...,
+        precision: Precision | None = ...,
+    ) -> Answer: ...
+
+    @overload
+    def predict(
+        self,
+        inputs: list[Mapping[str, Any]],
+        *,
+        engine: Engine = ...,
+        precision: Precision | None = ...,
+    ) -> list[Answer]: ...
+
+    def predict(
+        self,
+        inputs: Mapping[str, Any] | list[Mapping[str, Any]],
+        *,
         engine: Engine = "auto",
         precision: Precision | None = None,
-    ) -> Answer:
+    ) -> Answer | list[Answer]:
         """See `Program.predict`; each model reads the pipeline's inputs and earlier outputs.
 
         Raises:
             RefusedInput: an input is unknown or missing, or no model computes an output.
         """
+        if isinstance(inputs, list):
+            return [self.predict(one, engine=engine, precision=precision) for one in inputs]
         known = [feature.name for feature in self.inputs]
         unknown = sorted(set(inputs) - set(known))
         if unknown:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from fer_convert.coreml_runtime.answer import Answer, Label, answer_of
 from fer_convert.coreml_runtime.description import Description, Feature, Metadata
@@ -139,17 +139,35 @@ class Program:
         values = self._plan(precision).run(self._feeds(inputs), capture=capture)
         return self._results({name: value.numpy() for name, value in values.items()}, capture)
 
+    @overload
     def predict(
         self,
         inputs: Mapping[str, Any],
         *,
+        engine: Engine = ...,
+        precision: Precision | None = ...,
+    ) -> Answer: ...
+
+    @overload
+    def predict(
+        self,
+        inputs: list[Mapping[str, Any]],
+        *,
+        engine: Engine = ...,
+        precision: Precision | None = ...,
+    ) -> list[Answer]: ...
+
+    def predict(
+        self,
+        inputs: Mapping[str, Any] | list[Mapping[str, Any]],
+        *,
         engine: Engine = "auto",
         precision: Precision | None = None,
-    ) -> Answer:
+    ) -> Answer | list[Answer]:
         """Answer as ``coremltools``' ``MLModel.predict`` does on a Mac.
 
         Args:
-            inputs: see `run`.
+            inputs: see `run`; a list of such dictionaries is answered with a list.
             engine: ``auto`` takes the fast engine where it has every operation of the model and
                 ``precision`` allows it, else the reference engine.
             precision: None means fp32 in the fast engine and ``declared`` in the reference engine.
@@ -164,6 +182,8 @@ class Program:
             RefusedInput, ExecutionFailed, UnsupportedOperation: see `run`. A fast engine that was
                 asked for by name and lacks an operation is an UnsupportedOperation.
         """
+        if isinstance(inputs, list):
+            return [self.predict(one, engine=engine, precision=precision) for one in inputs]
         feeds = self._feeds(inputs)
         fast = self._fast_engine(engine, precision)
         used: Precision = "fp32" if fast else precision or "declared"

@@ -316,3 +316,10 @@ def test_predictions_are_the_layers_own_numbers() -> None:
         lambda layer: layer.subtractBroadcastable.SetInParent(), X, np.ones((1, 3), np.float32)
     )
     np.testing.assert_array_equal(program.run(feeds)["out0"], X - 1)
+
+
+def test_a_list_of_inputs_is_answered_with_a_list(tmp_path: Path) -> None:
+    model = load(save(tmp_path / "m.mlmodel", lambda _: None))
+    answers = model.predict([{"x": X}, {"x": X + 1}])
+    np.testing.assert_array_equal([answer["y"] for answer in answers], [X, X + 1])
+    assert model.predict([]) == []
