@@ -86,6 +86,8 @@ def convolve_transposed(
     ``crops`` puts it, and what lies beyond the last window is zero (and the bias).
     """
     rank = weight.dim() - 2
+    if bias is not None and bias.shape != (weight.shape[1] * groups,):
+        raise ValueError(f"{list(bias.shape)} biases of {weight.shape[1] * groups} channels")
     full = [
         (size - 1) * s + (k - 1) * d + 1
         for size, s, k, d in zip(x.shape[2:], strides, weight.shape[2:], dilations, strict=True)

@@ -172,6 +172,8 @@ ONES = constant(np.ones((4, 1, 1, 1), np.float32))
         ("conv_transpose", {"weight": ONES, "pad_type": "same_lower"}, ArtefactError, "same_lower"),
         ("conv_transpose", {"weight": ONES, "output_shape": (1, 1, 9)}, ArtefactError, "output_s"),
         ("conv_transpose", {"weight": ONES, "strides": (1 << 15, 1 << 15)}, ArtefactError, "large"),
+        ("conv_transpose", {"weight": ONES, "bias": constant(np.ones(4, np.float32))},
+         ArtefactError, "4. biases of 1"),
         ("conv_quantized", QUANTIZED | {"quantization_type": "lut"},
          UnsupportedOperation, "linear"),
         ("conv_quantized", QUANTIZED | {"bias": constant(np.ones(1, np.uint8))},

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from fer_convert.coreml_runtime import UnsupportedOperation
+from fer_convert.coreml_runtime.errors import ExecutionFailed
+from fer_convert.coreml_runtime.fast import NotLowered, lower
 from fer_convert.coreml_runtime.mil_ops import MIL
 from tests.coreml_runtime.both_engines import check_mil
 from tests.coreml_runtime.one_operation import constant, mil_program, run_mil
@@ -105,8 +107,37 @@ def test_findings_of_the_fuzzer() -> None:
     ends = {"begin": np.zeros(3, np.int32), "end": np.array([1, 1, 1], np.int32)}
     inputs = {"x": X, **ends, "end_mask": constant(np.bool_([True]))}
     check_mil("slice_by_index", inputs, X[:, :1, :1], fast=False)
+    for shape in (np.zeros(1, np.int32), np.array([0, 3], np.int32)):
+        check_mil("fill", {"shape": shape, "value": True}, np.zeros(shape), outputs=("bool",))
+    unknown = {"input": X[0, 0], "scale": np.float32(np.nan), "output_dtype": "uint8"}
+    check_mil("quantize", unknown, np.zeros(4), outputs=("uint8",))
     x = np.array([200], np.uint8)
     check_mil("add", {"x": x, "y": x}, np.array([144]), outputs=("int32",), fast=False)
+
+
+@pytest.mark.parametrize(
+    ("operation", "inputs"),
+    [
+        ("pad", {"x": X, "pad": (0, 1 << 29)}),
+        ("tile", {"x": X, "reps": (1, 1 << 12, 1 << 14)}),
+        ("fill", {"shape": (1 << 14, 1 << 16)}),
+        ("upsample_nearest_neighbor", {"x": X, "scale_factor_height": 1e8}),
+        ("conv_transpose", {"x": X, "weight": constant(np.ones((3, 1, 2), np.float32)),
+                            "strides": (1 << 29,)}),
+    ],
+)  # fmt: skip
+def test_no_engine_allocates_what_a_few_bytes_ask_for(
+    operation: str, inputs: dict[str, Any]
+) -> None:
+    program, feeds = mil_program(operation, inputs)
+    with pytest.raises(NotLowered):
+        lower(program.graph)
+    with pytest.raises(ExecutionFailed, match="too large"):
+        program.predict(feeds)
+
+
+def test_an_empty_layer_norm() -> None:
+    check_mil("layer_norm", {"x": X[:, :, :0], "axes": (2,)}, X[:, :, :0], fast=False)
 
 
 def test_casts_to_and_from() -> None:

@@ -6,6 +6,7 @@ Values keep their names; what a lowering adds in between gets a name of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,13 @@ class Builder:
         if not tensor.HasField("shape"):
             return None
         return tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
+
+    def largest(self) -> int:
+        """How many elements the greatest value has, of those whose shape ONNX can infer."""
+        if self._inferred < len(self.nodes):
+            self._infer()
+        shapes = [self.shape(name) for name in self._infos]
+        return max((prod(size or 1 for size in shape) for shape in shapes if shape), default=0)
 
     def _infer(self) -> None:
         from onnx import helper, shape_inference

@@ -18,6 +18,7 @@ from fer_convert.coreml_runtime.fast.builder import (
     value_type,
 )
 from fer_convert.coreml_runtime.graph import Constant, Graph, Operand, Operation, Value
+from fer_convert.coreml_runtime.limits import MOST_ELEMENTS
 
 _T = TypeVar("_T")
 # What a file that contradicts itself raises here. The reference engine says what is wrong with it.
@@ -239,6 +240,8 @@ def lower(graph: Graph) -> Lowered:
             missing.append(f"{operation.label} ({type(error).__name__}: {error})")
     if missing:
         raise NotLowered(list(dict.fromkeys(missing)))
+    if builder.largest() > MOST_ELEMENTS:  # which the reference engine refuses, with its place
+        raise NotLowered(["a value so large"])
     scores = (graph.classifier.scores,) if graph.classifier else ()
     return Lowered(
         inputs=graph.inputs,

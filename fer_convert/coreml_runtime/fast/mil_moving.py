@@ -8,6 +8,7 @@ from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.moving import flip, interleave, join
 from fer_convert.coreml_runtime.fast.tables import MIL
+from fer_convert.coreml_runtime.limits import check_size
 
 _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
 
@@ -150,6 +151,7 @@ def sliding_windows(op: Source) -> str:
     if length is None or size > length:
         raise Unlowered("an axis of unknown size, or smaller than its windows")
     starts = np.arange(0, length - size + 1, step, dtype=np.int64)
+    check_size((len(starts), size))
     windows = op.builder.array(starts[:, None] + np.arange(size))
     result: str = op.node("Gather", op.operand("x"), windows, axis=axis)
     return result

@@ -49,6 +49,8 @@ def layer_norm(op: Source) -> str:
     sizes = [size for size in shape[first:] if size is not None]
     if len(sizes) < len(axes):
         raise Unlowered("axes of unknown size")
+    if 0 in sizes:
+        raise Unlowered("nothing to normalise")
     gamma = op.weight("gamma") if op.has("gamma") else op.builder.array(np.ones(sizes, np.float32))
     beta = [op.weight("beta")] if op.has("beta") else []
     epsilon = op.option("epsilon", float, 1e-5)

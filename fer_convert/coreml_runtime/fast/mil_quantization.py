@@ -14,7 +14,8 @@ def quantize(op: Source) -> str:
     value = op.node("Round", op.node("Div", op.operand("input"), _along(op, "scale")))
     if op.has("zero_point"):
         value = op.node("Add", value, _along(op, "zero_point"))
-    return op.cast(op.node("Clip", value, op.scalar(low), op.scalar(high)), np.int32)
+    known = op.node("Where", op.node("IsNaN", value), op.scalar(0.0), value)
+    return op.cast(op.node("Clip", known, op.scalar(low), op.scalar(high)), np.int32)
 
 
 @MIL.lowering("dequantize")

@@ -15,6 +15,7 @@ from fer_convert.coreml_runtime.element_types import Array
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.tables import MIL
+from fer_convert.coreml_runtime.limits import check_size
 
 # How ONNX calls the sampling modes.
 _COORDINATES = {
@@ -25,8 +26,9 @@ _COORDINATES = {
 
 @MIL.lowering("upsample_nearest_neighbor")
 def upsample_nearest(op: Source) -> str:
-    x, result = op.shape_of("x"), op.operand("x")
-    for axis, size in zip((-2, -1), _scaled(op), strict=True):
+    x, result, sizes = op.shape_of("x"), op.operand("x"), _scaled(op)
+    _check(sizes)
+    for axis, size in zip((-2, -1), sizes, strict=True):
         length = _size(x[axis])
         result = op.node("Gather", result, op.ints(*np.arange(size) * length // size), axis=axis)
     return result
@@ -84,6 +86,7 @@ def _scaled(op: Source) -> list[int]:
 
 
 def _linear(op: Source, sizes: Sequence[int], mode: str) -> str:
+    _check(sizes)
     shape, x = list(op.shape_of("x")), op.operand("x")
     for axis, size in zip(range(len(shape) - len(sizes), len(shape)), sizes, strict=True):
         length, inner = _size(shape[axis]), prod(_size(s) for s in shape[axis + 1 :])
@@ -115,6 +118,7 @@ def _offset_corners(length: int, size: int) -> Array:
 
 
 def _nearest(op: Source, sizes: Sequence[int], mode: str) -> str:
+    _check(sizes)
     shape, x = op.shape_of("x"), op.operand("x")
     for axis, size in zip(range(len(shape) - len(sizes), len(shape)), sizes, strict=True):
         length, steps = _size(shape[axis]), np.arange(size)
@@ -137,7 +141,14 @@ def _at_most_one_open(shape: Sequence[int | None]) -> list[int]:
     return [-1 if size is None else size for size in shape]
 
 
+def _check(sizes: Sequence[int]) -> None:
+    """Indices are made for each; the reference engine says what is wrong with them."""
+    if min(sizes, default=1) < 1:
+        raise Unlowered("an image without pixels")
+    check_size(sizes)
+
+
 def _size(size: int | None) -> int:
-    if size is None:
-        raise Unlowered("an image of unknown size")
+    if not size:
+        raise Unlowered("an image of unknown size, or none")
     return size

@@ -13,6 +13,7 @@ import numpy as np
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.tables import MIL
+from fer_convert.coreml_runtime.limits import check_size
 
 _PADDING = {
     "constant": "zeros", "border": "border", "reflection": "reflection", "symmetric": "reflection",
@@ -45,6 +46,7 @@ def affine(op: Source) -> str:
     aligned, count = op.option("align_corners", bool), op.shape_of("x")[0]
     if count is None:
         raise Unlowered("an unknown number of images")
+    check_size((count, height, width, 2))
     rows, columns = np.meshgrid(_base(height, aligned), _base(width, aligned), indexing="ij")
     places = np.stack([columns, rows, np.ones_like(rows)], -1).reshape(1, -1, 3)
     matrices = op.node("Reshape", op.operand("transform_matrix"), op.ints(-1, 2, 3))
@@ -60,6 +62,7 @@ def crop_resize(op: Source) -> str:
     height, width = (_size(size) for size in op.shape_of("x")[2:])
     rows, columns = op.option("target_height", int, 1), op.option("target_width", int, 1)
     x = op.operand("x")
+    check_size((rows, columns))
     boxes, images, roi = _boxes(op)
     top, left, bottom, right = _corners(op, boxes)
     row, column = _axis(op, top, bottom, height, rows), _axis(op, left, right, width, columns)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from fer_convert.coreml_runtime.fast.builder import Unlowered
+from fer_convert.coreml_runtime.fast.builder import Unlowered, tensor
 from fer_convert.coreml_runtime.fast.lowering import Source
 
 _LAST, _BEFORE_FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
@@ -77,10 +77,15 @@ def interleave(op: Source, values: Sequence[str], axis: int) -> str:
 
 def broadcast_fill(op: Source, value: str, shape: str) -> str:
     """A tensor of the given shape that holds one value."""
+    stored = op.builder.initialisers.get(value)
+    if stored is not None:
+        held = tensor("", stored.reshape(1))
+        result: str = op.node("ConstantOfShape", shape, value=held)
+        return result
     scalar = op.node("Reshape", value, op.ints(1))
     # ONNX expands to the broadcast of both shapes: of no dimensions, a scalar must be asked for.
     full = op.node("Expand", scalar, shape)
-    result: str = op.node("Reshape", full, shape, allowzero=1)
+    result = op.node("Reshape", full, shape, allowzero=1)
     return result
 
 
