@@ -119,10 +119,7 @@ def execute(case: Case, folder: Path) -> tuple[str, str]:
         feeds = {f.name: _feed(f) for f in model.inputs if not f.optional}
         if any(feed is None for feed in feeds.values()):
             return "not fed", ""
-        answer = model.predict(feeds, engine="reference")
-        if isinstance(model, Program):
-            model.run(feeds, precision="fp16")
-        problem = _disagreement(model, feeds, answer)
+        problem = _disagreement(*_in_both_engines(model, feeds))
         if problem:
             return f"!{problem.partition(':')[0]}", f"{problem}\nin {case.name}"
     except FerError as error:
@@ -133,13 +130,27 @@ def execute(case: Case, folder: Path) -> tuple[str, str]:
     return "ran", ""
 
 
-def _disagreement(model: Any, feeds: dict[str, Any], answer: Any) -> str:
-    """What the fast engine answers otherwise, where it has the operations; or ""."""
-    exact = model.predict(feeds, engine="reference", precision="fp32")
+def _in_both_engines(model: Any, feeds: dict[str, Any]) -> tuple[Any, Any]:
+    """The answers of the reference engine and of the one that ``predict`` takes, which is run even
+    if the other fails: what traps in it would end the process.
+
+    Raises:
+        FerError: the reference engine's.
+    """
     try:
         fast = model.predict(feeds)
     except FerError as error:
-        return f"only the reference engine runs: {error}"
+        fast = error
+    model.predict(feeds, engine="reference")
+    if isinstance(model, Program):
+        model.run(feeds, precision="fp16")
+    return model.predict(feeds, engine="reference", precision="fp32"), fast
+
+
+def _disagreement(exact: Any, fast: Any) -> str:
+    """What the fast engine answers otherwise, where it has the operations; or ""."""
+    if isinstance(fast, FerError):
+        return f"only the reference engine runs: {fast}"
     if "fast" not in fast.engine:
         return ""
     for name, value in exact.items():

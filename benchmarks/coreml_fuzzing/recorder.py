@@ -27,7 +27,7 @@ class _Recorder:
         self._load = loader.load_saved
 
     def load_saved(self, saved: Any, *, function: str | None = None) -> Any:
-        spec = saved.spec.SerializeToString()  # reading takes the weights out of the message
+        spec = _whole(saved)
         program = self._load(saved, function=function)
         weights = saved.folder / WEIGHT_FILE.relative_to(WEIGHT_FILE.parents[1])
         content = weights.read_bytes() if weights.is_file() else None
@@ -45,6 +45,15 @@ class _Recorder:
             (folder / f"{number:05}.mlmodel").write_bytes(spec)
             if weights is not None:
                 (folder / f"{number:05}.bin").write_bytes(weights)
+
+
+def _whole(saved: Any) -> bytes:
+    """The specification with its weights, which a parsed file leaves behind and reading takes out;
+    of a pipeline's model, the pipeline."""
+    if saved.path.is_file():
+        return saved.path.read_bytes()
+    files = list(saved.folder.glob("*.mlmodel"))
+    return files[0].read_bytes() if files else saved.spec.SerializeToString()
 
 
 def _key(graph: Graph) -> Any:

@@ -27,6 +27,18 @@ def check_size(shape: Sequence[int]) -> None:
         raise ValueError(f"a result of {list(shape)} is too large, or no shape")
 
 
+def check_steps(*steps: int) -> None:
+    """Refuse strides, dilations and block sizes with which torch's 32-bit arithmetic would trap:
+    a division by their lower half, say, which ends the process.
+
+    Raises:
+        ValueError: one below 1 or beyond 31 bits.
+    """
+    for step in steps:
+        if not 1 <= step < 1 << 31:
+            raise ValueError(f"a step of {step}; 1 to {(1 << 31) - 1} are possible")
+
+
 def check_weights(count: int) -> None:
     """Refuse a program whose operations read ``count`` elements of constants.
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fer_convert.coreml_runtime.limits import check_size
+from fer_convert.coreml_runtime.limits import check_size, check_steps
 
 Pads = Sequence[tuple[int, int]]
 
@@ -39,12 +39,16 @@ def pad(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
     """Pad the trailing ``len(pads)`` dimensions of ``x`` with ``value``."""
     if not any(amount for pair in pads for amount in pair):
         return x
+    _check_padded(x, pads)
+    # torch lists the last dimension first.
+    return F.pad(x, [amount for pair in reversed(pads) for amount in pair], value=value)
+
+
+def _check_padded(x: Tensor, pads: Pads) -> None:
     kept = x.dim() - len(pads)
     check_size(
         (*x.shape[:kept], *(s + b + a for s, (b, a) in zip(x.shape[kept:], pads, strict=True)))
     )
-    # torch lists the last dimension first.
-    return F.pad(x, [amount for pair in reversed(pads) for amount in pair], value=value)
 
 
 def convolve(
@@ -59,12 +63,36 @@ def convolve(
 ) -> Tensor:
     """Cross-correlate ``x [N, C, *D]`` with ``weight [O, C / groups, *K]``, zero padding."""
     function = (F.conv1d, F.conv2d, F.conv3d)[weight.dim() - 3]
+    check_steps(*strides, *dilations)
     if all(before == after for before, after in pads):
+        _check_padded(x, pads)  # torch pads by itself
         padding = [before for before, _ in pads]
     else:
         x, padding = pad(x, pads), [0] * len(pads)
     result: Tensor = function(x, weight, bias, list(strides), padding, list(dilations), groups)
     return result
+
+
+def transposed_sizes(
+    x: Tensor,
+    weight: Tensor,
+    *,
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    groups: int,
+) -> list[int]:
+    """The uncut spatial size of a transposed convolution, once it is known to fit in memory.
+
+    Raises:
+        ValueError: it does not, or a stride or dilation is impossible.
+    """
+    check_steps(*strides, *dilations)
+    full = [
+        (size - 1) * s + (k - 1) * d + 1
+        for size, s, k, d in zip(x.shape[2:], strides, weight.shape[2:], dilations, strict=True)
+    ]
+    check_size((x.shape[0], weight.shape[1] * groups, *full))
+    return full
 
 
 def convolve_transposed(
@@ -88,11 +116,7 @@ def convolve_transposed(
     rank = weight.dim() - 2
     if bias is not None and bias.shape != (weight.shape[1] * groups,):
         raise ValueError(f"{list(bias.shape)} biases of {weight.shape[1] * groups} channels")
-    full = [
-        (size - 1) * s + (k - 1) * d + 1
-        for size, s, k, d in zip(x.shape[2:], strides, weight.shape[2:], dilations, strict=True)
-    ]
-    check_size((x.shape[0], weight.shape[1] * groups, *full))
+    full = transposed_sizes(x, weight, strides=strides, dilations=dilations, groups=groups)
     if crops is None:
         wanted = list(output) or [n * s for n, s in zip(x.shape[2:], strides, strict=True)]
         surplus = [max(0, size - n) for size, n in zip(full, wanted, strict=True)]

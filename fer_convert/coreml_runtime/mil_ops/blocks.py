@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from fer_convert.coreml_runtime.limits import check_steps
 from fer_convert.coreml_runtime.mil_ops.table import MIL
 from fer_convert.coreml_runtime.registry import Call, View
 from fer_convert.coreml_runtime.windows import Pads, pad
@@ -46,6 +47,7 @@ def pixel_shuffle(op: View) -> Call:
     Argument: upscale_factor r.
     """
     factor = op.option("upscale_factor", int)
+    check_steps(factor * factor)
     return op.call(lambda x: F.pixel_shuffle(x, factor), "x", exact=True)
 
 
@@ -53,6 +55,7 @@ def pixel_shuffle(op: View) -> Call:
 def pixel_unshuffle(op: View) -> Call:
     """The inverse of pixel_shuffle; argument downscale_factor."""
     factor = op.option("downscale_factor", int)
+    check_steps(factor * factor)
     return op.call(lambda x: F.pixel_unshuffle(x, factor), "x", exact=True)
 
 

@@ -21,7 +21,7 @@ from fer_convert.coreml_runtime.nn_layers.window_fields import (
     triple,
 )
 from fer_convert.coreml_runtime.registry import Call, View
-from fer_convert.coreml_runtime.windows import Pads, convolve, pad
+from fer_convert.coreml_runtime.windows import Pads, convolve, pad, transposed_sizes
 
 _FindPads = Callable[[Tensor], Pads]
 
@@ -150,6 +150,7 @@ def _transposed(
     function = (F.conv_transpose2d, F.conv_transpose3d)[rank - 2]
 
     def kernel(x: Tensor, weight: Tensor) -> Tensor:
+        transposed_sizes(x, weight, strides=strides, dilations=dilations, groups=groups)
         full = function(x, weight, None, list(strides), 0, 0, groups, list(dilations))
         natural = tuple(n * s for n, s in zip(x.shape[-rank:], strides, strict=True))
         cuts = _cuts(full.shape[-rank:], crops, output, natural, heavy)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fer_convert.coreml_runtime.limits import check_size
+from fer_convert.coreml_runtime.limits import check_size, check_steps
 from fer_convert.coreml_runtime.nn_layers.batches import over_batches
 from fer_convert.coreml_runtime.nn_layers.sampling import GRIDS, Grid, half_pixels, sample
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
@@ -77,6 +77,7 @@ def reorganize_data(op: View) -> Call:
     mode, block = op.params.mode, int(op.params.blockSize)
     if block < 1:
         raise op.refuse("blockSize is 0")
+    check_steps(block * block)
 
     def to_depth(x: Tensor) -> Tensor:
         n, c, h, w = x.shape
