@@ -128,7 +128,8 @@ def _rounding_table(work: Path) -> Iterable[str]:
             *(pytorch["fp32"], files["neuralnetwork"], files["fp32"]),
             *(pytorch["fp16"], files["fp16"]),
         ]
-        yield f"| {model} | {' | '.join(f'{figure:.1e}' for figure in figures)} |"
+        cells = ["NaN" if math.isnan(figure) else f"{figure:.1e}" for figure in figures]
+        yield f"| {model} | {' | '.join(cells)} |"
 
 
 def _not_a_number(work: Path) -> Iterable[str]:
@@ -141,7 +142,8 @@ def _rewrites(work: Path) -> Iterable[str]:
     for model in sorted(SIZES):
         found = result_of(Job(work, model, "fp32", "rewrite").converted_path).get("moved")
         if found:
-            yield f"| {model} | {found['dp']:.0e} | {found['dlogit']:.0e} |"
+            dp, dlogit = (format(found[k], ".0e") if found[k] else "0" for k in ("dp", "dlogit"))
+            yield f"| {model} | {dp} | {dlogit} |"
 
 
 def _verdicts(work: Path) -> Iterable[str]:
