@@ -59,7 +59,10 @@ public actor CompiledModelCache {
   /// an incomplete model in the cache is compiled again. Models of another system version, and
   /// those not used for a month, are removed on the way.
   ///
-  /// - Parameter hash: of the model's content.
+  /// - Parameters:
+  ///   - model: the uncompiled model; its name without extension names its folder in the cache.
+  ///   - hash: of the model's content.
+  ///   - compile: compiles it, if that was not done before.
   /// - Throws: ``EmotionKitError/modelCompileFailed(_:reason:)``, or
   ///   ``EmotionKitError/storageFailed(_:reason:)`` when the disk is full or cannot be written.
   public func compiledModel(

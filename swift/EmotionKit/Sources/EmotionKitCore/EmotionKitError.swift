@@ -106,7 +106,7 @@ extension EmotionKitError: LocalizedError {
     case .cameraUnavailable:
       "Use a device with a camera, close other apps that use it, or analyse still images instead."
     case .modelNotFound:
-      "Run `ferconv build` to write the model into Sources/EmotionKitModel/Models, "
+      "Add the package that `ferconv package` writes, which has a model inside, "
         + "or pass EmotionModelSource.url."
     case .unsupportedModelFile:
       "Pass a .mlmodelc, .mlpackage or .mlmodel."

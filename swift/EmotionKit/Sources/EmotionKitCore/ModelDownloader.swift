@@ -54,7 +54,9 @@ public struct ModelDownloader: Sendable {
 
   /// Fetches the model, unless it is here already.
   ///
-  /// - Parameter progress: called now and then, on no particular thread.
+  /// - Parameters:
+  ///   - model: where it is and what it must be.
+  ///   - progress: called now and then, on no particular thread.
   /// - Returns: the model on disk, checked against ``RemoteModel/sha256``.
   /// - Throws: ``EmotionKitError/modelDownloadFailed(_:reason:)``,
   ///   ``EmotionKitError/modelFileChanged(path:expected:found:)`` for other content than promised,

@@ -3,7 +3,7 @@ import EmotionKitModel
 import Foundation
 import Testing
 
-/// Reads what `ferconv build` put into `Sources/EmotionKitModel/Models`, if it was run.
+/// Reads the model in `Sources/EmotionKitModel/Models`, which a package that `ferconv package` wrote has.
 @Suite struct BundledModelTests {
   private static let located = Result { try EmotionModelBundle.locate() }
 

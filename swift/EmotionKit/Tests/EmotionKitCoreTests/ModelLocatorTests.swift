@@ -17,7 +17,7 @@ import Testing
     } catch {
       #expect(error == .modelNotFound(searched: places))
       #expect(error.errorDescription?.contains("elsewhere") == true)
-      #expect(error.recoverySuggestion?.contains("ferconv build") == true)
+      #expect(error.recoverySuggestion?.contains("ferconv package") == true)
     }
   }
 
