@@ -124,13 +124,14 @@
       if session.canSetSessionPreset(.hd1280x720) { session.sessionPreset = .hd1280x720 }
       session.addInput(input)
       output.alwaysDiscardsLateVideoFrames = true
-      // The sensor's own format: no conversion, and Vision reads it.
-      output.videoSettings = [
-        kCVPixelBufferPixelFormatTypeKey as String:
-          Int(kCVPixelFormatType_420YpCbCr8BiPlanarFullRange)
-      ]
       output.setSampleBufferDelegate(self, queue: queue)
       session.addOutput(output)
+      // The sensor's own format: no conversion, and Vision reads it. Not every Mac's camera has it,
+      // and asking for what it has not ends the app; which it has is known once it is connected.
+      let format = kCVPixelFormatType_420YpCbCr8BiPlanarFullRange
+      if output.availableVideoPixelFormatTypes.contains(format) {
+        output.videoSettings = [kCVPixelBufferPixelFormatTypeKey as String: Int(format)]
+      }
       if #available(iOS 17.0, macOS 14.0, *) {
         coordinator = AVCaptureDevice.RotationCoordinator(device: camera, previewLayer: nil)
       }

@@ -68,7 +68,7 @@ import Testing
     #expect(await pipeline.statistics.replaced == 999_998)
     pipeline.finish()
     await classifier.release()
-    while counter.alive > 0 { await Task.yield() }
+    while !Task.isCancelled, counter.alive > 0 { await Task.yield() }
   }
 }
 

@@ -79,6 +79,6 @@ import Testing
     listener = nil
     #expect(weakListener == nil)
     delegation = nil
-    while hub.subscriberCount > 0 { await Task.yield() }
+    while !Task.isCancelled, hub.subscriberCount > 0 { await Task.yield() }
   }
 }

@@ -67,7 +67,7 @@ import Testing
     pipeline.submit(FakeFrame(), at: .zero)
     _ = await events.throughNextFrame()
     pipeline.submit(FakeFrame(), at: .milliseconds(10))
-    while await pipeline.statistics.skipped == 0 { await Task.yield() }
+    while !Task.isCancelled, await pipeline.statistics.skipped == 0 { await Task.yield() }
     pipeline.submit(FakeFrame(), at: .milliseconds(90))
     _ = await events.throughNextFrame()
     #expect(await pipeline.statistics.analyzed == 2)
@@ -124,7 +124,9 @@ import Testing
     for id in 0..<6 {
       pipeline.submit(FakeFrame(id: id), at: .seconds(id))
       // Wait for each, so that none replaces another.
-      while await pipeline.statistics.analyzed + pipeline.statistics.failed <= id {
+      while !Task.isCancelled,
+        await pipeline.statistics.analyzed + pipeline.statistics.failed <= id
+      {
         await Task.yield()
       }
     }
@@ -142,7 +144,7 @@ import Testing
     await pipeline.setThermalLevel(.critical)
     #expect(await events.next() == .throttled(.critical))
     pipeline.submit(FakeFrame(), at: .zero)
-    while await pipeline.statistics.skipped == 0 { await Task.yield() }
+    while !Task.isCancelled, await pipeline.statistics.skipped == 0 { await Task.yield() }
     await pipeline.setThermalLevel(.fair)
     #expect(await events.next() == .throttled(.fair))
     pipeline.submit(FakeFrame(), at: .seconds(1))
@@ -185,7 +187,7 @@ import Testing
     await pipeline.setInBackground(true)
     #expect(await events.next() == .interrupted(.background))
     pipeline.submit(FakeFrame(), at: .zero)
-    while await pipeline.statistics.skipped == 0 { await Task.yield() }
+    while !Task.isCancelled, await pipeline.statistics.skipped == 0 { await Task.yield() }
     // Back in front, the call still has the camera.
     await pipeline.setInBackground(false)
     #expect(await events.next() == .interrupted(.inUseByAnotherClient))

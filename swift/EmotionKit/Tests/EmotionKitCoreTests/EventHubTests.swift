@@ -54,7 +54,7 @@ import Testing
     #expect(hub.subscriberCount == 1)
     task.cancel()
     await task.value
-    while hub.subscriberCount > 0 { await Task.yield() }
+    while !Task.isCancelled, hub.subscriberCount > 0 { await Task.yield() }
     hub.send(1)
   }
 

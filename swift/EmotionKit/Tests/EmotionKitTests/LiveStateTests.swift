@@ -108,7 +108,7 @@ import Testing
         source, onEvent: { heard.append($0) }, onStart: { started += 1 },
         update: { phases.append($0.phase) })
     }
-    while await source.starts == 0 { await Task.yield() }
+    while !Task.isCancelled, await source.starts == 0 { await Task.yield() }
     await source.send(.interrupted(.background))
     await source.send(.resumed)
     await source.finish()
@@ -125,7 +125,7 @@ import Testing
     let running = Task {
       await LiveState.follow(source, onEvent: { _ in }, update: { last = $0.phase })
     }
-    while last != .running { await Task.yield() }
+    while !Task.isCancelled, last != .running { await Task.yield() }
     running.cancel()
     await running.value
     #expect(last == .idle)
@@ -153,7 +153,7 @@ import Testing
     let running = Task { await observer.run() }
     var iterator = changes.stream.makeAsyncIterator()
     await iterator.next()
-    while observer.state.readings.count < 2 { await Task.yield() }
+    while !Task.isCancelled, observer.state.readings.count < 2 { await Task.yield() }
     running.cancel()
     await running.value
     #expect(observer.state.phase == .idle && observer.state.readings.isEmpty)

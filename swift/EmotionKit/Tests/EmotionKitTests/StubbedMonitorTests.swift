@@ -106,6 +106,18 @@
       repeat { heard = await events.next() } while heard != .faceLost(FaceID(rawValue: 1))
     }
 
+    @Test func aPixelFormatIsAskedForOnlyWhereThereIsOne() async throws {
+      let monitor = try await world.monitor()
+      try await monitor.start()
+      #expect(StubCamera.format == kCVPixelFormatType_420YpCbCr8BiPlanarFullRange)
+      try await monitor.stop()
+      var script = StubCamera.Script()
+      script.formats = [kCVPixelFormatType_32BGRA]
+      StubCamera.reset(script)
+      try await monitor.start()
+      #expect(StubCamera.isRunning && StubCamera.format == nil)
+    }
+
     @Test func aDeadMediaServerIsRestarted() async throws {
       let monitor = try await world.monitor()
       var events = monitor.events().makeAsyncIterator()
@@ -168,13 +180,15 @@
       let monitor = try await world.monitor()
       try await monitor.start(camera: .back)
       let rotation = try #require(await monitor.preview?.rotation)
-      // Held sideways, analysed upright (0), in a window that stays in portrait (90).
-      StubCamera.change { $0.angle = 0 }
+      // Held sideways, analysed upright (180), in a window that stays in portrait (90). The first
+      // buffer was under way when the connection turned.
+      StubCamera.change { $0.angle = 180 }
       StubCamera.deliver(width: 1280, height: 720, seconds: 1)
+      StubCamera.deliver(width: 1280, height: 720, seconds: 2)
       #expect(rotation.fromAnalysedToShown(mirrored: false) == 0)
       rotation.setShown(quarterTurns: 1)
-      #expect(rotation.fromAnalysedToShown(mirrored: false) == 1)
-      #expect(rotation.fromAnalysedToShown(mirrored: true) == -1)
+      #expect(rotation.fromAnalysedToShown(mirrored: false) == -1)
+      #expect(rotation.fromAnalysedToShown(mirrored: true) == 1)
     }
 
     @Test @MainActor func theDeviceTellsHowItIsHeld() async throws {
@@ -201,7 +215,7 @@
       StubDevice.enterBackground()
       #expect(await events.next() == .interrupted(.background))
       monitor.submit(world.frame(), at: .seconds(1))
-      while await monitor.statistics.skipped == 0 { await Task.yield() }
+      while !Task.isCancelled, await monitor.statistics.skipped == 0 { await Task.yield() }
       #expect(StubVision.detections.isEmpty)
       StubDevice.enterForeground()
       #expect(await events.next() == .resumed)
@@ -214,7 +228,7 @@
       var events = monitor.events().makeAsyncIterator()
       monitor.submit(world.frame(), at: .seconds(1))
       #expect(await events.next() == .frame([]))
-      while await monitor.statistics.analyzed == 0 { await Task.yield() }
+      while !Task.isCancelled, await monitor.statistics.analyzed == 0 { await Task.yield() }
       let latency = await monitor.statistics.latency
       #expect(Set(latency.keys) == Set(PipelineStage.allCases))
       let total = try #require(latency[.total])

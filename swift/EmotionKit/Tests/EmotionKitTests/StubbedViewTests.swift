@@ -85,7 +85,9 @@
       let view = EmotionCameraView(source: source) { _ in events += 1 }
       let task = try action("task", in: view)
       let running = Task { await task.run() }
-      while notes(view).count(where: { $0.hasPrefix("says Face") }) < 2 { await Task.yield() }
+      while !Task.isCancelled, notes(view).count(where: { $0.hasPrefix("says Face") }) < 2 {
+        await Task.yield()
+      }
       #expect(notes(view).contains("says Probabilities"))
       running.cancel()
       await running.value
@@ -95,7 +97,9 @@
       let bare = EmotionCameraView(source: source, showsBars: false)
       let bareTask = try action("task", in: bare)
       let bareRunning = Task { await bareTask.run() }
-      while !notes(bare).contains(where: { $0.hasPrefix("says Face") }) { await Task.yield() }
+      while !Task.isCancelled, !notes(bare).contains(where: { $0.hasPrefix("says Face") }) {
+        await Task.yield()
+      }
       #expect(!notes(bare).contains("says Probabilities"))
       bareRunning.cancel()
       await bareRunning.value
@@ -106,12 +110,14 @@
       let view = EmotionCameraView(camera: .back, model: .url(world.model))
       let task = try action("task", in: view)
       let running = Task { await task.run() }
-      while !notes(view).contains("PreviewLayerView") { await Task.yield() }
+      while !Task.isCancelled, !notes(view).contains("PreviewLayerView") { await Task.yield() }
       // The model of these tests is a demo, and says so.
       #expect(notes(view).contains { $0.hasPrefix("Demo model") })
       StubCamera.change { $0.angle = 0 }
       StubCamera.deliver(width: 1280, height: 720, seconds: 1)
-      while !notes(view).contains(where: { $0.hasPrefix("says Face") }) { await Task.yield() }
+      while !Task.isCancelled, !notes(view).contains(where: { $0.hasPrefix("says Face") }) {
+        await Task.yield()
+      }
       running.cancel()
       await running.value
       #expect(!StubCamera.isRunning)
@@ -140,7 +146,7 @@
       #expect(viewModel.state.phase == .unauthorized)
       StubCamera.reset(StubCamera.Script())
       let running = Task { await viewModel.run(camera: .back) }
-      while viewModel.state.phase != .running { await Task.yield() }
+      while !Task.isCancelled, viewModel.state.phase != .running { await Task.yield() }
       #expect(viewModel.preview?.position == .back && viewModel.isDemo)
       running.cancel()
       await running.value

@@ -103,6 +103,9 @@ public protocol AVCaptureVideoDataOutputSampleBufferDelegate: NSObjectProtocol {
 public class AVCaptureVideoDataOutput: AVCaptureOutput {
   public var alwaysDiscardsLateVideoFrames = true
   public var videoSettings: [String: Any]! = [:]
+  public var availableVideoPixelFormatTypes: [OSType] {
+    StubCamera.isConnected(self) ? StubCamera.script.formats : []
+  }
   fileprivate weak var delegate: (any AVCaptureVideoDataOutputSampleBufferDelegate)?
   fileprivate var queue: DispatchQueue?
 
@@ -156,7 +159,10 @@ public class AVCaptureSession: NSObject {
   public func canAddInput(_ input: AVCaptureInput) -> Bool { true }
   public func canAddOutput(_ output: AVCaptureOutput) -> Bool { true }
   public func addInput(_ input: AVCaptureInput) {}
-  public func addOutput(_ output: AVCaptureOutput) { outputs.append(output) }
+  public func addOutput(_ output: AVCaptureOutput) {
+    outputs.append(output)
+    StubCamera.connect(output)
+  }
 
   public func startRunning() {
     isRunning = true

@@ -10,6 +10,7 @@ public enum StubCamera {
     public var previewAngle: CGFloat = 90
     public var supportedAngles: Set<CGFloat> = [0, 90, 180, 270]
     public var canMirror = true
+    public var formats: [OSType] = [kCVPixelFormatType_420YpCbCr8BiPlanarFullRange]
     public var pressure = AVCaptureDevice.SystemPressureState.Level.nominal
     public init() {}
   }
@@ -24,11 +25,23 @@ public enum StubCamera {
   nonisolated(unsafe) private static var current = Script()
   nonisolated(unsafe) private static var output: AVCaptureVideoDataOutput?
   nonisolated(unsafe) private static var session: AVCaptureSession?
+  nonisolated(unsafe) private static weak var connected: AVCaptureOutput?
 
   public static var script: Script { lock.withLock { current } }
   public static var isRunning: Bool { lock.withLock { output != nil } }
   public static var isMirrored: Bool {
     lock.withLock { output?.connection(with: .video)?.isVideoMirrored ?? false }
+  }
+
+  /// The pixel format asked of the running camera; nil for its own choice.
+  public static var format: OSType? {
+    lock.withLock { output?.videoSettings[kCVPixelBufferPixelFormatTypeKey] as? Int }.map(
+      OSType.init)
+  }
+
+  static func connect(_ output: AVCaptureOutput) { lock.withLock { connected = output } }
+  static func isConnected(_ output: AVCaptureOutput) -> Bool {
+    lock.withLock { connected === output }
   }
 
   public static func reset(_ script: Script) {
