@@ -69,7 +69,7 @@ AFTER_WAYS = """
 The fused attention sums in another order than linear, matmul and softmax; the ML Program of
 vit_b_16, made from the latter, is as far from fp64 as the original (table above).
 
-`ferconv` takes any network as TorchScript; `--arch` is for the architectures that `fertrain` trains.
+`ferconv` takes any network as TorchScript; `--arch` is for the architectures of `fertrain`.
 """
 FAILED = """\
 ## What failed, and why
