@@ -26,6 +26,7 @@ from fer_convert.coreml_runtime.limits import check_labels, check_weights
 from fer_convert.coreml_runtime.mil_constants import ConstantReader
 from fer_convert.coreml_runtime.mil_constexpr import EXPANSIONS
 from fer_convert.coreml_runtime.package import SavedModel
+from fer_convert.coreml_runtime.sizes import check_shape
 
 if TYPE_CHECKING:
     from fer_convert.coreml_runtime.registry import Table
@@ -189,6 +190,7 @@ def _value(message: Any) -> Value:
         int(d.constant.size) if d.WhichOneof("dimension") == "constant" else None
         for d in tensor.dimensions
     )
+    check_shape([size or 0 for size in shape], f"The value '{message.name}'")
     return Value(name=message.name, element=element, shape=shape)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from fer_convert.coreml_runtime import Program, load_program
-from fer_convert.coreml_runtime.errors import ExecutionFailed
+from fer_convert.coreml_runtime.errors import ArtefactError, ExecutionFailed
 from fer_convert.coreml_runtime.fast import LAYERS, MIL, FastEngine, NotLowered, lower
 from fer_convert.coreml_runtime.fast.builder import INLINE_BYTES
 from fer_convert.coreml_runtime.graph import Constant
@@ -315,6 +315,18 @@ def test_a_wrong_feed_is_an_error_of_the_runtime() -> None:
     program, _ = mil_program("conv", {"x": X, "weight": WEIGHT})
     with pytest.raises(ExecutionFailed, match="onnxruntime failed"):
         FastEngine(program.graph, threads=1).run({"x": X[:, :3]})
+
+
+def test_a_concat_of_nothing_is_left_to_the_reference_engine() -> None:
+    """ONNX's shape inference has no answer to it; found by benchmarks/fuzz_coreml.py."""
+    program, feeds = mil_program("concat", {"values": [X, X], "axis": 1})
+    (operation,) = program.graph.operations
+    empty = replace(operation, arguments={**operation.arguments, "values": ()})
+    with pytest.raises(NotLowered, match="shapes that ONNX refuses"):
+        lower(replace(program.graph, operations=(empty,)))
+    program.graph = replace(program.graph, operations=(empty,))
+    with pytest.raises(ArtefactError, match="'values' is missing"):
+        program.predict(feeds)
 
 
 def test_nothing_is_fast_only() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from fer_convert.coreml_runtime import ArtefactError, UnsupportedOperation, limi
 from fer_convert.coreml_runtime.loader import load_saved
 from fer_convert.coreml_runtime.package import SavedModel
 from fer_convert.coreml_runtime.proto import proto_module
-from tests.coreml_runtime.one_operation import layer_program
 from tests.coreml_runtime.test_hostile_files import SPEC, edit_block, first_blob, package
 
 __all__ = ["package"]  # the fixture
@@ -354,50 +352,3 @@ def test_a_model_that_computes_nothing() -> None:
     spec.description.input.add(name="x").type.multiArrayType.shape.append(2)
     with pytest.raises(ArtefactError, match="computes no output"):
         load_saved(SavedModel(Path("memory"), Path("memory"), spec))
-
-
-def convolution(**fields: Any) -> Callable[[Any], None]:
-    def fill(layer: Any) -> None:
-        params = layer.convolution
-        params.outputChannels = params.kernelChannels = params.nGroups = 1
-        params.kernelSize.extend([2, 2])
-        params.weights.floatValue.extend([1.0] * 4)
-        padding = params.valid.paddingAmounts
-        for name, value in fields.items():
-            if name == "border":
-                for _ in range(2):
-                    padding.borderAmounts.add(startEdgeSize=value, endEdgeSize=value)
-            elif isinstance(value, list):
-                getattr(params, name).extend(value)
-            else:
-                setattr(params, name, value)
-        params.valid.SetInParent()
-
-    return fill
-
-
-def blocks(mode: int) -> Callable[[Any], None]:
-    def fill(layer: Any) -> None:
-        layer.reorganizeData.mode, layer.reorganizeData.blockSize = mode, 1 << 32
-
-    return fill
-
-
-@pytest.mark.parametrize(
-    "fill",
-    [
-        convolution(stride=[1, 1 << 32]),
-        convolution(dilationFactor=[1 << 63, 1]),
-        convolution(border=(1 << 62)),
-        convolution(stride=[1, 1 << 32], isDeconvolution=True),
-        convolution(stride=[1 << 20, 1 << 20], isDeconvolution=True),
-        *(blocks(mode) for mode in range(3)),
-    ],
-)
-def test_numbers_that_trap(fill: Callable[[Any], None]) -> None:
-    """Each made torch divide by zero or leave its memory: the end of the process, not an error."""
-    program, feeds = layer_program(fill, np.ones((1, 1, 2, 2), np.float32))
-    with pytest.raises(ArtefactError, match="'layer'"):
-        program.run(feeds)
-    with contextlib.suppress(ArtefactError):  # onnxruntime can answer some
-        assert program.predict(feeds)["out0"].size == 1

@@ -25,6 +25,10 @@ class Unlowered(Exception):
     """One operation has no translation; the message says why."""
 
 
+class UnknownShapes(Unlowered):
+    """A shape is not known, nor perhaps any that follows from it."""
+
+
 class Builder:
     def __init__(self, inputs: Iterable[Value], taken: Iterable[str]) -> None:
         self.nodes: list[Any] = []
@@ -79,7 +83,11 @@ class Builder:
             self._infos[name] = info
 
     def shape(self, name: str) -> Shape | None:
-        """The shape as ONNX infers it; None if not even the rank is known."""
+        """The shape as ONNX infers it; None if not even the rank is known.
+
+        Raises:
+            UnknownShapes: the nodes before do not fit together.
+        """
         if name in self.initialisers:
             return self.initialisers[name].shape
         if self._inferred < len(self.nodes):
@@ -115,7 +123,10 @@ class Builder:
             initializer=[tensor(n, a) for n, a in small.items()],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
-        inferred = shape_inference.infer_shapes(model, data_prop=True).graph
+        try:
+            inferred = shape_inference.infer_shapes(model, data_prop=True).graph
+        except shape_inference.InferenceError as error:  # a concat of nothing, for example
+            raise UnknownShapes("shapes that ONNX refuses") from error
         for info in (*inferred.value_info, *inferred.output):
             if info.type.HasField("tensor_type"):
                 self._infos[info.name] = info

@@ -13,6 +13,7 @@ from fer_convert.coreml_runtime.element_types import Array, ElementType
 from fer_convert.coreml_runtime.fast.builder import (
     Builder,
     Shape,
+    UnknownShapes,
     Unlowered,
     constant_array,
     value_type,
@@ -120,7 +121,7 @@ class Source:
             return declared
         inferred = self.builder.shape(name)
         if inferred is None and declared is None:
-            raise Unlowered("an unknown rank")
+            raise UnknownShapes("an unknown rank")
         return inferred if inferred is not None else declared or ()
 
     def literal(self, name: str) -> Array:
@@ -233,15 +234,13 @@ def lower(graph: Graph) -> Lowered:
             _translate(operation, builder, values)
         except Unlowered as error:
             missing.append(f"{operation.type} with {error}")
-            # What follows may be unknown only because this is.
-            if str(error) == "an unknown rank":
+            if isinstance(error, UnknownShapes):
                 break
         except _INCONSISTENT as error:
             missing.append(f"{operation.label} ({type(error).__name__}: {error})")
     if missing:
         raise NotLowered(list(dict.fromkeys(missing)))
-    if builder.largest() > MOST_ELEMENTS:  # which the reference engine refuses, with its place
-        raise NotLowered(["a value so large"])
+    _check_sizes(builder)
     scores = (graph.classifier.scores,) if graph.classifier else ()
     return Lowered(
         inputs=graph.inputs,
@@ -250,6 +249,15 @@ def lower(graph: Graph) -> Lowered:
         initialisers=builder.initialisers,
         values=values,
     )
+
+
+def _check_sizes(builder: Builder) -> None:
+    try:
+        largest = builder.largest()
+    except UnknownShapes as error:
+        raise NotLowered([str(error)]) from error
+    if largest > MOST_ELEMENTS:  # which the reference engine refuses, with its place
+        raise NotLowered(["a value so large"])
 
 
 def _start(graph: Graph, values: Mapping[str, Value]) -> Builder:
