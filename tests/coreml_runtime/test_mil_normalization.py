@@ -165,5 +165,8 @@ def test_statistics_that_do_not_fit() -> None:
     program, feeds = mil_program("layer_norm", {"x": X, "axes": (3,), "gamma": constant(floats(4))})
     with pytest.raises(ArtefactError, match="layer_norm"):
         program.run(feeds)
+    turned = {"x": X, "axes": (2, 3), "gamma": constant(floats(5, 3))}
+    with pytest.raises(ArtefactError, match=r"gamma or beta \[5, 3\] for axes of \[3, 5\]"):
+        run_mil("layer_norm", turned)
     with pytest.raises(ArtefactError, match="prelu"):
         run_mil("prelu", {"x": X, "alpha": constant(floats(3))})

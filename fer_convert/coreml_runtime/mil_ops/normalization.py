@@ -36,12 +36,12 @@ def layer_norm(op: View) -> Call:
     def kernel(x: Tensor) -> Tensor:
         over = tuple(sorted(axis % x.dim() for axis in axes)) or tuple(range(x.dim()))
         shape = [x.shape[axis] if axis in over else 1 for axis in range(x.dim())]
+        sizes = [x.shape[axis] for axis in over]
+        for affine in (gamma, beta):
+            if affine is not None and list(affine.shape) != sizes:
+                raise ValueError(f"gamma or beta {list(affine.shape)} for axes of {sizes}")
         if over == tuple(range(x.dim() - len(over), x.dim())):  # the common case, done at once
-            flat = [x.shape[axis] for axis in over]
-            scale = None if gamma is None else gamma.reshape(flat)
-            return F.layer_norm(
-                x, flat, scale, None if beta is None else beta.reshape(flat), epsilon
-            )
+            return F.layer_norm(x, sizes, gamma, beta, epsilon)
         centred = x - x.mean(over, keepdim=True)
         result = centred / (centred.square().mean(over, keepdim=True) + epsilon).sqrt()
         result = result if gamma is None else result * gamma.reshape(shape)
