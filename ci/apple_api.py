@@ -11,6 +11,7 @@ and is in no list.
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import re
 import sys
@@ -132,29 +133,27 @@ def collect(symbols: list[Symbol], portable: set[str]) -> Iterator[str]:
 
 def is_apple_only(word: Word) -> bool:
     """Is this compiled on Apple systems and not on Linux?"""
-    linux = {"os": "Linux", "modules": {"FoundationNetworking", "Glibc"}}
-    return bool(platforms(word)) and not _holds(word, **linux)  # type: ignore[arg-type]
+    return bool(platforms(word)) and not holds(word.conditions, "Linux")
 
 
 def platforms(word: Word) -> list[str]:
     """Return the systems on which the word is compiled."""
-    return [system for system in FLOOR if _holds(word, os=system, modules=None)]
+    return [system for system in FLOOR if holds(word.conditions, system)]
 
 
-def _holds(word: Word, *, os: str, modules: set[str] | None) -> bool:
-    """Evaluate the conditions; a simulator and a device must both be thought of."""
+@functools.cache
+def holds(conditions: tuple[str, ...], system: str) -> bool:
+    """Evaluate ``#if`` conditions; a simulator and a device must both be thought of."""
 
     def truth(condition: str, simulator: bool) -> bool:
         def test(match: re.Match[str]) -> str:
             kind, name = match[1], match[2].strip()
-            if kind == "os":
-                return str(name == os)
-            if kind == "canImport":
-                missing = _MISSING_MODULES.get(os, set())
-                return str(name in modules if modules is not None else name not in missing)
-            if kind == "targetEnvironment":
-                return str(simulator if name == "simulator" else False)
-            return "True"  # compiler(>=6), swift(>=6)
+            known = {
+                "os": name == system,
+                "canImport": _has_module(system, name),
+                "targetEnvironment": simulator and name == "simulator",
+            }
+            return str(known.get(kind, True))  # compiler(>=6), swift(>=6)
 
         expression = re.sub(r"(\w+)\(([^()]*)\)", test, condition)
         expression = re.sub(r"\bDEBUG\b", "True", expression)
@@ -163,9 +162,14 @@ def _holds(word: Word, *, os: str, modules: set[str] | None) -> bool:
         return bool(eval(expression, {"__builtins__": {}}))  # our own sources' conditions
 
     return any(
-        all(truth(condition, simulator) for condition in word.conditions)
-        for simulator in (False, True)
+        all(truth(condition, simulator) for condition in conditions) for simulator in (False, True)
     )
+
+
+def _has_module(system: str, name: str) -> bool:
+    if system == "Linux":
+        return name in {"FoundationNetworking", "Glibc", "Observation"}
+    return name not in _MISSING_MODULES[system]
 
 
 def guard_problems(symbols: list[Symbol]) -> Iterator[str]:
