@@ -3,43 +3,49 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from fer_train import __version__
-from fer_train.config import (
-    ClassWeighting,
-    Finetune,
-    LabelsFrom,
-    LayoutName,
-    Normalize,
-    TrainConfig,
-    changed_options,
-    config_from_dict,
-)
-from fer_train.contract.architectures import ARCHITECTURES, architecture
+from fer_train.config import TrainConfig, flag, require_held_out
+from fer_train.config_file import build_config, preset_values, read_config_file
+from fer_train.config_resume import compare, config_from_dict
 from fer_train.contract.cli_errors import exit_on_sigterm, main_with_errors
-from fer_train.contract.labels import LABEL_ORDERS
-from fer_train.contract.preprocess import Color
 from fer_train.data_commands import data
-from fer_train.device import DEVICE_NAMES, default_workers, prepare_environment
+from fer_train.device import default_workers, prepare_environment
+from fer_train.distributed import is_leader, require_shareable
+from fer_train.options import GroupedCommand, config_options
+from fer_train.presets import PRESETS
 
 if TYPE_CHECKING:
+    from fer_train.opening import ResumePoint
     from fer_train.progress import Reporter
-    from fer_train.session import ResumePoint
 
 PROGRAM = "fertrain"
+Built = TypeVar("Built")
 
 # torch reads this environment when it is first imported, so before any command.
 prepare_environment()
 
+#: Options of `train` that a pruned checkpoint has answered already.
+_DECIDED_WHEN_PRUNING = frozenset(
+    {"arch", "weights", "from_checkpoint", "new_classes", "input_size", "color", "normalize"}
+    | {"crop_margin", "phases", "epochs", "prune_at"}
+)
+
+#: Options of `train` that `eval` has too.
+_EVALUATING = frozenset(
+    {"layout", "label_order", "labels_from", "exclude", "val_fraction", "test_fraction"}
+    | {"split_seed", "batch_size", "device", "workers"}
+)
+
 #: Parameters of `train` that are not fields of TrainConfig.
-_NOT_CONFIG = frozenset({"out", "resume", "cache", "as_json", "quiet"})
+_NOT_CONFIG = frozenset({"out", "resume", "cache", "as_json", "quiet", "config", "preset"})
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -48,97 +54,155 @@ def app() -> None:
     """Train a facial-expression classifier whose checkpoint can be trusted downstream."""
 
 
-def _default(name: str) -> Any:
-    return TrainConfig.__dataclass_fields__[name].default
-
-
-def _option(flag: str, kind: Any, help_text: str, **extra: Any) -> Callable[[Any], Any]:
-    """Declare an option whose default is TrainConfig's own."""
-    name = flag.removeprefix("--").replace("-", "_")
-    default = extra.pop("default", _default(name))
-    shown = default is not None
-    return click.option(
-        flag, type=kind, default=default, show_default=shown, help=help_text, **extra
-    )
-
-
-def _choice(kind: Any) -> click.Choice[str]:
-    return click.Choice(get_args(kind))
-
-
-@app.command()
-@click.option("--data", help="Folder of faces (or a CSV file) in any layout of docs/data.md.")
-@click.option("--arch", help=f"One of: {', '.join(ARCHITECTURES)}.")
-@click.option("--out", type=click.Path(path_type=Path), help="New run folder [runs/<arch>-<time>].")
-@_option("--weights", str, "Start from torchvision's weights, from none, or from a file.")
-@_option("--finetune", _choice(Finetune), "What trains; auto: head if weights are given, else all.")
-@_option("--epochs", int, "All epochs, those of recovery after pruning included.")
-@_option("--batch-size", int, "Images per step.")
-@_option("--lr", float, "AdamW's rate [1e-4 for all layers of given weights, else 1e-3].")
-@_option("--weight-decay", float, "AdamW's decay.")
-@_option("--input-size", int, "Side of the network's input, in pixels.")
-@_option("--color", _choice(Color), "Grey on three channels, or RGB.")
-@_option(
-    "--normalize", _choice(Normalize), "Mean and deviation of ImageNet or of the training set."
-)
-@_option(
-    "--crop-margin", float, "Part added to a face box later, in use; dataset images have none."
-)
-@_option("--augment", float, "Strength of all augmentations: 0 = none, 1 = the recipe.")
-@_option("--class-weights", _choice(ClassWeighting), "Weights of the loss, from training counts.")
-@_option("--clip-norm", float, "Largest global gradient norm.")
-@_option("--patience", int, "Epochs without a better macro-F1 before the rate is cut.")
-@_option("--plateau-factor", float, "The cut: rate times this.")
-@_option(
-    "--prune", float, "Share of zeros per layer (L1); 0 = off. best.pt is then a pruned epoch."
-)
-@_option("--prune-at", int, "Prune after this epoch [epochs minus recovery epochs].")
-@_option("--recovery-epochs", int, "Epochs that train on after pruning, zeros kept.")
-@_option("--layout", _choice(LayoutName), "How the data is stored, if that is ambiguous.")
-@_option(
-    "--label-order", str, f"What numeric ids mean: {', '.join(LABEL_ORDERS)}, a list or a file."
-)
-@_option("--labels-from", _choice(LabelsFrom), "Which counts where class folder and CSV disagree.")
-@_option("--soft-labels", bool, "Train on the distribution of FER+ votes.", is_flag=True)
-@_option("--exclude", str, "Leave out what a findings.json of `fertrain data check` lists.")
-@_option("--val-fraction", float, "Hold out this share of the training images as val.")
-@_option("--test-fraction", float, "Hold out this share of the training images as test.")
-@_option("--split-seed", int, "Decides which images are held out.")
-@_option("--device", click.Choice(DEVICE_NAMES), "Where to train.")
-@_option("--seed", int, "Decides every random draw.")
-@_option("--workers", int, "Threads that decode images.", default=default_workers())
-@click.option(
+_cache_option = click.option(
     "--cache",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="FERTRAIN_CACHE",
     show_envvar=True,
     help="Folder of decoded images [~/.cache/fertrain].",
 )
+
+
+@app.command(cls=GroupedCommand)
+@config_options()
+@click.option("--preset", type=click.Choice(list(PRESETS)), help="A named recipe to start from.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="TOML file of these options, over the preset."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="New run folder [runs/<arch>-<time>].")
 @click.option(
     "--resume", type=click.Path(path_type=Path), help="Continue a run: folder or last.pt."
 )
+@_cache_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress; errors only.")
 @click.pass_context
 def train(context: click.Context, /, **options: Any) -> None:
     """Train a network on a folder of faces.
 
-    The best epoch by validation macro-F1 becomes RUN/checkpoints/best.pt. Training figures are
-    running averages over the epoch, measured while the network learns on augmented images;
-    validation figures are of the finished epoch. Ctrl-C saves and exits; --resume continues.
+    Options override --config, which overrides --preset. The best epoch on the validation split
+    becomes RUN/checkpoints/best.pt. Training figures are running averages over the epoch, measured
+    while the network learns on augmented images; validation figures are of the finished epoch.
+    Ctrl-C saves and exits; --resume continues. Several processes:
+    torchrun --nproc-per-node 2 --no-python fertrain train …
     """
     # Checked before torch is imported: a typing mistake should not take a second to report.
-    config = _new_config(options) if options["resume"] is None else None
+    typed = _typed(context, options)
+    config = _checked(lambda: _new_config(options, typed)) if options["resume"] is None else None
 
-    from fer_train.data.cache import default_cache_folder
     from fer_train.progress import choose_reporter
-    from fer_train.signals import Stopped, stop_on_signals
-    from fer_train.train import train as run_training
 
     reporter = choose_reporter(quiet=options["quiet"])
     resume = None
     if config is None:
-        config, resume = _resumed(context, options, reporter)
+        config, resume = _resumed(options, typed, reporter)
+    _train(context, config, options, reporter=reporter, resume=resume)
+
+
+@app.command(cls=GroupedCommand)
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@config_options(without=_DECIDED_WHEN_PRUNING)
+@click.option("--config", type=click.Path(path_type=Path), help="TOML file of these options.")
+@click.option("--out", type=click.Path(path_type=Path), help="New run folder [runs/<arch>-<time>].")
+@_cache_option
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
+@click.option("--quiet", is_flag=True, help="No progress; errors only.")
+@click.pass_context
+def prune(context: click.Context, /, checkpoint: Path, **options: Any) -> None:
+    """Prune a trained CHECKPOINT (best.pt) and let it recover.
+
+    Zeroes the smallest weights (--prune, --prune-scope, --prune-steps), measures before and after,
+    and trains --recovery-epochs with the zeros kept, all layers at a rate of 1e-4 unless
+    --finetune or --lr say otherwise; loss, augmentation and batches are those the checkpoint was
+    trained with unless given. 0 recovery epochs only prune. The new run's best.pt is the best
+    pruned epoch; zeros per layer are in its sparsity.csv. Zeros save nothing by themselves:
+    ferconv stores them sparse.
+    """
+    from fer_train.contract.checkpoint import read_checkpoint
+    from fer_train.inherit import recipe_options
+    from fer_train.progress import choose_reporter
+
+    if options["prune"] == 0:
+        raise click.UsageError("--prune is 0; allowed: above 0, the share of weights to zero.")
+    typed = {**_typed(context, options), "from_checkpoint": str(checkpoint), "prune_at": 0}
+    typed.setdefault("finetune", "all")
+    steps, every = options["prune_steps"], options["prune_every"]
+    typed["epochs"] = options["recovery_epochs"] + (steps - 1) * every
+    recipe = recipe_options(read_checkpoint(checkpoint))
+    config = _checked(lambda: _new_config({**options, "preset": None}, typed, base=recipe))
+    _train(context, config, options, reporter=choose_reporter(quiet=options["quiet"]))
+
+
+@app.command("eval", cls=GroupedCommand)
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder of faces (or a CSV file) in any layout of docs/data.md.",
+)
+@click.option(
+    "--split", type=click.Choice(["train", "val", "test"]), help="[test if there is one, else val]"
+)
+@config_options(only=_EVALUATING)
+@_cache_option
+@click.option("--out", type=click.Path(path_type=Path), help="Write every answer to this npz file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option("--quiet", is_flag=True, help="No progress; figures and errors only.")
+def evaluate(checkpoint: Path, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Measure CHECKPOINT on a split of --data, with the pixels and labels it promises.
+
+    A split that training made with --val-fraction or --test-fraction needs the same options (and
+    --split-seed, --exclude) here; then it is the same images.
+    """
+    val, test = options["val_fraction"], options["test_fraction"]
+    _checked(lambda: require_held_out(val, test))
+
+    from fer_train import evaluation
+    from fer_train.data.cache import default_cache_folder
+    from fer_train.data.layout import DataRequest
+    from fer_train.data.splits import SplitPlan
+    from fer_train.progress import choose_reporter
+
+    result = evaluation.evaluate(
+        checkpoint,
+        data=options["data"],
+        split=options["split"],
+        request=DataRequest(
+            layout=options["layout"],
+            label_order=options["label_order"],
+            labels_from=options["labels_from"],
+            exclude=options["exclude"] and Path(options["exclude"]),
+            splits=SplitPlan(val=val, test=test, seed=options["split_seed"]),
+        ),
+        cache=options["cache"] or default_cache_folder(),
+        workers=options["workers"],
+        device=options["device"],
+        batch_size=options["batch_size"],
+        out=options["out"],
+        reporter=choose_reporter(quiet=quiet),
+    )
+    if as_json:
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        click.echo(evaluation.as_text(result))
+
+
+def _train(
+    context: click.Context,
+    config: TrainConfig,
+    options: Mapping[str, Any],
+    *,
+    reporter: Reporter,
+    resume: ResumePoint | None = None,
+) -> None:
+    """Train, print the summary, and exit as a signal demands."""
+    _checked(lambda: require_shareable(accumulate=config.accumulate, views=config.views))
+
+    from fer_train.data.cache import default_cache_folder
+    from fer_train.signals import Stopped, stop_on_signals
+    from fer_train.train import train as run_training
+
     with stop_on_signals() as stop:
         try:
             summary = run_training(
@@ -152,10 +216,11 @@ def train(context: click.Context, /, **options: Any) -> None:
         except Stopped as stopped:
             click.echo(f"{stopped}: stopped before training began.", err=True)
             context.exit(128 + stopped.signum)
-    if options["as_json"]:
+    if options["as_json"] and is_leader():
         click.echo(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False))
     if stop.signum is not None and summary["stopped"]:
-        click.echo(f"{summary['stopped']}: saved. Continue with: {summary['resume']}", err=True)
+        if is_leader():
+            click.echo(f"{summary['stopped']}: saved. Continue with: {summary['resume']}", err=True)
         context.exit(128 + stop.signum)
 
 
@@ -211,44 +276,71 @@ def main() -> NoReturn:
     main_with_errors(app, PROGRAM)
 
 
-def _new_config(options: dict[str, Any]) -> TrainConfig:
-    for name in ("data", "arch"):
-        if options[name] is None:
-            raise click.UsageError(f"--{name} is needed (or --resume RUN).")
-    architecture(options["arch"])
-    return _checked(lambda: TrainConfig(**_config_fields(options)))
+def _typed(context: click.Context, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration fields that the user gave on the command line."""
+    return {
+        name: value
+        for name, value in options.items()
+        if name not in _NOT_CONFIG
+        and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+
+
+def _new_config(
+    options: Mapping[str, Any], typed: Mapping[str, Any], *, base: Mapping[str, Any] | None = None
+) -> TrainConfig:
+    config = build_config(
+        typed,
+        preset=options["preset"],
+        file=options["config"],
+        base=base or {},
+        inherited=_inherited,
+    )
+    if "workers" not in typed and config.workers == 0:
+        config = replace(config, workers=default_workers())
+    return config
+
+
+def _inherited(path: str) -> Mapping[str, Any]:
+    from fer_train.contract.checkpoint import read_checkpoint
+    from fer_train.inherit import inherited_options
+
+    return inherited_options(read_checkpoint(path))
 
 
 def _resumed(
-    context: click.Context, options: dict[str, Any], reporter: Reporter
+    options: Mapping[str, Any], typed: Mapping[str, Any], reporter: Reporter
 ) -> tuple[TrainConfig, ResumePoint]:
-    """Return the saved configuration with what the user typed, and where to continue."""
+    """Return the saved configuration with what the user gave, and where to continue."""
     if options["out"] is not None:
         raise click.UsageError("--resume continues in the run's own folder: leave out --out.")
 
     from fer_train.contract.checkpoint import read_checkpoint
+    from fer_train.opening import ResumePoint
     from fer_train.run import find_run
-    from fer_train.session import ResumePoint
 
+    given: dict[str, Any] = {}
+    if options["preset"] is not None:
+        given |= _checked(lambda: preset_values(options["preset"]))
+    if options["config"] is not None:
+        given |= _checked(lambda: read_config_file(options["config"]))
+        given.pop("preset", None)
+    given |= typed
     run = find_run(options["resume"])
     checkpoint = read_checkpoint(run.last)
     saved = config_from_dict(checkpoint.config)
-    typed = {
-        name: value
-        for name, value in _config_fields(options).items()
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
-    changed = changed_options(saved, typed)
-    for name, (old, new) in changed.items():
-        reporter.note("resume", f"--{name.replace('_', '-')} was {old}, is now {new}")
-    return _checked(lambda: replace(saved, **typed)), ResumePoint(run=run, checkpoint=checkpoint)
+    changes = compare(saved, given)
+    for name, (old, new) in changes.used.items():
+        reporter.note("resume", f"{flag(name)} was {old}, is now {new}")
+    for name, (old, new) in changes.ignored.items():
+        reporter.note(
+            "warning", f"{flag(name)} {new} is ignored: the run was started with {old} and keeps it"
+        )
+    used = {name: new for name, (_, new) in changes.used.items()}
+    return _checked(lambda: replace(saved, **used)), ResumePoint(run=run, checkpoint=checkpoint)
 
 
-def _config_fields(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name not in _NOT_CONFIG}
-
-
-def _checked(build: Callable[[], TrainConfig]) -> TrainConfig:
+def _checked(build: Callable[[], Built]) -> Built:
     try:
         return build()
     except ValueError as error:

@@ -1,18 +1,26 @@
-"""What one training run was asked to do, and which of it may change on resume."""
+"""What one training run was asked to do.
+
+Defaults < preset < configuration file < command line (`config_file`); what a resume may change is
+in `config_resume`. ``None`` and ``auto`` mean "decide from the other options".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from fer_train.contract.errors import ResumeMismatch
+from fer_train.config_phase import Phase, require
 from fer_train.contract.preprocess import MAX_INPUT_SIZE, MIN_INPUT_SIZE, Color
-from fer_train.device import DeviceName
+from fer_train.device import DeviceName, Precision
 
 Finetune = Literal["auto", "head", "all"]
+BatchNorm = Literal["auto", "frozen", "train"]
 Normalize = Literal["imagenet", "dataset"]
-ClassWeighting = Literal["inverse", "none"]
+ClassWeighting = Literal["auto", "none", "inverse", "sqrt-inverse", "effective"]
+Schedule = Literal["plateau", "cosine", "constant"]
+Selection = Literal["macro_f1", "balanced_accuracy", "accuracy", "loss"]
+PruneScope = Literal["layer", "global"]
 #: ``auto``, or one of `data.layouts.LAYOUTS`; named here so that ``--help`` need not load them.
 LayoutName = Literal[
     "auto",
@@ -29,10 +37,12 @@ LayoutName = Literal[
 #: Whose word counts where a class folder and a CSV file disagree; ``drop``: neither's.
 LabelsFrom = Literal["folder", "csv", "drop"]
 
+DEFAULT_EPOCHS = 30
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """The options of ``fertrain train``; ``None`` means "decide from the other options".
+    """The options of ``fertrain train``.
 
     Raises:
         ValueError: a value outside its range, or two options that contradict each other.
@@ -40,24 +50,7 @@ class TrainConfig:
 
     data: str
     arch: str
-    weights: str = "default"
-    finetune: Finetune = "auto"
-    epochs: int = 30
-    batch_size: int = 64
-    lr: float | None = None
-    weight_decay: float = 1e-4
-    input_size: int = 48
-    color: Color = "gray"
-    normalize: Normalize = "imagenet"
-    crop_margin: float = 0.3
-    augment: float = 1.0
-    class_weights: ClassWeighting = "inverse"
-    clip_norm: float = 1.0
-    patience: int = 5
-    plateau_factor: float = 0.1
-    prune: float = 0.2
-    prune_at: int | None = None
-    recovery_epochs: int = 3
+    # How the data are read and split
     layout: LayoutName = "auto"
     label_order: str | None = None
     labels_from: LabelsFrom | None = None
@@ -66,160 +59,262 @@ class TrainConfig:
     val_fraction: float | None = None
     test_fraction: float | None = None
     split_seed: int = 0
+    # Pixels
+    input_size: int = 48
+    color: Color = "gray"
+    normalize: Normalize = "imagenet"
+    crop_margin: float = 0.3
+    # Where it starts
+    weights: str = "default"
+    from_checkpoint: str | None = None
+    new_classes: bool = False
+    # What learns, how fast, for how long
+    finetune: Finetune = "auto"
+    phases: tuple[Phase, ...] = ()
+    epochs: int | None = None
+    lr: float | None = None
+    batch_size: int = 64
+    accumulate: int = 1
+    weight_decay: float = 1e-4
+    clip_norm: float = 1.0
+    batchnorm: BatchNorm = "auto"
+    schedule: Schedule = "plateau"
+    patience: int = 5
+    plateau_factor: float = 0.1
+    warmup_epochs: float = 0.0
+    early_stop: int = 0
+    select: Selection = "macro_f1"
+    ema: float = 0.0
+    # The loss
+    class_weights: ClassWeighting = "auto"
+    effective_beta: float = 0.999
+    logit_adjustment: float = 0.0
+    label_smoothing: float = 0.0
+    # Augmentation
+    augment: float = 1.0
+    crop_area_min: float = 0.8
+    crop_ratio_max: float = 1.1
+    rotation: float = 10.0
+    translation: float = 0.05
+    flip: float = 0.5
+    brightness: float = 0.2
+    contrast: float = 0.2
+    saturation: float = 0.2
+    # Pruning
+    prune: float = 0.2
+    prune_scope: PruneScope = "layer"
+    prune_at: int | None = None
+    prune_steps: int = 1
+    prune_every: int = 1
+    recovery_epochs: int = 3
+    # The machine
     device: DeviceName = "auto"
+    precision: Precision = "auto"
+    views: int = 0
     seed: int = 0
     workers: int = 0
 
     def __post_init__(self) -> None:
-        _require(self.epochs >= 1, "--epochs", self.epochs, "1 or more")
-        _require(
-            self.batch_size >= 2, "--batch-size", self.batch_size, "2 or more (BatchNorm needs two)"
-        )
-        _require(self.lr is None or self.lr > 0, "--lr", self.lr, "above 0")
-        _require(self.weight_decay >= 0, "--weight-decay", self.weight_decay, "0 or more")
-        _require(
-            MIN_INPUT_SIZE <= self.input_size <= MAX_INPUT_SIZE,
-            "--input-size",
-            self.input_size,
-            f"{MIN_INPUT_SIZE} to {MAX_INPUT_SIZE} pixels",
-        )
-        _require(0 <= self.augment <= 1, "--augment", self.augment, "0 (none) to 1 (the recipe)")
-        _require(0 <= self.crop_margin <= 2, "--crop-margin", self.crop_margin, "0 to 2")
-        _require(self.clip_norm > 0, "--clip-norm", self.clip_norm, "above 0")
-        _require(self.patience >= 0, "--patience", self.patience, "0 or more")
-        _require(0 < self.plateau_factor < 1, "--plateau-factor", self.plateau_factor, "0 to 1")
-        _require(0 <= self.prune < 1, "--prune", self.prune, "0 (off) to below 1")
-        _require(self.recovery_epochs >= 0, "--recovery-epochs", self.recovery_epochs, "0 or more")
-        _require(self.seed >= 0, "--seed", self.seed, "0 or more")
-        for name in ("val_fraction", "test_fraction"):
-            share = getattr(self, name)
-            _require(share is None or 0 < share < 1, _flag(name), share, "between 0 and 1")
-        held_out = (self.val_fraction or 0) + (self.test_fraction or 0)
-        _require(held_out < 1, "--val-fraction plus --test-fraction", held_out, "below 1")
-        _require(self.split_seed >= 0, "--split-seed", self.split_seed, "0 or more")
-        for name, kind in _CHOICES.items():
+        for name, allowed in _CHOICES.items():
             value = getattr(self, name)
-            _require(value in get_args(kind), _flag(name), value, ", ".join(get_args(kind)))
+            require(value in get_args(allowed), flag(name), value, ", ".join(get_args(allowed)))
+        for name, (lowest, highest) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None:
+                require(lowest <= value <= highest, flag(name), value, _range(lowest, highest))
+        for name in ("prune", "label_smoothing", "ema"):
+            require(getattr(self, name) < 1, flag(name), getattr(self, name), "0 to below 1")
+        for name in ("clip_norm", "plateau_factor", "crop_area_min"):
+            require(getattr(self, name) > 0, flag(name), getattr(self, name), "above 0")
+        require(self.lr is None or self.lr > 0, "--lr", self.lr, "above 0")
+        self._require_data_options()
+        self._refuse_contradictions()
+
+    def _require_data_options(self) -> None:
+        chosen = (None, *get_args(LabelsFrom))
+        allowed = ", ".join(get_args(LabelsFrom))
+        require(self.labels_from in chosen, "--labels-from", self.labels_from, allowed)
+        require_held_out(self.val_fraction, self.test_fraction)
+
+    def _refuse_contradictions(self) -> None:
+        if self.logit_adjustment and self.class_weights not in ("auto", "none"):
+            raise ValueError(
+                f"--logit-adjustment {self.logit_adjustment:g} and --class-weights "
+                f"{self.class_weights} both correct for rare classes, and together they correct "
+                "twice; allowed: one of them, and --class-weights none with the first."
+            )
+        if self.phases and (self.finetune != "auto" or self.lr is not None):
+            raise ValueError(
+                "--phase says what trains at which rate; allowed: no --finetune and no --lr "
+                "beside it."
+            )
+        if self.phases and self.epochs is not None:
+            before = sum(phase.epochs for phase in self.phases[:-1])
+            require(
+                self.epochs > before,
+                "--epochs",
+                self.epochs,
+                f"above {before} (the phases before the last)",
+            )
+        if self.views and all(phase.trains == "all" for phase in self.resolved_phases):
+            raise ValueError(
+                f"--views {self.views} caches what a frozen backbone sees, and here all layers "
+                "learn; allowed: 0, or a phase that trains the head only (--finetune head)."
+            )
+        if self.new_classes and self.from_checkpoint is None:
+            raise ValueError("--new-classes is for --from CHECKPOINT, which is not given.")
         if self.prune_at is not None:
-            _require(self.prune > 0, "--prune-at", self.prune_at, "only together with --prune")
-            _require(
-                1 <= self.prune_at <= self.epochs,
-                "--prune-at",
-                self.prune_at,
-                f"1 to {self.epochs} (--epochs)",
+            require(self.prune > 0, "--prune-at", self.prune_at, "only together with --prune")
+            allowed = f"up to {self.total_epochs} (--epochs)"
+            require(self.prune_at <= self.total_epochs, "--prune-at", self.prune_at, allowed)
+        if self.total_epochs == 0 and self.prune_at != 0:
+            raise ValueError("--epochs is 0; allowed: 1 or more.")
+        if self.prune > 0:
+            last = self.prune_epoch + (self.prune_steps - 1) * self.prune_every
+            require(
+                last <= self.total_epochs,
+                "the last pruning step, after epoch",
+                last,
+                f"at most {self.total_epochs} (--epochs); see --prune-at, --prune-steps, "
+                "--prune-every",
             )
 
     @property
-    def trains_head_only(self) -> bool:
-        """Whether the backbone stays frozen."""
-        return self.finetune == "head" or (self.finetune == "auto" and self.weights != "none")
+    def starts_from_weights(self) -> bool:
+        """Whether anything was learned before this run."""
+        return self.weights != "none" or self.from_checkpoint is not None
 
     @property
-    def learning_rate(self) -> float:
-        """The given rate, or 1e-4 for fine-tuning all given weights and 1e-3 otherwise."""
-        if self.lr is not None:
-            return self.lr
-        return 1e-4 if self.weights != "none" and not self.trains_head_only else 1e-3
+    def total_epochs(self) -> int:
+        """All epochs: ``--epochs`` stretches or cuts the last phase."""
+        if self.epochs is not None:
+            return self.epochs
+        return sum(phase.epochs for phase in self.phases) if self.phases else DEFAULT_EPOCHS
 
     @property
-    def prune_epoch(self) -> int | None:
-        """The epoch after which pruning happens, or None when it is off."""
-        if self.prune == 0:
-            return None
+    def resolved_phases(self) -> tuple[Phase, ...]:
+        """The phases, or the one that ``--finetune``, ``--epochs`` and ``--lr`` describe."""
+        if self.phases:
+            return self.phases
+        head = self.finetune == "head" or (self.finetune == "auto" and self.starts_from_weights)
+        # Pretrained layers are changed carefully; a new head, or everything new, is not.
+        lr = 1e-4 if self.starts_from_weights and not head else 1e-3
+        return (
+            Phase(
+                trains="head" if head else "all",
+                epochs=max(self.total_epochs, 1),
+                lr=self.lr or lr,
+            ),
+        )
+
+    @property
+    def batchnorm_frozen(self) -> bool:
+        """Whether BatchNorm keeps its statistics even where the backbone trains."""
+        if self.batchnorm == "auto":
+            return self.starts_from_weights
+        return self.batchnorm == "frozen"
+
+    @property
+    def resolved_class_weights(self) -> ClassWeighting:
+        """``auto`` decided: inverse counts, unless the logits are adjusted instead."""
+        if self.class_weights != "auto":
+            return self.class_weights
+        return "none" if self.logit_adjustment else "inverse"
+
+    @property
+    def prune_epoch(self) -> int:
+        """The epoch after which the (first) pruning happens, if any does."""
         if self.prune_at is not None:
             return self.prune_at
-        return max(1, self.epochs - self.recovery_epochs)
+        later = (self.prune_steps - 1) * self.prune_every + self.recovery_epochs
+        return max(1, self.total_epochs - later)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain primitives for config.json and checkpoints."""
-        return asdict(self)
+        values = asdict(self)
+        return values | {"phases": [asdict(phase) for phase in self.phases]}
 
-    def finetune_reason(self) -> str:
+    def phases_reason(self) -> str:
         """Say which layers train and why, in one sentence."""
-        what = "the head only" if self.trains_head_only else "all layers"
+        if len(self.phases) > 1:
+            return "phases " + ", then ".join(phase.describe() for phase in self.phases)
+        what = "the head only" if self.resolved_phases[0].trains == "head" else "all layers"
+        if self.phases:
+            return f"{what} (--phase {self.phases[0].describe()})"
         if self.finetune != "auto":
             return f"{what} (--finetune {self.finetune})"
-        why = "no weights are given" if self.weights == "none" else "pretrained weights are given"
+        why = "weights are given" if self.starts_from_weights else "no weights are given"
         return f"{what}, because {why} (--finetune auto)"
 
 
-#: Options that only change how a run proceeds; every other one defines what is being trained.
-FREE_ON_RESUME = frozenset(
-    {
-        "data",  # the folder may have moved; its fingerprint must not have changed
-        "exclude",  # likewise
-        "epochs",
-        "lr",
-        "weight_decay",
-        "clip_norm",
-        "patience",
-        "plateau_factor",
-        "prune_at",
-        "recovery_epochs",
-        "device",
-        "workers",
-    }
-)
-
 _CHOICES: Mapping[str, Any] = {
     "finetune": Finetune,
+    "batchnorm": BatchNorm,
     "normalize": Normalize,
     "class_weights": ClassWeighting,
+    "schedule": Schedule,
+    "select": Selection,
+    "prune_scope": PruneScope,
     "color": Color,
     "device": DeviceName,
     "layout": LayoutName,
+    "precision": Precision,
+}
+
+_ANY = float("inf")
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "epochs": (0, _ANY),
+    "batch_size": (2, _ANY),  # BatchNorm cannot train on one image
+    "accumulate": (1, _ANY),
+    "weight_decay": (0, _ANY),
+    "clip_norm": (0, _ANY),
+    "input_size": (MIN_INPUT_SIZE, MAX_INPUT_SIZE),
+    "crop_margin": (0, 2),
+    "patience": (0, _ANY),
+    "plateau_factor": (0, 0.999),
+    "warmup_epochs": (0, _ANY),
+    "early_stop": (0, _ANY),
+    "ema": (0, 1),
+    "effective_beta": (0, 0.999999),
+    "logit_adjustment": (0, 4),
+    "label_smoothing": (0, 1),
+    "augment": (0, 1),
+    "crop_area_min": (0, 1),
+    "crop_ratio_max": (1, 4),
+    "rotation": (0, 180),
+    "translation": (0, 1),
+    "flip": (0, 1),
+    "brightness": (0, 1),
+    "contrast": (0, 1),
+    "saturation": (0, 1),
+    "prune": (0, 1),
+    "prune_at": (0, _ANY),
+    "prune_steps": (1, _ANY),
+    "prune_every": (1, _ANY),
+    "recovery_epochs": (0, _ANY),
+    "views": (0, 1000),
+    "seed": (0, _ANY),
+    "split_seed": (0, _ANY),
+    "workers": (0, _ANY),
 }
 
 
-def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
-    """Rebuild a configuration stored in last.pt.
-
-    Raises:
-        ResumeMismatch: fields of another version of the tool.
-    """
-    expected = {field.name for field in fields(TrainConfig)}
-    if set(values) != expected:
-        raise ResumeMismatch(
-            "last.pt was written by another version of fertrain: its configuration differs in "
-            f"{', '.join(sorted(set(values) ^ expected))}.",
-            hint="Resume with that version, or start a new run with --weights best.pt.",
-        )
-    return TrainConfig(**values)
+def require_held_out(val: float | None, test: float | None) -> None:
+    """Raise ValueError unless the shares leave something to train on."""
+    for name, share in (("val_fraction", val), ("test_fraction", test)):
+        require(share is None or 0 < share < 1, flag(name), share, "between 0 and 1")
+    held_out = (val or 0) + (test or 0)
+    require(held_out < 1, "--val-fraction plus --test-fraction", held_out, "below 1")
 
 
-def changed_options(saved: TrainConfig, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return what a resume changes: name -> (old, new).
-
-    Args:
-        given: only the options the user typed.
-
-    Raises:
-        ResumeMismatch: an option that would make it another training run.
-    """
-    changed = {
-        name: (getattr(saved, name), value)
-        for name, value in given.items()
-        if getattr(saved, name) != value
-    }
-    fixed = sorted(set(changed) - FREE_ON_RESUME)
-    if fixed:
-        listed = "; ".join(
-            f"{_flag(name)} was {changed[name][0]} and is now {changed[name][1]}" for name in fixed
-        )
-        raise ResumeMismatch(
-            f"A resumed run cannot change what it trains: {listed}.",
-            hint="Leave the option out, or start a new run (--weights best.pt keeps what was "
-            "learned). These may change: "
-            + ", ".join(_flag(name) for name in sorted(FREE_ON_RESUME))
-            + ".",
-        )
-    return changed
+#: Fields whose option is not simply the name with dashes.
+_FLAGS = {"from_checkpoint": "--from", "phases": "--phase"}
 
 
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+def flag(name: str) -> str:
+    """Return the command-line option of a field."""
+    return _FLAGS.get(name, "--" + name.replace("_", "-"))
 
 
-def _require(condition: bool, flag: str, seen: object, allowed: str) -> None:
-    if not condition:
-        raise ValueError(f"{flag} is {seen}; allowed: {allowed}.")
+def _range(lowest: float, highest: float) -> str:
+    return f"{lowest:g} or more" if highest == _ANY else f"{lowest:g} to {highest:g}"

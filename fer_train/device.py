@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DeviceName = Literal["auto", "mps", "cuda", "cpu"]
+Precision = Literal["auto", "fp32", "bf16"]
 DEVICE_NAMES: tuple[DeviceName, ...] = ("auto", "mps", "cuda", "cpu")
 
 
@@ -44,20 +45,23 @@ def select_device(name: DeviceName) -> torch.device:
     """Return the device called ``name``; ``auto`` prefers CUDA, then MPS, then the CPU.
 
     Raises:
-        DeviceUnavailable: the device does not exist here, or the run was started as several
-            processes.
+        DeviceUnavailable: the device does not exist here, or several processes want MPS.
     """
     import torch
 
-    _refuse_many_processes(name)
     available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
-    if name == "auto":
-        return torch.device(next(kind for kind, here in available.items() if here))
-    if not available[name]:
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    chosen = next(kind for kind, here in available.items() if here) if name == "auto" else name
+    if chosen == "mps" and processes > 1:
+        raise DeviceUnavailable(
+            f"WORLD_SIZE is {processes}, but MPS has no distributed training.",
+            hint="Start fertrain without torchrun, or use --device cpu.",
+        )
+    if not available[chosen]:
         here = ", ".join(kind for kind, present in available.items() if present)
         reason = (
             "MPS exists only on Macs with macOS 12.3 or later."
@@ -68,7 +72,28 @@ def select_device(name: DeviceName) -> torch.device:
             f"The device {name} is not available: {reason}",
             hint=f"Available here: {here}. --device auto picks the best.",
         )
-    return torch.device(name)
+    if chosen == "cuda" and processes > 1:
+        # Set before anything is allocated: NCCL communicates on the current device.
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device(chosen)
+
+
+def choose_bf16(precision: Precision, device: torch.device) -> bool:
+    """Tell whether the network runs in bfloat16: ``auto`` does on CUDA devices that have it.
+
+    Raises:
+        DeviceUnavailable: asked for on MPS, where half-precision training is not reliable.
+    """
+    import torch
+
+    if precision == "bf16" and device.type == "mps":
+        raise DeviceUnavailable(
+            "--precision bf16 does not work on MPS.", hint="Use --precision fp32 or auto."
+        )
+    if precision == "auto":
+        return device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return precision == "bf16"
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
@@ -96,18 +121,3 @@ def memory_format(device: torch.device) -> torch.memory_format:
 def default_workers() -> int:
     """Return how many threads decode images when the user does not say."""
     return min(os.cpu_count() or 1, 8)
-
-
-def _refuse_many_processes(name: DeviceName) -> None:
-    processes = os.environ.get("WORLD_SIZE", "1")
-    if processes == "1":
-        return
-    if name == "mps":
-        raise DeviceUnavailable(
-            f"WORLD_SIZE is {processes}, but MPS has no distributed training.",
-            hint="Start fertrain without torchrun, or use --device cpu.",
-        )
-    raise DeviceUnavailable(
-        f"WORLD_SIZE is {processes}: fertrain trains in one process.",
-        hint="Start it without torchrun.",
-    )

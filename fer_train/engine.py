@@ -1,62 +1,88 @@
-"""One training step, one epoch, one evaluation. Knows tensors; knows no configuration."""
+"""One training step, one epoch, one evaluation. Knows tensors; knows no configuration.
+
+A step learns from ``accumulate`` micro-batches: their gradients and weights are summed, over all
+processes too, and divided once.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_train.contract.architectures import Architecture, head_module
+from fer_train.contract.architectures import Architecture, features, head_layers
 from fer_train.contract.errors import TrainingDiverged
 from fer_train.data.batches import Indices
-from fer_train.losses import cross_entropy_sums
-from fer_train.metrics import Tally
+from fer_train.distributed import World
+from fer_train.ema import Ema
+from fer_train.losses import Objective, objective_sums
+from fer_train.metrics import Answers, Confusion, Tally, confusion_matrix, hard_targets
+
+Positions = Sequence[tuple[Tensor, Tensor]]  # (weight, positions that stay zero)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learner:
-    """A network and how it learns.
+    """A network and how it learns in the present phase.
 
     Attributes:
         frozen: the backbone gives features without a graph and only the head trains.
-        class_weights: [C], float32, on the model's device.
+        batchnorm_frozen: BatchNorm keeps its statistics where the backbone trains.
         clip_norm: largest global gradient norm.
+        accumulate: micro-batches per step, over all processes.
+        bf16: run the network in bfloat16 where that is safe (autocast).
     """
 
     model: nn.Module
     arch: Architecture
     frozen: bool
+    batchnorm_frozen: bool
     optimizer: torch.optim.Optimizer
-    class_weights: Tensor
+    objective: Objective
     clip_norm: float
+    ema: Ema | None = None
+    accumulate: int = 1
+    bf16: bool = False
+    world: World = field(default_factory=World)
+
+
+class Loaded(NamedTuple):
+    """A micro-batch on the device."""
+
+    number: int  # within the epoch
+    inputs: Tensor  # images [B, 3, S, S] or cached features [B, C]
+    targets: Tensor  # [B] int64, or [B, C] shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
-    """Figures of one step; losses are sums over the batch."""
+    """Figures of one step; losses are sums over its images."""
 
     weighted_loss: float
     weight: float
     plain_loss: float
     grad_norm: float  # before clipping
-    predictions: Tensor  # [B], int64, on the CPU
+    confusion: Confusion
 
 
 class NonFiniteStep(Exception):
     """A loss or gradient norm is NaN or infinite; the weights have not been touched."""
 
-    def __init__(self, *, loss: float, grad_norm: float) -> None:
+    def __init__(self, *, loss: float, grad_norm: float, micro_losses: dict[int, float]) -> None:
         super().__init__(f"loss {loss}, gradient norm {grad_norm}")
         self.loss = loss
         self.grad_norm = grad_norm
+        self.micro_losses = micro_losses  # micro-batch number -> its summed loss
 
 
 class Feed(Protocol):
-    """Where batches come from: normalised images [B, 3, S, S] and targets, on the device.
+    """Where batches come from: inputs and targets, on the device.
 
     Targets are int64 [B]; in training they may be shares, float32 [B, C].
     """
@@ -69,69 +95,120 @@ class Feed(Protocol):
 def freeze_backbone(model: nn.Module, arch: Architecture) -> None:
     """Leave only the head's parameters trainable."""
     model.requires_grad_(False)
-    head_module(model, arch).requires_grad_(True)
+    head_layers(model, arch).requires_grad_(True)
 
 
 def training_mode(learner: Learner) -> None:
-    """Switch to training mode; a frozen backbone stays in evaluation mode.
+    """Switch to training mode; what is frozen stays in evaluation mode.
 
     ``requires_grad=False`` does not stop BatchNorm's running statistics, and would leave
     stochastic depth on.
     """
     learner.model.train(not learner.frozen)
-    head_module(learner.model, learner.arch).train()
+    head_layers(learner.model, learner.arch).train()
+    if learner.batchnorm_frozen:
+        for module in learner.model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
 
 
-def forward(learner: Learner, images: Tensor) -> Tensor:
+def forward(learner: Learner, inputs: Tensor) -> Tensor:
     """Return logits [B, C], with a graph through the trainable part only."""
-    if not learner.frozen:
-        logits: Tensor = learner.model(images)
-        return logits
-    # Not inference_mode: the head's backward needs to save these features.
-    with torch.no_grad():
-        features = learner.arch.features(learner.model, images)
-    logits = head_module(learner.model, learner.arch)(features)
+    with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=learner.bf16):
+        if not learner.frozen:
+            logits: Tensor = learner.model(inputs)
+            return logits
+        if inputs.ndim == 4:
+            # Not inference_mode: the head's backward needs to save these features.
+            with torch.no_grad():
+                inputs = features(learner.model, learner.arch, inputs)
+    # In float32, which costs nothing. Inside autocast it would also find its weights in autocast's
+    # cache, cast under no_grad, and get no gradient.
+    logits = head_layers(learner.model, learner.arch)(inputs.float())
     return logits
 
 
 def train_step(
     learner: Learner,
-    images: Tensor,
-    targets: Tensor,
+    micro_batches: Iterable[Loaded],
     *,
-    dropped: Sequence[tuple[nn.Parameter, Tensor]] = (),
+    before_batch: Callable[[int], None] = lambda number: None,
+    dropped: Positions = (),
 ) -> StepResult:
-    """Learn from one batch.
+    """Learn from the micro-batches of one step; this process may have none of them.
 
     Args:
+        before_batch: called with each micro-batch's number; seeds dropout.
         dropped: pruned positions, put back to zero after the step.
 
     Raises:
-        NonFiniteStep: before any weight has changed.
+        NonFiniteStep: before any weight has changed, in every process.
     """
-    learner.optimizer.zero_grad(set_to_none=True)
-    logits = forward(learner, images)
-    sums = cross_entropy_sums(logits, targets, learner.class_weights)
-    loss = sums.weighted / sums.weight
-    loss.backward()  # type: ignore[no-untyped-call]
     trainable = [p for group in learner.optimizer.param_groups for p in group["params"]]
+    classes = len(learner.objective.weights)
+    sums = torch.zeros(3, dtype=torch.float32, device=learner.objective.weights.device)
+    confusion = torch.zeros(classes, classes)  # exact as float32: a step has few images
+    micro_losses: dict[int, Tensor] = {}
+    for parameter in trainable:
+        parameter.grad = None if learner.world.size == 1 else torch.zeros_like(parameter)
+    for number, inputs, targets in micro_batches:
+        before_batch(number)
+        logits = forward(learner, inputs)
+        loss = objective_sums(logits, targets, learner.objective)
+        loss.weighted.backward()  # type: ignore[no-untyped-call]
+        sums += torch.stack([part.detach() for part in loss])
+        micro_losses[number] = loss.weighted.detach()
+        predictions = logits.detach().argmax(dim=1).cpu().numpy()
+        true = hard_targets(targets.cpu().numpy())
+        confusion += torch.from_numpy(confusion_matrix(true, predictions, classes))
+
+    gradients = [p.grad for p in trainable if p.grad is not None]
+    confusion = confusion.to(sums.device)
+    learner.world.add_up([*gradients, sums, confusion])
+    for gradient in gradients:
+        gradient.div_(sums[1])
     norm = nn.utils.clip_grad_norm_(trainable, learner.clip_norm)
-    # The one point per step where the host waits for the device.
-    figures = torch.stack([sums.weighted.detach(), sums.weight, sums.plain, norm]).tolist()
-    weighted, weight, plain, grad_norm = figures
-    if not all(math.isfinite(figure) for figure in figures):
-        raise NonFiniteStep(loss=weighted / weight, grad_norm=grad_norm)
+    weighted, weight, plain, grad_norm = torch.cat([sums, norm.float().view(1)]).tolist()
+    if not all(math.isfinite(figure) for figure in (weighted, weight, plain, grad_norm)):
+        raise NonFiniteStep(
+            loss=weighted / weight,
+            grad_norm=grad_norm,
+            micro_losses={number: float(loss) for number, loss in micro_losses.items()},
+        )
     learner.optimizer.step()
+    if learner.ema is not None:
+        learner.ema.update()
     with torch.no_grad():
-        for parameter, positions in dropped:
-            parameter.masked_fill_(positions, 0.0)
+        for values, positions in dropped:
+            values.masked_fill_(positions, 0.0)
     return StepResult(
         weighted_loss=weighted,
         weight=weight,
         plain_loss=plain,
         grad_norm=grad_norm,
-        predictions=logits.detach().argmax(dim=1).cpu(),
+        confusion=confusion.cpu().numpy().astype(np.int64),
     )
+
+
+def steps_of(batches: Sequence[Indices], learner: Learner) -> list[list[tuple[int, Indices]]]:
+    """Return, per step, the numbered micro-batches that this process computes."""
+    numbered = list(enumerate(batches))
+    starts = range(0, len(numbered), learner.accumulate)
+    world = learner.world
+    return [
+        [
+            item
+            for item in numbered[a : a + learner.accumulate]
+            if item[0] % world.size == world.rank
+        ]
+        for a in starts
+    ]
+
+
+def load_in_turn(feed: Feed, micro_batches: Iterable[Any], *, epoch: int) -> Iterator[Loaded]:
+    """Load each micro-batch when it is asked for."""
+    for number, indices in micro_batches:
+        yield Loaded(number, *feed.training(indices, epoch=epoch, batch=number))
 
 
 def train_epoch(
@@ -141,65 +218,78 @@ def train_epoch(
     *,
     epoch: int,
     tally: Tally,
-    dropped: Sequence[tuple[nn.Parameter, Tensor]],
+    dropped: Positions,
     before_step: Callable[[int], None],
+    before_batch: Callable[[int], None],
     after_step: Callable[[StepResult, Tally], None],
     should_stop: Callable[[], bool],
+    load: Callable[..., Iterator[Loaded]] = load_in_turn,
 ) -> bool:
-    """Train on the batches from ``tally.batches`` on; return False if asked to stop before the end.
+    """Train on the steps from ``tally.steps`` on; return False if asked to stop before the end.
 
     ``tally`` holds the running figures, measured in training mode while the weights move.
 
     Args:
-        before_step: called with the batch number; seeds dropout.
+        batches: the epoch's micro-batches; a step takes ``learner.accumulate`` of them.
+        before_step: called with the step's number; sets the rates.
+        before_batch: called with the micro-batch's number; seeds dropout.
+        load: turns (number, indices) into `Loaded`, perhaps ahead of time.
 
     Raises:
-        NonFiniteStep: at batch ``tally.batches``, before it changed any weight.
+        NonFiniteStep: at step ``tally.steps``, before it changed any weight.
     """
     training_mode(learner)
-    for number in range(tally.batches, len(batches)):
-        before_step(number)
-        images, targets = feed.training(batches[number], epoch=epoch, batch=number)
-        result = train_step(learner, images, targets, dropped=dropped)
+    steps = steps_of(batches, learner)[tally.steps :]
+    stream = load(feed, [micro for step in steps for micro in step], epoch=epoch)
+    for step in steps:
+        before_step(tally.steps)
+        micro_batches = islice(stream, len(step))
+        result = train_step(learner, micro_batches, before_batch=before_batch, dropped=dropped)
         tally.add(
             weighted_loss=result.weighted_loss,
             weight=result.weight,
             plain_loss=result.plain_loss,
             grad_norm=result.grad_norm,
-            # Of a distribution of votes, the emotion with most of them counts.
-            targets=(targets.argmax(dim=1) if targets.ndim == 2 else targets).cpu().numpy(),
-            predictions=result.predictions.numpy(),
+            confusion=result.confusion,
         )
         after_step(result, tally)
-        if should_stop():
+        if learner.world.any(should_stop()):
             return False
+    if not learner.batchnorm_frozen and not learner.frozen:
+        learner.world.average_buffers(learner.model)
     return True
 
 
-def evaluate(learner: Learner, feed: Feed, batches: Iterable[Indices], *, classes: int) -> Tally:
-    """Return the figures of every image once, in evaluation mode.
+def answer(
+    network: Callable[[Tensor], Tensor],
+    feed: Feed,
+    batches: Sequence[Indices],
+    *,
+    world: World | None = None,
+) -> Answers:
+    """Return a network's logits for every image once; it must be in evaluation mode.
+
+    The processes share the batches and all get every answer.
 
     Raises:
-        TrainingDiverged: the network answers NaN.
+        TrainingDiverged: the network answers NaN or infinity.
     """
-    learner.model.eval()
-    tally = Tally(num_classes=classes)
+    world = world or World()
+    parts: list[tuple[Any, Any]] = []
     with torch.inference_mode():
-        for indices in batches:
-            images, targets = feed.evaluation(indices)
-            logits = learner.model(images)
-            sums = cross_entropy_sums(logits, targets, learner.class_weights)
-            weighted, weight, plain = torch.stack(sums).tolist()
-            if not math.isfinite(plain):
-                raise TrainingDiverged(
-                    "The network answers NaN or infinity on evaluation images.",
-                    hint="Train with a lower --lr.",
-                )
-            tally.add(
-                weighted_loss=weighted,
-                weight=weight,
-                plain_loss=plain,
-                targets=targets.cpu().numpy(),
-                predictions=logits.argmax(dim=1).cpu().numpy(),
-            )
-    return tally
+        for indices in batches[world.rank :: world.size]:
+            inputs, targets = feed.evaluation(indices)
+            logits = network(inputs)
+            parts.append((logits.float().cpu().numpy(), targets.cpu().numpy()))
+    by_process = world.gather(parts)
+    ordered = [by_process[n % world.size][n // world.size] for n in range(len(batches))]
+    answers = Answers(
+        logits=np.concatenate([logits for logits, _ in ordered]),
+        targets=np.concatenate([targets for _, targets in ordered]),
+    )
+    if not np.isfinite(answers.logits).all():
+        raise TrainingDiverged(
+            "The network answers NaN or infinity on evaluation images.",
+            hint="Train with a lower --lr.",
+        )
+    return answers

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
+from fer_train.config import PruneScope
+
 Masks = Mapping[str, Tensor]  # parameter name -> bool, True where the weight stays
 
 
@@ -26,18 +28,23 @@ def prunable(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def compute_masks(model: nn.Module, *, sparsity: float) -> dict[str, Tensor]:
-    """Return, per layer, the mask that zeroes its ``sparsity`` share of smallest weights.
+def compute_masks(
+    model: nn.Module, *, sparsity: float, scope: PruneScope = "layer"
+) -> dict[str, Tensor]:
+    """Return masks that zero the ``sparsity`` share of smallest weights, of each layer or of all.
 
-    ``sparsity`` (0..1) is the target: pruning a pruned layer again does not go further.
+    ``sparsity`` (0..1) is the target: pruning a pruned network again does not go further.
     """
-    method = prune.L1Unstructured(amount=sparsity)  # type: ignore[no-untyped-call]
-    masks = {}
-    for name, weight in prunable(model).items():
-        values = weight.detach().cpu().contiguous()
-        mask: Tensor = method.compute_mask(values, torch.ones_like(values))  # type: ignore[no-untyped-call]
-        masks[name] = mask.bool()
-    return masks
+    weights = {n: w.detach().cpu().contiguous() for n, w in prunable(model).items()}
+    if scope == "layer":
+        return {name: _keep_largest(values, sparsity) for name, values in weights.items()}
+    everything = torch.cat([values.flatten() for values in weights.values()])
+    kept = _keep_largest(everything, sparsity)
+    parts = torch.split(kept, [values.numel() for values in weights.values()])
+    return {
+        name: part.view_as(values)
+        for (name, values), part in zip(weights.items(), parts, strict=True)
+    }
 
 
 @torch.no_grad()
@@ -49,20 +56,32 @@ def apply_masks(model: nn.Module, masks: Masks) -> None:
         weight.masked_fill_(~mask.to(weight.device), 0.0)
 
 
-def trainable_dropped(model: nn.Module, masks: Masks) -> list[tuple[nn.Parameter, Tensor]]:
-    """Return (weight, pruned positions) of the layers an optimiser step can refill."""
-    pairs = ((model.get_parameter(name), mask) for name, mask in masks.items())
-    return [(weight, ~mask.to(weight.device)) for weight, mask in pairs if weight.requires_grad]
+def pruned_positions(tensors: Mapping[str, Tensor], masks: Masks) -> list[tuple[Tensor, Tensor]]:
+    """Return (weight, positions to keep at zero) of the ``tensors`` that have a mask.
+
+    Given the trainable parameters or their averages: what an optimiser step can refill.
+    """
+    return [(t, ~masks[name].to(t.device)) for name, t in tensors.items() if name in masks]
 
 
 def sparsity_table(model: nn.Module, masks: Masks) -> dict[str, Any]:
     """Return ``{"global": share of zeros, "layers": {name: share}}``; empty without masks."""
     if not masks:
         return {}
-    weights = {name: model.get_parameter(name) for name in masks}
-    zeros = {name: int((weight == 0).sum()) for name, weight in weights.items()}
-    total = sum(weight.numel() for weight in weights.values())
+    rows = sparsity_rows(model, masks)
     return {
-        "global": sum(zeros.values()) / total,
-        "layers": {name: zeros[name] / weights[name].numel() for name in weights},
+        "global": sum(zeros for _, _, zeros in rows) / sum(weights for _, weights, _ in rows),
+        "layers": {name: zeros / weights for name, weights, zeros in rows},
     }
+
+
+def sparsity_rows(model: nn.Module, masks: Masks) -> list[tuple[str, int, int]]:
+    """Return (layer, weights, zeros) of every pruned layer."""
+    weights = {name: model.get_parameter(name) for name in masks}
+    return [(name, w.numel(), int((w == 0).sum())) for name, w in weights.items()]
+
+
+def _keep_largest(values: Tensor, sparsity: float) -> Tensor:
+    method = prune.L1Unstructured(amount=sparsity)  # type: ignore[no-untyped-call]
+    mask: Tensor = method.compute_mask(values, torch.ones_like(values))  # type: ignore[no-untyped-call]
+    return mask.bool()

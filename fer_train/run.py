@@ -2,8 +2,11 @@
 
 ::
 
-    RUN/config.json  data.json  metrics.json  history.csv  failure.json (only after a NaN)
+    RUN/config.toml  config.json  data.json  metrics.json  history.csv
+    RUN/failure.json                        only after a NaN
+    RUN/sparsity.csv                        only after pruning: zeros per layer
     RUN/checkpoints/best.pt  last.pt  [best-dense.pt]
+    RUN/eval/val.npz  [test.npz]            what best.pt answers, image by image
     RUN/tensorboard/
 """
 
@@ -18,8 +21,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fer_train.contract.errors import NotFound, OutputExists
-from fer_train.contract.files import cannot_write, write_json, write_text
+from fer_train.contract.files import cannot_write, write_bytes, write_json, write_text
+from fer_train.metrics import Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,21 @@ class RunFolder:
         """Write ``name``.json."""
         write_json(self.root / f"{name}.json", record)
 
+    def write_answers(
+        self, split: str, answers: Answers, *, labels: Sequence[str], paths: Sequence[str]
+    ) -> None:
+        """Write eval/``split``.npz (`answers_as_npz`)."""
+        content = answers_as_npz(answers, labels=labels, paths=paths)
+        write_bytes(self.root / "eval" / f"{split}.npz", content)
+
+    def write_sparsity(self, rows: Sequence[tuple[str, int, int]]) -> None:
+        """Write sparsity.csv from (layer, weights, zeros)."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("layer", "weights", "zeros", "share"))
+        writer.writerows((*row, f"{row[2] / row[1]:.6f}") for row in rows)
+        write_text(self.root / "sparsity.csv", text.getvalue())
+
     def write_history(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write every completed epoch, anew: a resume never leaves a row twice."""
         if not rows:
@@ -61,9 +82,33 @@ class RunFolder:
         writer.writerows(rows)
         write_text(self.root / "history.csv", text.getvalue())
 
+    def read_history(self) -> list[dict[str, str]]:
+        """Return the rows that `write_history` wrote, as text; empty before the first epoch."""
+        path = self.root / "history.csv"
+        if not path.is_file():
+            return []
+        return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
     def resume_command(self) -> str:
         """Return the command line that continues this run."""
         return shlex.join(["fertrain", "train", "--resume", str(self.root)])
+
+
+def answers_as_npz(answers: Answers, *, labels: Sequence[str], paths: Sequence[str]) -> bytes:
+    """Return what a network said as an npz file.
+
+    Arrays: ``logits`` [N, C] float32, ``targets`` [N] int64 (or [N, C] float32 shares), ``labels``
+    [C] and ``paths`` [N] as text.
+    """
+    content = io.BytesIO()
+    np.savez(
+        content,
+        logits=answers.logits,
+        targets=answers.targets,
+        labels=np.array(labels),
+        paths=np.array(paths),
+    )
+    return content.getvalue()
 
 
 def create_run(out: Path | None, *, arch: str) -> RunFolder:

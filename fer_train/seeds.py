@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["init", "order", "augment", "dropout"]
-_STREAM_IDS: dict[Stream, int] = {"init": 0, "order": 1, "augment": 2, "dropout": 3}
+Stream = Literal["init", "order", "augment", "dropout", "views"]
+_STREAM_IDS: dict[Stream, int] = {"init": 0, "order": 1, "augment": 2, "dropout": 3, "views": 4}
 
 
 def seed_sequence(

@@ -1,34 +1,38 @@
-"""A run in memory: opened fresh or from last.pt, and turned back into checkpoints."""
+"""A run in memory: what it holds between two steps, how it is measured and saved."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from torch import nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from fer_train import __version__
 from fer_train.board import Board
 from fer_train.config import TrainConfig
-from fer_train.contract.architectures import architecture
-from fer_train.contract.checkpoint import Checkpoint, tool_versions
-from fer_train.contract.errors import LabelMismatch, ResumeMismatch
+from fer_train.contract.checkpoint import (
+    Checkpoint,
+    read_checkpoint,
+    tool_versions,
+    write_checkpoint,
+)
 from fer_train.data.batches import ordered_batches
 from fer_train.data.feed import FaceFeed
-from fer_train.device import select_device
-from fer_train.engine import Learner, evaluate
-from fer_train.metrics import summarise
+from fer_train.distributed import World
+from fer_train.engine import Feed, Learner, answer, forward
+from fer_train.features import FeatureFeed
+from fer_train.metrics import Answers, measure
+from fer_train.phases import Subject, learner_for
+from fer_train.plan import Plan
 from fer_train.progress import Reporter
 from fer_train.pruning import sparsity_table
-from fer_train.run import RunFolder, create_run
-from fer_train.schedule import build_plateau, current_lr, set_lr
-from fer_train.setup import Faces, build_feeds, build_learner, prepare_faces
+from fer_train.run import RunFolder
+from fer_train.setup import Faces
 from fer_train.signals import StopRequest
-from fer_train.state import Progress, restore
-from fer_train.weights import load_starting_weights
+from fer_train.state import Progress, train_state
+from fer_train.views import cached_feeds
 
 #: Losses kept for failure.json.
 _RECENT = 20
@@ -36,36 +40,84 @@ _RECENT = 20
 
 @dataclass(kw_only=True)
 class Session:
-    """Everything one run holds between two steps."""
+    """Everything one run holds between two steps.
+
+    Attributes:
+        cache: folder of decoded images and features.
+        learner: the subject set up for the present phase.
+        features: train and val through the frozen backbone (--views); empty until asked for, and
+            again when the backbone changes.
+        board: None in processes that do not lead.
+    """
 
     config: TrainConfig
+    plan: Plan
     faces: Faces
     feeds: dict[str, FaceFeed]
+    cache: Path
+    subject: Subject
     learner: Learner
-    plateau: ReduceLROnPlateau
     progress: Progress
     run: RunFolder
-    board: Board
+    board: Board | None
     reporter: Reporter
     stop: StopRequest
+    features: dict[str, FeatureFeed] = field(default_factory=dict)
     recent_losses: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
     @property
-    def waits_for_pruning(self) -> bool:
-        """Whether this run will prune and has not yet: its best epoch is not best.pt so far."""
-        return self.config.prune > 0 and not self.progress.pruning
+    def world(self) -> World:
+        return self.subject.world
 
     @property
-    def best_path(self) -> Path:
-        """Where the best epoch of the present phase is kept."""
-        return self.run.best_dense if self.waits_for_pruning else self.run.best
+    def best_path(self) -> Path | None:
+        """Where the best epoch of the present stretch is kept; nowhere between prunings."""
+        if self.progress.pruned == len(self.plan.prunings):
+            return self.run.best
+        return self.run.best_dense if self.progress.pruned == 0 else None
+
+    def set_phase(self, index: int) -> None:
+        """Set the network up for a phase, with a fresh optimiser and average."""
+        self.progress.phase = index
+        self.features = {}
+        self.learner = learner_for(self.subject, self.plan.phases[index], self.config)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """For the block, the network holds its averaged weights, if it has any."""
+        return nullcontext() if self.learner.ema is None else self.learner.ema.applied()
+
+    def training_feed(self) -> Feed:
+        """Return what this phase trains on; with --views its features are computed here first."""
+        if not (self.config.views and self.learner.frozen):
+            return self.feeds["train"]
+        if not self.features:
+            self.features = cached_feeds(
+                self.config,
+                self.faces,
+                self.feeds,
+                self.learner,
+                folder=self.cache,
+                reporter=self.reporter,
+                check_stop=self.stop.raise_if_requested,
+            )
+        return self.features["train"]
+
+    def answers(self, split: str, *, cached: bool = True) -> Answers:
+        """Return what the present weights say about a split.
+
+        Args:
+            cached: use cached features where there are any.
+        """
+        images = self.feeds[split]
+        feed: Feed = self.features.get(split, images) if cached else images
+        batches = list(ordered_batches(images.cache.count, batch_size=self.config.batch_size))
+        self.learner.model.eval()
+        network = partial(forward, self.learner)
+        return answer(network, feed, batches, world=self.world)
 
     def measure(self, split: str) -> dict[str, Any]:
         """Return the figures of the present weights on a split."""
-        feed = self.feeds[split]
-        batches = ordered_batches(feed.cache.count, batch_size=self.config.batch_size)
-        tally = evaluate(self.learner, feed, batches, classes=len(self.faces.labels))
-        return summarise(tally, self.faces.labels)
+        return measure(self.answers(split), self.learner.objective, self.faces.labels)
 
     def sparsity(self) -> dict[str, Any]:
         """Return the share of zeros, global and per layer; empty before pruning."""
@@ -85,123 +137,41 @@ class Session:
             model={key: v.contiguous() for key, v in self.learner.model.state_dict().items()},
             metrics=metrics,
             sparsity=self.sparsity(),
+            loss=self._loss_record(),
             config=self.config.to_dict(),
             data=self.faces.record,
             created_with=tool_versions(fertrain=__version__),
             train_state=train_state,
         )
 
+    def save_best(self, path: Path, metrics: dict[str, Any]) -> None:
+        """Write the averaged (or present) weights."""
+        if self.world.leads:
+            with self.averaged():
+                write_checkpoint(path, self.checkpoint(metrics))
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResumePoint:
-    """A run and the last.pt it continues from."""
+    def save_last(self, metrics: dict[str, Any]) -> None:
+        """Write last.pt: the weights as the optimiser left them, and all that resume needs."""
+        if self.world.leads:
+            state = train_state(self.progress, self.learner)
+            write_checkpoint(self.run.last, self.checkpoint(metrics, train_state=state))
 
-    run: RunFolder
-    checkpoint: Checkpoint
+    def load_best(self, path: Path) -> None:
+        """Put a checkpoint's weights into the network of every process."""
+        if self.world.leads:
+            self.learner.model.load_state_dict(dict(read_checkpoint(path).model))
+        self.world.copy_leaders_weights(self.learner.model)
 
-
-def open_session(
-    config: TrainConfig,
-    *,
-    out: Path | None,
-    cache: Path,
-    reporter: Reporter,
-    stop: StopRequest,
-    resume: ResumePoint | None,
-) -> Session:
-    """Prepare a run; its folder is created last, when nothing the user gave can be wrong any more.
-
-    Raises:
-        FerError: anything wrong with device, data, weights, output or the run to resume.
-        Stopped: a signal arrived; nothing was written.
-    """
-    device = select_device(config.device)
-    saved = None if resume is None else resume.checkpoint
-    faces = prepare_faces(
-        config, cache=cache, reporter=reporter, check_stop=stop.raise_if_requested
-    )
-    if saved is not None:
-        _require_same_data(saved, faces)
-
-    def load_weights(model: nn.Module) -> None:
-        if saved is not None:
-            model.load_state_dict(dict(saved.model))
-        else:
-            load_starting_weights(
-                model,
-                architecture(config.arch),
-                source=config.weights,
-                labels=faces.labels,
-                say=lambda text: reporter.note("weights", text),
-            )
-
-    learner = build_learner(config, faces, device=device, load_weights=load_weights)
-    reporter.note("finetune", f"{config.arch}, {config.finetune_reason()}")
-    if config.trains_head_only and config.weights == "none":
-        reporter.note("warning", "a frozen backbone with random weights learns next to nothing")
-    plateau = build_plateau(
-        learner.optimizer, factor=config.plateau_factor, patience=config.patience
-    )
-    progress = Progress()
-    if saved is not None:
-        progress = restore(saved.train_state, learner, plateau)
-        _apply_changed_rates(config, learner, saved_config=saved.config)
-    stop.raise_if_requested()
-    run = create_run(out, arch=config.arch) if resume is None else resume.run
-    _write_records(run, config, faces, lr=current_lr(learner.optimizer), device=str(device))
-    reporter.note("run", f"{run.root} on {device}")
-    return Session(
-        config=config,
-        faces=faces,
-        feeds=build_feeds(config, faces, device=device),
-        learner=learner,
-        plateau=plateau,
-        progress=progress,
-        run=run,
-        board=Board(run.tensorboard, start_epoch=progress.epoch + 1),
-        reporter=reporter,
-        stop=stop,
-    )
-
-
-def _require_same_data(saved: Checkpoint, faces: Faces) -> None:
-    if saved.labels != faces.labels:
-        raise LabelMismatch(
-            "The data's classes are not those of the run to resume.",
-            hint=f"last.pt: {', '.join(saved.labels)}\n  data:    {', '.join(faces.labels)}",
-        )
-    if saved.data.get("sha256") != faces.record["sha256"]:
-        raise ResumeMismatch(
-            "The images or their labels are not those the run started with.",
-            hint=f"Then: {_totals(saved.data)}. Now: {_totals(faces.record)}. "
-            "Start a new run; --weights best.pt keeps what was learned.",
-        )
-
-
-def _totals(record: Any) -> str:
-    counts = record.get("counts", {})
-    return ", ".join(f"{split} {sum(classes.values())}" for split, classes in counts.items())
-
-
-def _apply_changed_rates(config: TrainConfig, learner: Learner, *, saved_config: Any) -> None:
-    # The optimiser's state brought back the old values; a rate the plateau has cut stays cut
-    # unless the user asked for another one now.
-    if config.lr is not None and config.lr != saved_config["lr"]:
-        set_lr(learner.optimizer, config.lr)
-    for group in learner.optimizer.param_groups:
-        group["weight_decay"] = config.weight_decay
-
-
-def _write_records(
-    run: RunFolder, config: TrainConfig, faces: Faces, *, lr: float, device: str
-) -> None:
-    resolved = {
-        "finetune": "head" if config.trains_head_only else "all",
-        "lr": lr,
-        "prune_epoch": config.prune_epoch,
-        "device": device,
-        "augmentation": asdict(faces.augmentation),
-        "preprocess": faces.spec.to_dict(),
-    }
-    run.write_record("config", {"options": config.to_dict(), "resolved": resolved})
-    run.write_record("data", faces.record)
+    def _loss_record(self) -> dict[str, Any]:
+        objective = self.learner.objective
+        record: dict[str, Any] = {
+            "class_weights": dict(zip(self.faces.labels, objective.weights.tolist(), strict=True)),
+            "label_smoothing": objective.smoothing,
+        }
+        if self.config.logit_adjustment:
+            record["logit_adjustment"] = {
+                "tau": self.config.logit_adjustment,
+                "tau_log_prior": objective.adjustment.tolist(),
+                "applied_at_inference": False,
+            }
+        return record

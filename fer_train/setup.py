@@ -1,4 +1,4 @@
-"""From options to the objects a run works with: data on disk, network, optimiser."""
+"""From options to the objects a run works with: data on disk, network, objective."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from fer_train.augment import AugmentSpec
 from fer_train.config import TrainConfig
 from fer_train.contract.architectures import architecture, build_model
+from fer_train.contract.checkpoint import Checkpoint
 from fer_train.contract.errors import DataLayoutError
 from fer_train.contract.network import PixelNormalizer
 from fer_train.contract.preprocess import IMAGENET_MEAN, IMAGENET_STD, PreprocessSpec
@@ -20,11 +23,12 @@ from fer_train.data.cache import PixelCache, open_cache
 from fer_train.data.feed import FaceFeed
 from fer_train.data.layout import FaceFolder, content_fingerprint
 from fer_train.data_source import find_configured_faces
-from fer_train.device import memory_format
-from fer_train.engine import Learner, freeze_backbone
-from fer_train.losses import class_weights
+from fer_train.device import choose_bf16, memory_format
+from fer_train.distributed import World
+from fer_train.inherit import joined_labels
+from fer_train.losses import Objective, class_weights, log_prior
+from fer_train.phases import Subject
 from fer_train.progress import Reporter
-from fer_train.schedule import build_optimizer
 from fer_train.seeds import seed_torch
 
 
@@ -33,71 +37,137 @@ class Faces:
     """Decoded data.
 
     Attributes:
-        found: labels, splits, files.
+        found: classes on disk, splits, files.
+        labels: of the network, in the order of its outputs; usually those found.
         caches: split -> pixels; training at the stored size, the others at the input size.
         spec: the pixel contract of the run.
         record: what checkpoints and data.json say about the data.
     """
 
     found: FaceFolder
+    labels: tuple[str, ...]
     caches: dict[str, PixelCache]
     spec: PreprocessSpec
     record: dict[str, Any]
     augmentation: AugmentSpec
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return self.found.labels
-
     def train_counts(self) -> dict[str, int]:
-        """Return class name -> number of training images."""
-        return self.found.counts()["train"]
+        """Return label -> number of training images, 0 for labels the data lack."""
+        counts = self.found.counts()["train"]
+        return {label: counts.get(label, 0) for label in self.labels}
+
+    def targets(self, split: str) -> list[int]:
+        """Return each image's index into ``labels``."""
+        index = [self.labels.index(label) for label in self.found.labels]
+        return [index[target] for target in self.found.splits[split].targets]
+
+    def shares(self, split: str) -> NDArray[np.float32] | None:
+        """Return each image's votes, [N, C] for C ``labels``; None where it has one label.
+
+        Only votes for classes the data have count: after ``--from`` the network may know others,
+        and those are never a target.
+        """
+        found = self.found.splits[split].shares(self.found.labels)
+        if found is None:
+            return None
+        shares = np.zeros((len(found), len(self.labels)), dtype=np.float32)
+        shares[:, [self.labels.index(label) for label in self.found.labels]] = found
+        return shares
 
 
 def prepare_faces(
-    config: TrainConfig, *, cache: Path, reporter: Reporter, check_stop: Callable[[], None]
+    config: TrainConfig,
+    *,
+    cache: Path,
+    reporter: Reporter,
+    check_stop: Callable[[], None],
+    inherited: Checkpoint | None = None,
 ) -> Faces:
     """Recognise the data, decode what is not cached, fix the pixel contract.
 
+    Args:
+        inherited: keep this checkpoint's labels and pixel contract.
+
     Raises:
         DataLayoutError: and its children, for anything wrong with the folder or its images.
+        LabelMismatch: classes that ``inherited`` lacks.
     """
     found = find_configured_faces(config, cache=cache, reporter=reporter, check_stop=check_stop)
+    labels = found.labels
+    if inherited is not None:
+        labels = joined_labels(inherited.labels, found.labels, allow_new=config.new_classes)
     caches = _decode(config, found, folder=cache, reporter=reporter, check_stop=check_stop)
-    spec = _pixel_contract(config, caches["train"])
+    spec = inherited.preprocess if inherited else _pixel_contract(config, caches["train"])
     reporter.note("pixels", _describe(spec, config))
     fingerprint = content_fingerprint(found, {name: c.digests for name, c in caches.items()})
     return Faces(
         found=found,
+        labels=labels,
         caches=caches,
         spec=spec,
         record=found.record() | {"sha256": fingerprint},
-        augmentation=AugmentSpec().scaled(config.augment),
+        augmentation=augmentation(config),
     )
 
 
-def build_learner(
+def augmentation(config: TrainConfig) -> AugmentSpec:
+    """Return the reach of each augmentation, scaled by ``--augment``."""
+    return AugmentSpec(
+        crop_area=(config.crop_area_min, 1.0),
+        crop_ratio=(1 / config.crop_ratio_max, config.crop_ratio_max),
+        rotation=config.rotation,
+        translation=config.translation,
+        flip=config.flip,
+        brightness=config.brightness,
+        contrast=config.contrast,
+        saturation=config.saturation,
+    ).scaled(config.augment)
+
+
+def build_subject(
     config: TrainConfig,
     faces: Faces,
     *,
     device: torch.device,
     load_weights: Callable[[torch.nn.Module], None],
-) -> Learner:
-    """Build the network with its starting weights, freeze what stays, make the optimiser."""
-    arch = architecture(config.arch)
+    world: World,
+) -> Subject:
+    """Build the network with its starting weights, the same in every process."""
     seed_torch(config.seed, "init")
     model = build_model(config.arch, num_classes=len(faces.labels))
-    load_weights(model)
-    if config.trains_head_only:
-        freeze_backbone(model, arch)
+    if world.leads:
+        load_weights(model)
     model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
-    return Learner(
+    world.copy_leaders_weights(model)
+    return Subject(
         model=model,
-        arch=arch,
-        frozen=config.trains_head_only,
-        optimizer=build_optimizer(model, lr=config.learning_rate, weight_decay=config.weight_decay),
-        class_weights=class_weights(faces.train_counts(), config.class_weights).to(device),
-        clip_norm=config.clip_norm,
+        arch=architecture(config.arch),
+        objective=build_objective(config, faces.train_counts()).to(device),
+        bf16=choose_bf16(config.precision, device),
+        world=world,
+    )
+
+
+def build_objective(config: TrainConfig, counts: dict[str, int]) -> Objective:
+    """Return the loss for training counts in the order of the outputs.
+
+    Only after ``--from`` may a class have no images; it then weighs 1 and is never a target.
+
+    Raises:
+        EmptyClass: a class without images otherwise.
+    """
+    seen = {name: count for name, count in counts.items() if count or not config.from_checkpoint}
+    weights = class_weights(seen, config.resolved_class_weights, beta=config.effective_beta)
+    of_class = dict(zip(seen, weights.tolist(), strict=True))
+    adjustment = torch.zeros(len(counts))
+    if config.logit_adjustment:
+        adjustment = config.logit_adjustment * log_prior(
+            {name: count if name in seen else 1 for name, count in counts.items()}
+        )
+    return Objective(
+        weights=torch.tensor([of_class.get(name, 1.0) for name in counts]),
+        adjustment=adjustment,
+        smoothing=config.label_smoothing,
     )
 
 
@@ -107,13 +177,13 @@ def build_feeds(config: TrainConfig, faces: Faces, *, device: torch.device) -> d
     return {
         name: FaceFeed(
             cache,
-            faces.found.splits[name].targets,
+            faces.targets(name),
             normalizer=normalizer,
             size=config.input_size,
             spec=faces.augmentation,
             seed=config.seed,
             device=device,
-            shares=faces.found.splits[name].shares(faces.labels),
+            shares=faces.shares(name),
         )
         for name, cache in faces.caches.items()
     }

@@ -14,7 +14,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from fer_train.contract.architectures import Architecture, is_head_parameter
+from fer_train.contract.architectures import AUXILIARY_PREFIXES, Architecture, is_head_parameter
 from fer_train.contract.checkpoint import (
     FORMAT,
     load_weights_only,
@@ -37,18 +37,19 @@ def load_starting_weights(
     labels: tuple[str, ...],
     say: Callable[[str], None],
 ) -> None:
-    """Load ``default``, ``none`` or a file into ``model``, in place, and say what was loaded.
+    """Load weights into ``model``, in place, and tell ``say`` which.
 
-    The head is kept only from one of our own checkpoints with the same labels.
+    ``source`` is ``default``, ``none``, the name of one of torchvision's, or a file. The head is
+    kept only from one of our own checkpoints with the same labels.
 
     Raises:
-        NotFound: no such file, or pretrained weights that are neither cached nor reachable.
+        NotFound: no such file or name, or weights that are neither cached nor reachable.
         CheckpointError: damaged, pickled, another architecture, NaN.
     """
     if source == "none":
         say("none: random initial weights")
         return
-    path = fetch_pretrained(arch.name, say=say) if source == "default" else Path(source)
+    path = _weights_file(arch.name, source, say)
     record = load_weights_only(path)
     if isinstance(record, dict) and record.get("format") == FORMAT:
         state, keeps_head = _own_state(path, arch, labels)
@@ -60,8 +61,24 @@ def load_starting_weights(
     say(f"{path.name}: backbone {'and head' if keeps_head else 'only, head starts random'}")
 
 
-def fetch_pretrained(name: str, *, say: Callable[[str], None]) -> Path:
-    """Return torchvision's DEFAULT weights of an architecture, downloading them once.
+def _weights_file(name: str, source: str, say: Callable[[str], None]) -> Path:
+    if source == "default":
+        return fetch_pretrained(name, say=say)
+    known = torchvision.models.get_model_weights(name).__members__
+    if source in known:
+        return fetch_pretrained(name, version=source, say=say)
+    path = Path(source)
+    if not path.is_file():
+        names = ", ".join(["default", "none", *known])
+        raise NotFound(
+            f"--weights {source} is neither a file nor a name of {name}'s weights.",
+            hint=f"Allowed: {names}, or a file.",
+        )
+    return path
+
+
+def fetch_pretrained(name: str, *, version: str = "DEFAULT", say: Callable[[str], None]) -> Path:
+    """Return torchvision's weights of an architecture, downloading them once.
 
     The file lies where torchvision keeps it (``$TORCH_HOME/hub/checkpoints``). torch checks the
     hash in a file's name only while downloading; here a cached file is checked too.
@@ -70,7 +87,7 @@ def fetch_pretrained(name: str, *, say: Callable[[str], None]) -> Path:
         NotFound: not cached, and the download failed.
         CheckpointCorrupt: the file does not have the hash in its name.
     """
-    url: str = torchvision.models.get_model_weights(name)["DEFAULT"].url
+    url: str = torchvision.models.get_model_weights(name)[version].url
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     prefix = path.stem.rpartition("-")[2]
     if path.is_file():
@@ -122,7 +139,11 @@ def _foreign_state(record: Any, path: Path, arch: Architecture) -> dict[str, Ten
 
 
 def _modern_names(record: Mapping[str, Any]) -> dict[str, Any]:
-    state = {_OLD_DENSENET.sub(r"\1\2", key): value for key, value in record.items()}
+    state = {
+        _OLD_DENSENET.sub(r"\1\2", key): value
+        for key, value in record.items()
+        if not key.startswith(AUXILIARY_PREFIXES)
+    }
     # Files from before PyTorch 0.4.1 lack BatchNorm's counter, which evaluation does not use.
     for key in list(state):
         if key.endswith(".running_var"):

@@ -1,17 +1,19 @@
-"""The six backbones: name -> torchvision builder, head surgery, head/backbone split.
+"""Any torchvision classification network by name: builder, head surgery, head/backbone split.
 
 The network is torchvision's own module with its last Linear replaced, so state-dict names stay
-torchvision's and any tool can load them. Everything before that Linear's container is the
-backbone; the container (with torchvision's dropout, where it has one) is the head.
+torchvision's and any tool can load them. The head is that Linear with the dropout right before it;
+everything else is the backbone, hidden layers of a classifier (VGG, MobileNetV3) included: they
+carry pretrained weights worth keeping.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fer_train.contract.errors import ArchitectureMismatch
 
@@ -21,39 +23,52 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """One backbone family member.
+    """One torchvision classification network.
 
     Attributes:
         name: torchvision's builder name.
         linear: dotted path of the final Linear.
-        features: ``(model, x [N,3,H,W]) -> [N, C]``, the backbone's output before the head.
+        dropout: dotted path of the dropout right before it, if there is one.
     """
 
     name: str
     linear: str
-    features: Callable[[nn.Module, Tensor], Tensor]
+    dropout: str | None = None
 
-    @property
-    def head(self) -> str:
-        """Name of the head's module: ``classifier`` or ``fc``."""
-        return self.linear.partition(".")[0]
+
+#: The documented choices, known without importing torch.
+ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
+    {
+        chosen.name: chosen
+        for chosen in (
+            Architecture(name="efficientnet_b0", linear="classifier.1", dropout="classifier.0"),
+            Architecture(name="resnet101", linear="fc"),
+            Architecture(name="resnet152", linear="fc"),
+            Architecture(name="densenet121", linear="classifier"),
+            Architecture(name="densenet161", linear="classifier"),
+            Architecture(name="densenet201", linear="classifier"),
+        )
+    }
+)
+
+#: Auxiliary classifiers help only in training from scratch and would be converted for nothing.
+#: ``transform_input`` is part of the pretrained networks and so of ours.
+_INCEPTION = {"aux_logits": False, "transform_input": True, "init_weights": False}
+_BUILD_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {"googlenet": _INCEPTION, "inception_v3": _INCEPTION}
+)
+#: Names of the weights that go with them, dropped from pretrained files.
+AUXILIARY_PREFIXES = ("aux1.", "aux2.", "AuxLogits.")
 
 
 def architecture(name: str) -> Architecture:
     """Return the architecture called ``name``.
 
     Raises:
-        ArchitectureMismatch: not one of the six; the message suggests the nearest.
+        ArchitectureMismatch: torchvision has no such classification network (the message suggests
+            near names), or it has no final Linear (SqueezeNet).
     """
-    try:
-        return ARCHITECTURES[name]
-    except KeyError:
-        near = difflib.get_close_matches(name, ARCHITECTURES, n=1)
-        suggestion = f"Did you mean {near[0]!r}? " if near else ""
-        raise ArchitectureMismatch(
-            f"{name!r} is not an architecture this tool knows.",
-            hint=f"{suggestion}Allowed: {', '.join(ARCHITECTURES)}.",
-        ) from None
+    return ARCHITECTURES[name] if name in ARCHITECTURES else _inspect(name)
 
 
 def build_model(name: str, *, num_classes: int, device: str = "cpu") -> nn.Module:
@@ -63,11 +78,11 @@ def build_model(name: str, *, num_classes: int, device: str = "cpu") -> nn.Modul
     torch's global generator: seed it first.
     """
     import torch
-    import torchvision
+    import torchvision  # noqa: F401  (its first import fails inside a device context)
 
     chosen = architecture(name)
-    with torch.device(device):
-        model: nn.Module = torchvision.models.get_model(name, weights=None)
+    with torch.device(_buildable_on(name, device)):
+        model = _torchvision_model(name)
         replace_head(model, chosen, num_classes=num_classes)
     return model
 
@@ -79,17 +94,41 @@ def replace_head(model: nn.Module, chosen: Architecture, *, num_classes: int) ->
     old = model.get_submodule(chosen.linear)
     assert isinstance(old, nn.Linear)
     parent, _, leaf = chosen.linear.rpartition(".")
-    setattr(model.get_submodule(parent), leaf, nn.Linear(old.in_features, num_classes))
+    new = nn.Linear(old.in_features, num_classes, bias=old.bias is not None)
+    setattr(model.get_submodule(parent), leaf, new)
 
 
-def head_module(model: nn.Module, chosen: Architecture) -> nn.Module:
-    """Return the head: maps features ``[N, C]`` to logits ``[N, classes]``."""
-    return model.get_submodule(chosen.head)
+def head_layers(model: nn.Module, chosen: Architecture) -> nn.Sequential:
+    """Return the head, sharing the model's layers: maps features ``[N, C]`` to logits ``[N, K]``.
+
+    A fresh container around the model's own modules: its mode and gradients are theirs.
+    """
+    from torch import nn
+
+    paths = [chosen.linear] if chosen.dropout is None else [chosen.dropout, chosen.linear]
+    return nn.Sequential(*(model.get_submodule(path) for path in paths))
+
+
+def features(model: nn.Module, chosen: Architecture, x: Tensor) -> Tensor:
+    """Return what the head receives, ``[N, C]``, for normalised images ``[N, 3, S, S]``.
+
+    The model runs as a whole and what enters the final Linear is caught on the way: right for
+    every family, and one small product slower than knowing each by heart. The dropout before the
+    Linear must be in evaluation mode, as a frozen backbone's is.
+    """
+    caught: list[Tensor] = []
+    linear = model.get_submodule(chosen.linear)
+    hook = linear.register_forward_pre_hook(lambda module, inputs: caught.append(inputs[0]))
+    try:
+        model(x)
+    finally:
+        hook.remove()
+    return caught[0]
 
 
 def is_head_parameter(key: str, chosen: Architecture) -> bool:
     """Tell whether a state-dict key belongs to the head."""
-    return key.startswith(f"{chosen.head}.")
+    return key.startswith(f"{chosen.linear}.")
 
 
 def expected_shapes(name: str, *, num_classes: int) -> dict[str, tuple[int, ...]]:
@@ -98,38 +137,76 @@ def expected_shapes(name: str, *, num_classes: int) -> dict[str, tuple[int, ...]
     return {key: tuple(value.shape) for key, value in state.items()}
 
 
-def _resnet_features(model: nn.Module, x: Tensor) -> Tensor:
-    for stage in ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"):
-        x = model.get_submodule(stage)(x)
-    pooled: Tensor = model.get_submodule("avgpool")(x)
-    return pooled.flatten(1)
+def require_input_size(name: str, size: int) -> None:
+    """Try the network on the shape of one image, without computing anything.
+
+    Raises:
+        ArchitectureMismatch: it does not accept ``size`` x ``size`` images (vision transformers
+            take exactly 224, Inception at least 75).
+    """
+    import torch
+
+    device = _buildable_on(name, "meta")
+    model = build_model(name, num_classes=2, device=device).eval()
+    try:
+        with torch.no_grad():
+            model(torch.empty(1, 3, size, size, device=device))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ArchitectureMismatch(
+            f"{name} does not accept images of {size} px: {reason}",
+            hint="Try --input-size 224, the size most torchvision networks were trained at.",
+        ) from error
 
 
-def _densenet_features(model: nn.Module, x: Tensor) -> Tensor:
-    from torch.nn import functional as F
+@cache
+def _inspect(name: str) -> Architecture:
+    import torch
+    import torchvision
+    from torch import nn
 
-    x = F.relu(model.get_submodule("features")(x))
-    return F.adaptive_avg_pool2d(x, (1, 1)).flatten(1)
+    known = torchvision.models.list_models(module=torchvision.models)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3)
+        suggestion = f"Did you mean {', '.join(map(repr, near))}? " if near else ""
+        raise ArchitectureMismatch(
+            f"{name!r} is not a classification network of torchvision.",
+            hint=f"{suggestion}Documented: {', '.join(ARCHITECTURES)}; any of "
+            "torchvision.models.list_models(module=torchvision.models) works.",
+        )
+    with torch.device(_buildable_on(name, "meta")):
+        model = _torchvision_model(name)
+    named = list(model.named_modules())
+    linears = [path for path, m in named if isinstance(m, nn.Linear) and m.out_features == 1000]
+    if not linears:
+        raise ArchitectureMismatch(
+            f"{name} has no final Linear: it classifies with a convolution.",
+            hint=f"Choose another network, for example {', '.join(ARCHITECTURES)}.",
+        )
+    linear = linears[-1]
+    before = _module_before(model, linear)
+    dropout = before if isinstance(model.get_submodule(before or ""), nn.Dropout) else None
+    return Architecture(name=name, linear=linear, dropout=dropout)
 
 
-def _efficientnet_features(model: nn.Module, x: Tensor) -> Tensor:
-    x = model.get_submodule("features")(x)
-    pooled: Tensor = model.get_submodule("avgpool")(x)
-    return pooled.flatten(1)
+def _module_before(model: nn.Module, linear: str) -> str | None:
+    """Return the path of the layer before ``linear`` in its Sequential, if it is in one."""
+    from torch import nn
+
+    parent, _, leaf = linear.rpartition(".")
+    if not isinstance(model.get_submodule(parent), nn.Sequential) or leaf in ("", "0"):
+        return None
+    return f"{parent}.{int(leaf) - 1}" if leaf.isdigit() else None
 
 
-_SPECS = (
-    ("efficientnet_b0", "classifier.1", _efficientnet_features),
-    ("resnet101", "fc", _resnet_features),
-    ("resnet152", "fc", _resnet_features),
-    ("densenet121", "classifier", _densenet_features),
-    ("densenet161", "classifier", _densenet_features),
-    ("densenet201", "classifier", _densenet_features),
-)
+def _torchvision_model(name: str) -> nn.Module:
+    import torchvision
 
-ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
-    {
-        name: Architecture(name=name, linear=linear, features=features)
-        for name, linear, features in _SPECS
-    }
-)
+    options = _BUILD_OPTIONS.get(name, {})
+    model: nn.Module = torchvision.models.get_model(name, weights=None, **options)
+    return model
+
+
+def _buildable_on(name: str, device: str) -> str:
+    # RegNet's constructor computes its widths with tensors, which the meta device cannot.
+    return "cpu" if device == "meta" and name.startswith("regnet") else device

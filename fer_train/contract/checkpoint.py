@@ -47,12 +47,14 @@ class Checkpoint:
     """Everything a converter needs to know about a trained model.
 
     Attributes:
-        arch: one of the six architecture names.
+        arch: torchvision's name of the network (`architectures`).
         labels: class names in the order of the logits.
         preprocess: how pixels reach the backbone.
         model: dense state dict with torchvision's names.
         metrics: plain numbers, with the split they came from.
         sparsity: ``{"global": 0..1, "layers": {key: 0..1}}``, or empty when not pruned.
+        loss: what training minimised: class weights, smoothing, and the logit adjustment with its
+            prior, which is never applied at inference.
         config: the resolved training configuration.
         data: fingerprint of the data: root name, counts per class and split, sha256.
         created_with: versions of the tools.
@@ -65,6 +67,7 @@ class Checkpoint:
     model: Mapping[str, Tensor]
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sparsity: Mapping[str, Any] = field(default_factory=dict)
+    loss: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     created_with: Mapping[str, str] = field(default_factory=dict)
@@ -89,6 +92,7 @@ def write_checkpoint(path: Path | str, checkpoint: Checkpoint) -> None:
         "model": {key: value.detach().cpu() for key, value in checkpoint.model.items()},
         "metrics": dict(checkpoint.metrics),
         "sparsity": dict(checkpoint.sparsity),
+        "loss": dict(checkpoint.loss),
         "config": dict(checkpoint.config),
         "data": dict(checkpoint.data),
         "created_with": dict(checkpoint.created_with),
@@ -135,6 +139,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
         model=record["model"],
         metrics=record.get("metrics", {}),
         sparsity=record.get("sparsity", {}),
+        loss=record.get("loss", {}),
         config=record.get("config", {}),
         data=record.get("data", {}),
         created_with=record.get("created_with", {}),

@@ -112,9 +112,9 @@ BAD_FILES: dict[str, tuple[Callable[[Path, Path], object], dict[str, str], int, 
     ),
     "unknown architecture": (
         lambda path, _: _state(path, lambda s: None),
-        {**FOREIGN, "arch": "efficientnet_b1"},
+        {**FOREIGN, "arch": "efficientnet_b9"},
         12,
-        "efficientnet_b0",
+        "Did you mean",
     ),
     "a network of one's own": (
         lambda path, _: _state(path, lambda s: None),

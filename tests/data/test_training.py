@@ -18,15 +18,21 @@ def train(fertrain: Fertrain, data: Path, out: Path, *options: object) -> Ran:
     return fertrain("train", "--data", data, *fixed, *rest, *options)
 
 
-def test_votes_are_trained_on(fertrain: Fertrain, tmp_path: Path) -> None:
+def write_votes(root: Path) -> None:
+    """Write FER+ with six training and two validation images of two emotions."""
+    root.mkdir(exist_ok=True)
     counts = {"neutral": "6,3,0,0,0,0,0,0,0,0", "happiness": "2,7,0,0,0,0,0,0,1,0"}
     usages = ["Training"] * 6 + ["PublicTest"] * 2
     rows, votes = ["emotion,pixels,Usage"], [FERPLUS_HEADER]
     for number, usage in enumerate(usages):
         rows.append(f"0,{pixels(number, 48)},{usage}")
         votes.append(f"{usage},fer{number:07d}.png,{list(counts.values())[number % 2]}")
-    (tmp_path / "fer2013.csv").write_text("\n".join(rows) + "\n")
-    (tmp_path / "fer2013new.csv").write_text("\n".join(votes) + "\n")
+    (root / "fer2013.csv").write_text("\n".join(rows) + "\n")
+    (root / "fer2013new.csv").write_text("\n".join(votes) + "\n")
+
+
+def test_votes_are_trained_on(fertrain: Fertrain, tmp_path: Path) -> None:
+    write_votes(tmp_path)
     losses = {}
     for options in ((), ("--soft-labels",)):
         out = tmp_path / f"run{len(options)}"
@@ -64,6 +70,53 @@ def test_made_splits_are_recorded_and_the_same_again(fertrain: Fertrain, tmp_pat
     assert json.loads((tmp_path / "c" / "data.json").read_text())["made_splits"] != made
     again = fertrain("train", "--resume", tmp_path / "a", "--epochs", 2)
     assert again.code == 0, again.err
+    other = fertrain("train", "--resume", tmp_path / "a", "--epochs", 3, "--split-seed", 1)
+    assert other.code != 0 and "--split-seed was 0 and is now 1" in other.err
+
+
+def test_eval_reads_the_data_as_training_did(fertrain: Fertrain, tmp_path: Path) -> None:
+    for index, name in enumerate(("happy", "sad")):
+        for number in range(10):
+            save(tmp_path / "faces" / name / f"{number}.png", 100 * index + number)
+    options = ("--val-fraction", 0.2, "--split-seed", 3)
+    ran = train(fertrain, tmp_path / "faces", tmp_path / "run", *options)
+    assert ran.code == 0, ran.err
+    best = tmp_path / "run" / "checkpoints" / "best.pt"
+    out = tmp_path / "answers.npz"
+    command = ("eval", best, "--data", tmp_path / "faces", "--device", "cpu", "--out", out)
+    refused = fertrain(*command)
+    assert refused.code != 0 and "has no val split" in refused.err
+    measured = fertrain(*command, *options)
+    assert measured.code == 0, measured.err
+    with np.load(tmp_path / "run" / "eval" / "val.npz") as trained, np.load(out) as again:
+        assert set(trained["paths"]) == set(again["paths"])
+        np.testing.assert_allclose(trained["logits"], again["logits"], rtol=1e-4, atol=1e-4)
+
+
+def test_votes_and_cached_views_and_an_output_without_votes(
+    fertrain: Fertrain, tmp_path: Path
+) -> None:
+    write_votes(tmp_path / "data")
+    teacher = tmp_path / "teacher"
+    for number, name in enumerate(("happy", "neutral", "sad")):
+        for split in ("train", "val"):
+            save(tmp_path / "three" / split / name / "a.png", number)
+            save(tmp_path / "three" / split / name / "b.png", 10 + number)
+    ran = train(fertrain, tmp_path / "three", teacher)
+    assert ran.code == 0, ran.err
+    losses = []
+    for options in ((), ("--soft-labels",)):
+        out = tmp_path / f"run{len(options)}"
+        ran = fertrain(
+            *("train", "--data", tmp_path / "data", "--from", teacher / "checkpoints" / "best.pt"),
+            *("--finetune", "head", "--views", 1, "--batch-size", 8, "--epochs", 1, "--prune", 0),
+            *("--device", "cpu", "--out", out, *options),
+        )
+        assert ran.code == 0, ran.err
+        checkpoint = read_checkpoint(out / "checkpoints" / "last.pt")
+        assert len(checkpoint.labels) == 3 and checkpoint.train_state
+        losses.append(checkpoint.train_state["history"][0]["train_loss"])
+    assert np.isfinite(losses[1]) and losses[0] != losses[1]
 
 
 def test_face_boxes_reach_the_pixels(fertrain: Fertrain, tmp_path: Path) -> None:

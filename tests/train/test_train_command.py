@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -59,7 +58,9 @@ def test_a_head_only_run_end_to_end(small_run: SmallRun, tmp_path: Path) -> None
     data = json.loads((out / "data.json").read_text())
     assert data["id_table"]["7"] == "contempt" and len(data["sha256"]) == 64
     config = json.loads((out / "config.json").read_text())
-    assert config["resolved"]["finetune"] == "head" and config["resolved"]["lr"] == 1e-3
+    assert config["resolved"]["phases"] == [
+        {"trains": "head", "epochs": 2, "lr": 1e-3, "backbone_lr": None}
+    ]
 
     # Not a terminal: plain lines, one per epoch; the id table and the reason are printed.
     assert "\x1b" not in ran.err
@@ -95,6 +96,13 @@ def test_data_statistics_rgb_and_test_split(
     assert best.sparsity["global"] == pytest.approx(0.2, abs=0.001)  # even without recovery
     # The same images as val: the tested network is best.pt.
     assert summary["test"]["confusion"] == summary["metrics"]["confusion"]
+    answers = np.load(out / "eval" / "test.npz")
+    assert answers["logits"].shape == (16, 8) and list(answers["labels"]) == list(EMOTIONS)
+    assert sorted(answers["paths"]) == sorted(
+        path.relative_to(root).as_posix() for path in (root / "test").rglob("*.png")
+    )
+    hits = answers["logits"].argmax(axis=1) == answers["targets"]
+    assert hits.mean() == pytest.approx(summary["test"]["accuracy"])
 
 
 def test_divergence_names_the_batch(small_run: SmallRun, faces: Path, tmp_path: Path) -> None:
@@ -136,7 +144,7 @@ def test_bad_data_has_its_own_exit_codes(fertrain: Fertrain, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("options", "needle"),
     [
-        ((), "--data is needed"),
+        ((), "--data and --arch needed"),
         (("--data", "D", "--arch", "efficientnet_b0", "--batch-size", "1"), "--batch-size is 1"),
         (("--data", "D", "--arch", "efficientnet_b0", "--prune", "1"), "--prune is 1"),
         (("--data", "D", "--arch", "efficientnet_b0", "--epochs", "0"), "--epochs is 0"),
@@ -175,43 +183,6 @@ def test_a_full_disk_leaves_the_previous_checkpoint(
     assert not list(out.rglob("*.tmp"))
 
 
-def test_sigterm_saves_and_exits_143(faces: Path, cache: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    command = [sys.executable, "-m", "fer_train.cli", "train", "--data", str(faces)]
-    command += ["--arch", "efficientnet_b0", "--weights", "none", "--input-size", "32"]
-    command += ["--batch-size", "2", "--epochs", "500", "--out", str(out)]
-    environment = {**os.environ, "FERTRAIN_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("epoch"):
-                break
-        process.send_signal(signal.SIGTERM)
-        rest = process.stderr.read()
-        assert process.wait() == 143
-    assert f"fertrain train --resume {out}" in rest
-    saved = read_checkpoint(out / "checkpoints" / "last.pt").train_state
-    assert saved is not None and saved["epoch"] >= 1
-
-
-def test_kill_9_during_a_save_leaves_the_previous_file(tmp_path: Path) -> None:
-    path = tmp_path / "last.pt"
-    spec = PreprocessSpec()
-    write_checkpoint(path, Checkpoint(arch="a", labels=EMOTIONS, preprocess=spec, model={}))
-    before = path.read_bytes()
-    code = (
-        "import os, signal, sys\n"
-        "from fer_train.contract import files\n"
-        "files._flush_to_disk = lambda path: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "files.write_bytes(sys.argv[1], b'half a checkpoint')\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(path)], cwd=REPOSITORY, check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert path.read_bytes() == before
-
-
 def test_a_checkpoint_refuses_what_would_not_load_safely(tmp_path: Path) -> None:
     checkpoint = Checkpoint(
         arch="a",
@@ -231,7 +202,9 @@ def test_devices(fertrain: Fertrain, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = fertrain("train", "--data", "D", "--arch", "resnet101", "--device", "mps")
     assert ran.code == 5 and "Available here" in ran.err
     monkeypatch.setenv("WORLD_SIZE", "2")
-    ran = fertrain("train", "--data", "D", "--arch", "resnet101", "--device", "mps")
+    ran = fertrain(
+        "train", "--data", "D", "--arch", "resnet101", "--device", "mps", "--accumulate", 2
+    )
     assert ran.code == 5 and "MPS has no distributed training" in ran.err
     assert (
         to_device(torch.zeros(2, dtype=torch.float64), torch.device("cpu")).dtype == torch.float32

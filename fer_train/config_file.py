@@ -1,0 +1,201 @@
+"""Configurations from presets, TOML files and the command line, and back to TOML."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from fer_train.config import TrainConfig, flag
+from fer_train.config_phase import Phase, parse_phase
+from fer_train.contract.errors import NotFound
+from fer_train.presets import PRESETS
+
+#: Keys of a file that are not fields of TrainConfig.
+_PRESET = "preset"
+#: How a file may spell a field: the option's name is a key too.
+_ALIASES = {"from": "from_checkpoint", "phase": "phases"}
+
+
+def build_config(
+    typed: Mapping[str, Any],
+    *,
+    preset: str | None = None,
+    file: Path | None = None,
+    base: Mapping[str, Any] = MappingProxyType({}),
+    inherited: Callable[[str], Mapping[str, Any]] | None = None,
+) -> TrainConfig:
+    """Merge defaults < preset < file < ``typed`` into one configuration.
+
+    A preset named in the file applies unless ``preset`` names another. Options that exclude each
+    other may come from different layers: the upper layer's ``phases`` replace the lower layer's
+    ``finetune``, ``lr`` and ``epochs``, and the other way round.
+
+    Args:
+        base: values in place of defaults, below the preset.
+        inherited: given the value of ``--from``, returns the options that checkpoint decides.
+
+    Raises:
+        NotFound: no such file.
+        ValueError: unknown keys, wrong types, values out of range, contradictions, or ``data`` or
+            ``arch`` missing.
+    """
+    from_file = {} if file is None else read_config_file(file)
+    preset = preset or from_file.pop(_PRESET, None)
+    from_file.pop(_PRESET, None)
+    merged = dict(base)
+    for layer in (preset_values(preset) if preset else {}, from_file, typed):
+        merged = _over(merged, layer)
+    source = merged.get("from_checkpoint")
+    if source is not None and inherited is not None:
+        decided = inherited(source)
+        _refuse_contradiction({**from_file, **typed}, decided)
+        merged |= decided
+    missing = [
+        flag(f.name) for f in fields(TrainConfig) if f.default is MISSING and f.name not in merged
+    ]
+    if missing:
+        raise ValueError(f"{' and '.join(missing)} needed: as an option, or in --config FILE.")
+    return TrainConfig(**merged)
+
+
+def preset_values(name: str) -> dict[str, Any]:
+    """Return a preset's values, ready for TrainConfig.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"preset is {name!r}; allowed: {', '.join(PRESETS)}.")
+    return _checked(PRESETS[name], f"preset {name}")
+
+
+def read_config_file(file: Path) -> dict[str, Any]:
+    """Read a TOML file of option names and values, perhaps with ``preset`` and ``[[phases]]``.
+
+    Raises:
+        NotFound: no such file.
+        ValueError: not TOML, an unknown key (with a suggestion), or a value of the wrong type.
+    """
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NotFound(f"There is no configuration file {file}: {error.strerror}.") from error
+    except ValueError as error:
+        raise ValueError(f"{file} is not TOML: {error}.") from error
+    preset = values.pop(_PRESET, None)
+    if preset is not None and not isinstance(preset, str):
+        raise ValueError(f"{file}: preset is {preset!r}; allowed: {', '.join(PRESETS)}.")
+    checked = _checked(values, str(file))
+    return checked | ({} if preset is None else {_PRESET: preset})
+
+
+def write_toml(config: TrainConfig) -> str:
+    """Return a file that `read_config_file` turns into the same configuration."""
+    lines = ["# The resolved configuration; start another run with: fertrain train --config FILE"]
+    for name, value in asdict(config).items():
+        # TOML has no null: an absent key means "decide from the others" here too.
+        if name != "phases" and value is not None:
+            lines.append(f"{name} = {_toml_value(value)}")
+    for phase in config.phases:
+        lines += ["", "[[phases]]"]
+        lines += [f"{k} = {_toml_value(v)}" for k, v in asdict(phase).items() if v is not None]
+    return "\n".join(lines) + "\n"
+
+
+def _refuse_contradiction(given: Mapping[str, Any], inherited: Mapping[str, Any]) -> None:
+    wrong = [
+        f"{flag(name)} is {given[name]}, the checkpoint's is {value}"
+        for name, value in inherited.items()
+        if given.get(name, value) != value
+    ]
+    if wrong:
+        raise ValueError(
+            f"--from keeps the model's contract: {'; '.join(wrong)}. Leave the option out, or use "
+            "--weights FILE, which takes the weights without the contract."
+        )
+
+
+def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(lower)
+    if upper.get("phases"):
+        for name in ("finetune", "lr", "epochs"):
+            merged.pop(name, None)
+    elif "finetune" in upper or "lr" in upper:
+        merged.pop("phases", None)
+    if upper.get("logit_adjustment"):
+        merged.pop("class_weights", None)
+    elif upper.get("class_weights", "none") not in ("none", "auto"):
+        merged.pop("logit_adjustment", None)
+    return merged | dict(upper)
+
+
+def _checked(values: Mapping[str, Any], source: str) -> dict[str, Any]:
+    hints = get_type_hints(TrainConfig)
+    checked: dict[str, Any] = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        name = _ALIASES.get(name, name)
+        if name not in hints:
+            near = difflib.get_close_matches(name, [*hints, *_ALIASES, _PRESET], n=1)
+            suggestion = f"did you mean {near[0]!r}? " if near else ""
+            raise ValueError(
+                f"{source}: unknown key {key!r}; {suggestion}"
+                "Keys are the options of fertrain train without the dashes in front."
+            )
+        if name == "phases":
+            checked[name] = tuple(_phase(item, source) for item in value)
+        elif not _fits(value, hints[name]):
+            raise ValueError(
+                f"{source}: {key} is {value!r}; allowed: {_describe_type(hints[name])}."
+            )
+        else:
+            checked[name] = value
+    return checked
+
+
+def _phase(item: object, source: str) -> Phase:
+    if isinstance(item, str):
+        return parse_phase(item)
+    if isinstance(item, Mapping):
+        allowed = get_type_hints(Phase)
+        wrong = sorted(k for k, v in item.items() if k not in allowed or not _fits(v, allowed[k]))
+        if not wrong and {"trains", "epochs", "lr"} <= set(item):
+            return Phase(**item)
+    raise ValueError(
+        f"{source}: a phase is {item!r}; allowed: text such as 'all:10:1e-4:1e-5', or a table with "
+        "trains ('head' or 'all'), epochs, lr and perhaps backbone_lr."
+    )
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if get_origin(hint) is Literal:
+        return isinstance(value, str)  # which text, TrainConfig checks
+    if get_origin(hint) in (Union, types.UnionType):
+        return any(_fits(value, choice) for choice in get_args(hint))
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)
+
+
+def _describe_type(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return ", ".join(get_args(hint))
+    if get_origin(hint) in (Union, types.UnionType):
+        return _describe_type(next(c for c in get_args(hint) if c is not type(None)))
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, float):
+        return repr(value)
+    # JSON's text, whole numbers and booleans are TOML's.
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,151 @@
+"""``fertrain eval``: measure a checkpoint on data, by the contract inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fer_train.augment import AugmentSpec
+from fer_train.contract.architectures import build_model
+from fer_train.contract.checkpoint import Checkpoint, read_checkpoint
+from fer_train.contract.errors import LabelMismatch, NotFound
+from fer_train.contract.files import sha256_file, write_bytes
+from fer_train.contract.network import PixelNormalizer
+from fer_train.data.batches import ordered_batches
+from fer_train.data.cache import open_cache
+from fer_train.data.feed import FaceFeed
+from fer_train.data.layout import DataRequest, FaceFolder, find_faces
+from fer_train.data_source import reporting_scanner
+from fer_train.device import DeviceName, memory_format, select_device
+from fer_train.engine import Feed, answer
+from fer_train.losses import Objective
+from fer_train.metrics import Answers, measure
+from fer_train.progress import Reporter
+from fer_train.run import answers_as_npz
+
+
+def evaluate(
+    path: Path,
+    *,
+    data: Path,
+    split: str | None,
+    request: DataRequest,
+    cache: Path,
+    workers: int,
+    device: DeviceName,
+    batch_size: int,
+    out: Path | None,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    """Return the figures of a checkpoint on one split.
+
+    Args:
+        split: None takes test if the data have it, else val.
+        request: how the data are read; a split the tool made must be made the same way again.
+        out: write every answer there (``run.answers_as_npz``).
+
+    Raises:
+        FerError: anything wrong with the checkpoint or the data.
+    """
+    checkpoint = read_checkpoint(path)
+    scanner = reporting_scanner(
+        cache=cache, workers=workers, reporter=reporter, check_stop=lambda: None
+    )
+    found = find_faces(data, request, scanner=scanner)
+    split = split or ("test" if "test" in found.splits else "val")
+    if split not in found.splits:
+        raise NotFound(
+            f"{data} has no {split} split.", hint=f"It has {', '.join(sorted(found.splits))}."
+        )
+    targets = _targets(checkpoint, found, split)
+    reporter.note("data", f"{data}: {found.layout}")
+    for text in found.notes:
+        reporter.note("", text)
+    reporter.note("model", f"{path}: {checkpoint.arch}, {', '.join(checkpoint.labels)}")
+    chosen = select_device(device)
+    chosen_split = found.splits[split]
+    with reporter.counting(f"decoding {split}", len(chosen_split.samples)) as count_up:
+        pixels = open_cache(
+            found.root,
+            chosen_split.samples,
+            size=checkpoint.preprocess.input_size,
+            margin=checkpoint.preprocess.crop_margin,
+            folder=cache,
+            workers=workers,
+            on_progress=count_up,
+        )
+    feed = FaceFeed(
+        pixels,
+        targets,
+        normalizer=PixelNormalizer(checkpoint.preprocess).to(chosen),
+        size=checkpoint.preprocess.input_size,
+        spec=AugmentSpec(),
+        seed=0,
+        device=chosen,
+    )
+    answers = _answers(checkpoint, feed, batch_size=batch_size, count=pixels.count, device=chosen)
+    plain = Objective(
+        weights=torch.ones(len(checkpoint.labels)), adjustment=torch.zeros(len(checkpoint.labels))
+    )
+    figures = measure(answers, plain, checkpoint.labels)
+    del figures["loss"]  # without the run's class weights it is the cross-entropy again
+    if out is not None:
+        write_bytes(
+            out, answers_as_npz(answers, labels=checkpoint.labels, paths=chosen_split.paths)
+        )
+    return {
+        "checkpoint": str(path),
+        "sha256": sha256_file(path),
+        "arch": checkpoint.arch,
+        "data": str(data),
+        "split": split,
+        "sparsity": checkpoint.sparsity.get("global", 0.0),
+        "metrics": figures,
+    }
+
+
+def as_text(result: Mapping[str, Any]) -> str:
+    """Return the figures as a table for people."""
+    metrics = result["metrics"]
+    width = max(map(len, metrics["per_class"]))
+    lines = [
+        f"{result['checkpoint']} on {metrics['images']} {result['split']} images of "
+        f"{result['data']}",
+        f"accuracy {metrics['accuracy']:.4f}  balanced accuracy "
+        f"{metrics['balanced_accuracy']:.4f}  macro-F1 {metrics['macro_f1']:.4f}  "
+        f"cross-entropy {metrics['cross_entropy']:.4f}",
+        "",
+        f"{'':<{width}}  precision  recall      F1  images",
+    ]
+    for label, row in metrics["per_class"].items():
+        lines.append(
+            f"{label:<{width}}  {row['precision']:>9.4f}  {row['recall']:>6.4f}  "
+            f"{row['f1']:>6.4f}  {row['support']:>6}"
+        )
+    return "\n".join(lines)
+
+
+def _targets(checkpoint: Checkpoint, found: FaceFolder, split: str) -> list[int]:
+    """Return indices into the checkpoint's labels, by name."""
+    unknown = [label for label in found.labels if label not in checkpoint.labels]
+    if unknown:
+        raise LabelMismatch(
+            f"The data have {', '.join(unknown)}, which the checkpoint does not know.",
+            hint=f"Checkpoint: {', '.join(checkpoint.labels)}\n"
+            f"  Data:       {', '.join(found.labels)}",
+        )
+    index = [checkpoint.labels.index(label) for label in found.labels]
+    return [index[target] for target in found.splits[split].targets]
+
+
+def _answers(
+    checkpoint: Checkpoint, feed: Feed, *, batch_size: int, count: int, device: torch.device
+) -> Answers:
+    model = build_model(checkpoint.arch, num_classes=len(checkpoint.labels))
+    model.load_state_dict(dict(checkpoint.model))
+    model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
+    batches = list(ordered_batches(count, batch_size=batch_size))
+    return answer(model.eval(), feed, batches)

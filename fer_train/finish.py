@@ -1,0 +1,119 @@
+"""How a run ends: tested and summarised, stopped by a signal, or diverged."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fer_train.contract.errors import TrainingDiverged
+from fer_train.data.batches import Indices
+from fer_train.engine import NonFiniteStep
+from fer_train.metrics import measure
+from fer_train.schedule import current_lr
+from fer_train.session import Session
+from fer_train.views import require_agreement
+
+
+def finish(session: Session, *, complete: bool) -> dict[str, Any]:
+    """Measure the test split with best.pt, write its answers and the records, return the summary.
+
+    Without a best.pt (a run stopped before pruning) nothing is measured.
+    """
+    progress, run = session.progress, session.run
+    best = progress.best if session.best_path == run.best else None
+    summary: dict[str, Any] = {
+        "run": str(run.root),
+        "best": str(run.best) if best else None,
+        "last": str(run.last),
+        "device": str(session.learner.objective.weights.device),
+        "epochs": progress.epoch,
+        "metrics": best,
+        "pruning": progress.pruning or None,
+        "test": None,
+        "stopped": None,
+        "resume": None,
+    }
+    if not complete:
+        # Another process may have got the signal.
+        signums = [number for number in session.world.gather(session.stop.signum) if number]
+        session.stop.signum = signums[0]
+        stopped = signal.Signals(signums[0]).name
+        return summary | {"stopped": stopped, "resume": run.resume_command()}
+    assert best is not None
+    session.load_best(run.best)
+    for split in ("val", "test"):
+        if split not in session.feeds:
+            continue
+        answers = session.answers(split, cached=False)
+        if split in session.features:
+            difference = require_agreement(
+                session.answers(split), answers, bf16=session.learner.bf16
+            )
+            session.reporter.note(
+                "views", f"cached features agree with the whole network: {difference:.1e}"
+            )
+        if session.world.leads:
+            paths = session.faces.found.splits[split].paths
+            run.write_answers(split, answers, labels=session.faces.labels, paths=paths)
+        if split == "test":
+            summary["test"] = measure(answers, session.learner.objective, session.faces.labels)
+            session.reporter.note("test", figures_line(summary["test"]))
+            if "before_test" in progress.pruning:
+                before = figures_line(progress.pruning["before_test"])
+                session.reporter.note("", f"before pruning: {before}")
+    if session.world.leads:
+        run.write_record("metrics", {key: summary[key] for key in ("metrics", "pruning", "test")})
+    if session.board is not None:
+        names = ("loss", "accuracy", "balanced_accuracy", "macro_f1")
+        final = {name: best[name] for name in names}
+        session.board.finish(session.config.to_dict(), final, epoch=progress.epoch)
+    session.reporter.note("best", f"epoch {best['epoch']}: val {figures_line(best)} -> {run.best}")
+    return summary
+
+
+def diverged(
+    session: Session, error: NonFiniteStep, *, epoch: int, batches: Sequence[Indices]
+) -> TrainingDiverged:
+    """Record what led to a NaN and return the error to raise."""
+    assert session.progress.tally is not None
+    step, lr = session.progress.tally.steps, current_lr(session.learner.optimizer)
+    losses: dict[int, float] = {}
+    for of_process in session.world.gather(error.micro_losses):
+        losses |= of_process
+    # A gradient may be infinite though every loss is finite: then all of the step are suspects.
+    suspects = [n for n, loss in losses.items() if not math.isfinite(loss)] or sorted(losses)
+    record = {
+        "epoch": epoch,
+        "step": step,
+        "batch": suspects[0],
+        "lr": lr,
+        # As text: JSON has no NaN.
+        "loss": str(error.loss),
+        "grad_norm": str(error.grad_norm),
+        "recent_losses": list(session.recent_losses),
+        "files": _files(session, batches, suspects),
+    }
+    if session.world.leads:
+        session.run.write_record("failure", record)
+    kept = f"{session.run.last} keeps epoch {epoch - 1}" if epoch > 1 else "no epoch was completed"
+    return TrainingDiverged(
+        f"Training diverged in epoch {epoch}, batch {suspects[0] + 1} of {len(batches)}: loss "
+        f"{error.loss}, gradient norm {error.grad_norm}; this step was not taken.",
+        hint=f"{kept}; the batch's files are in {session.run.root / 'failure.json'}. "
+        f"Try a lower --lr, or rate of --phase (now {lr:g}).",
+    )
+
+
+def figures_line(metrics: Mapping[str, Any]) -> str:
+    """Return accuracy, balanced accuracy and macro-F1 in one line."""
+    return (
+        f"accuracy {metrics['accuracy']:.4f}, balanced accuracy "
+        f"{metrics['balanced_accuracy']:.4f}, macro-F1 {metrics['macro_f1']:.4f}"
+    )
+
+
+def _files(session: Session, batches: Sequence[Indices], numbers: Sequence[int]) -> list[str]:
+    paths = session.faces.found.splits["train"].paths
+    return [paths[index] for number in numbers for index in batches[number]]
