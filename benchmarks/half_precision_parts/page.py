@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
-from half_precision_parts.training import PER_CLASS, RECIPES, SIDE
+from half_precision_parts.training import BATCH, PER_CLASS, RECIPES, SIDE
 
 Records = Mapping[str, Mapping[str, Any]]
 
@@ -45,7 +45,7 @@ WEIGHTS = """\
 
 `fertrain synth` drew {train} training, {val} validation and {test} test faces of {side} px with
 eight expressions (no photograph is involved); `fertrain train` trained all layers from random
-weights, weak augmentation, no pruning. The two resnets started with the last norm of
+weights, batch {batch}, weak augmentation, no pruning. The two resnets started with the last norm of
 every residual branch at zero, as torchvision's `zero_init_residual` does: without it a resnet101
 was still guessing after five epochs. The best epoch by validation is measured, on the test faces,
 which no network has seen. Chance is {chance:.1%}. The networks are briefly trained; how the figures
@@ -70,7 +70,7 @@ def document(records: Records) -> str:
         "",
         *_verdict(records),
         "",
-        WEIGHTS.format(**counts, side=SIDE, chance=1 / 8),
+        WEIGHTS.format(**counts, side=SIDE, batch=BATCH, chance=1 / 8),
         *_weights(records),
     ]
     return "\n".join(parts)
@@ -116,12 +116,12 @@ def _verdict(records: Records) -> Iterable[str]:
 
 
 def _weights(records: Records) -> Iterable[str]:
-    yield "| network | epochs | batch | validation accuracy | test accuracy | median margin |"
+    yield "| network | epochs | rate | validation accuracy | test accuracy | median margin |"
     yield "|---|---|---|---|---|---|"
     for arch, record in records.items():
         recipe, trained = RECIPES[arch], record["trained"]
         yield (
-            f"| {arch} | {recipe.epochs} | {recipe.batch} "
+            f"| {arch} | {recipe.epochs} | {recipe.lr:.0e} "
             f"| {trained['metrics']['accuracy']:.1%} | {trained['test']['accuracy']:.1%} "
             f"| {record['median_margin']:.2f} |"
         )

@@ -12,6 +12,7 @@ from fer_train.contract.files import atomic_write
 
 SIDE = 48
 SEED = 1
+BATCH = 16
 PER_CLASS = {"train": 250, "val": 24, "test": 12}
 
 
@@ -25,7 +26,6 @@ class Recipe:
 
     epochs: int
     lr: float
-    batch: int = 16
     calm: bool = False
 
 
@@ -34,8 +34,8 @@ RECIPES = {
     "resnet101": Recipe(3, 5e-4, calm=True),
     "resnet152": Recipe(2, 5e-4, calm=True),
     "densenet121": Recipe(6, 7e-4),
-    "densenet161": Recipe(3, 7e-4, batch=8),
-    "densenet201": Recipe(6, 7e-4),
+    "densenet161": Recipe(4, 2e-4),
+    "densenet201": Recipe(10, 7e-4),
 }
 
 
@@ -59,7 +59,7 @@ def train(work: Path, arch: str) -> Path:
     _fertrain(
         *("train", "--data", draw_faces(work), "--arch", arch, "--out", run, *cache),
         *("--weights", _calm_start(work, arch) if recipe.calm else "none", "--finetune=all"),
-        *(f"--epochs={recipe.epochs}", f"--lr={recipe.lr}", f"--batch-size={recipe.batch}"),
+        *(f"--epochs={recipe.epochs}", f"--lr={recipe.lr}", f"--batch-size={BATCH}"),
         *(f"--input-size={SIDE}", f"--seed={SEED}", "--augment=0.25", "--prune=0"),
     )
     return run
