@@ -32,6 +32,7 @@ fmt: setup ## format Python and Swift sources in place
 
 bench: setup ## speed, as ratios against the obvious alternative
 	@for script in benchmarks/runtime.py benchmarks/train.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@if command -v swift >/dev/null; then benchmarks/swift.sh; fi
 
 clean: ## remove what the commands above made
 	rm -rf $(VENV) .build .build-stubs demo build

@@ -8,7 +8,8 @@ bin=$1
 "$bin/mypy"
 "$bin/lint-imports"
 if command -v swift >/dev/null; then
-  swift format lint --strict --recursive Package.swift swift/EmotionKit
+  swift format lint --strict --recursive \
+    Package.swift swift/EmotionKit benchmarks/swift tests/swift/consumer
 else
   echo "NOT RUN: swift format lint (no Swift toolchain on PATH)"
 fi
