@@ -168,5 +168,5 @@ def test_contempt_is_one_sided_and_on_either_side() -> None:
 
 
 def test_an_unknown_emotion_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(LabelMismatch, match="Did you mean 'surprise'"):
-        sample_expression("suprise", Generator(PCG64(0)))
+    with pytest.raises(LabelMismatch, match="Did you mean 'sadness'"):
+        sample_expression("sadnes", Generator(PCG64(0)))
