@@ -77,6 +77,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             print(execute(cases.make(arguments.only), Path(folder)))
         return 0
+    _limit_memory()
     for number, case in enumerate(cases.valid):  # without seeds a fuzzer finds nothing, quietly
         with tempfile.TemporaryDirectory() as folder:
             outcome = execute(case, Path(folder))
@@ -84,7 +85,10 @@ def main() -> int:
             print(f"seed model {number}, {case.name}, does not run: {outcome}")
             return 1
     missing = unreached(cases.valid)
-    print(f"{len(cases.valid)} seeds; {len(missing)} operations without one: {', '.join(missing)}")
+    print(
+        f"{len(cases.valid)} seeds; {len(missing)} operations without one: {', '.join(missing)}",
+        flush=True,
+    )
     findings = fuzz(cases, seconds=arguments.seconds, out=arguments.out)
     return 1 if findings else 0
 
@@ -188,10 +192,15 @@ def _feed(feature: Any) -> Any:
     return values.astype(np.float32 if feature.element.is_float else np.int32)
 
 
+def _limit_memory() -> None:
+    """Let this process add `EXTRA_BYTES` to what it has."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (used + EXTRA_BYTES, resource.RLIM_INFINITY))
+
+
 def _work(cases: Cases, first: int, report: Connection) -> None:
     """Run cases from ``first`` on until killed; a line before and after each."""
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    resource.setrlimit(resource.RLIMIT_AS, (used + EXTRA_BYTES,) * 2)
+    _limit_memory()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     folder = Path(tempfile.mkdtemp(prefix="fuzz-coreml-"))
     number = first

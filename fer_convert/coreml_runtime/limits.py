@@ -15,6 +15,7 @@ from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperatio
 MOST_ELEMENTS = 1 << 28  # 1 GiB of fp32
 MOST_WEIGHTS = 1 << 30  # 4 GiB of fp32; the largest classifier of torchvision has 645 million
 MOST_LABELS = 1 << 20
+MOST_BYTES = 4 << 30  # of all that onnxruntime holds at once
 
 
 def check_size(shape: Sequence[int]) -> None:

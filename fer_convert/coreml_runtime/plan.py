@@ -131,16 +131,18 @@ def _execute(step: Step, alive: dict[str, Tensor]) -> None:
     operands = [alive[name] for name in step.call.reads]
     try:
         computed = step.call.kernel(*operands)
+        results = computed if isinstance(computed, tuple) else (computed,)
+        if len(results) != len(step.results):
+            raise ExecutionFailed(
+                f"{step.label} computes {len(results)} values; the file declares "
+                f"{len(step.results)}."
+            )
+        # Rounding takes memory, too.
+        for result, declared, rounds in zip(results, step.results, step.rounds, strict=True):
+            alive[declared.name] = _as_declared(result, declared, rounds, step.label)
     except _KERNEL_ERRORS as error:
         shapes = ", ".join(str(list(operand.shape)) for operand in operands)
         raise ExecutionFailed(f"{step.label} failed on operands {shapes}: {error}") from error
-    results = computed if isinstance(computed, tuple) else (computed,)
-    if len(results) != len(step.results):
-        raise ExecutionFailed(
-            f"{step.label} computes {len(results)} values; the file declares {len(step.results)}."
-        )
-    for result, declared, rounds in zip(results, step.results, step.rounds, strict=True):
-        alive[declared.name] = _as_declared(result, declared, rounds, step.label)
 
 
 def _as_declared(result: Tensor, declared: Value, rounds: bool, label: str) -> Tensor:

@@ -13,6 +13,7 @@ from fer_convert.coreml_runtime.description import Description, Feature, Metadat
 from fer_convert.coreml_runtime.element_types import Array
 from fer_convert.coreml_runtime.errors import (
     ArtefactError,
+    ExecutionFailed,
     RefusedInput,
     UnsupportedOperation,
 )
@@ -192,15 +193,18 @@ class Program:
         else:
             plan = self._plan(used)
             values = {n: v.numpy() for n, v in plan.run(feeds, capture=()).items()}
-        return answer_of(
-            self._results(values, ()),
-            outputs=self.outputs,
-            labels=self.labels,
-            label_name=self.label_name,
-            probabilities_name=self.probabilities_name,
-            engine="fast" if fast else "reference",
-            precision=used,
-        )
+        try:
+            return answer_of(
+                self._results(values, ()),
+                outputs=self.outputs,
+                labels=self.labels,
+                label_name=self.label_name,
+                probabilities_name=self.probabilities_name,
+                engine="fast" if fast else "reference",
+                precision=used,
+            )
+        except MemoryError as error:
+            raise ExecutionFailed(f"The outputs of {self.path} do not fit in memory.") from error
 
     def _results(self, values: Mapping[str, Array], capture: Collection[str]) -> dict[str, Array]:
         result = {name: values[name] for name in (*self.graph.outputs, *capture)}

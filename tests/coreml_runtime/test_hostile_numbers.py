@@ -1,8 +1,9 @@
-"""Numbers so large that what computes with them traps: one clear error each."""
+"""Numbers in a file that would end the process or fill the memory: one clear error each."""
 
 from __future__ import annotations
 
 import contextlib
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_convert.coreml_runtime import ArtefactError, load
-from tests.coreml_runtime.one_operation import layer_program
+from fer_convert.coreml_runtime import ArtefactError, ExecutionFailed, load
+from tests.coreml_runtime.one_operation import constant, layer_program, mil_program
 from tests.coreml_runtime.test_hostile_files import edit_block, package
 
 __all__ = ["package"]  # the fixture
@@ -75,3 +76,39 @@ def test_numbers_that_trap(fill: Callable[[Any], None]) -> None:
         program.run(feeds)
     with contextlib.suppress(ArtefactError):  # onnxruntime can answer some
         assert program.predict(feeds)["out0"].size == 1
+
+
+@pytest.mark.parametrize("engine", ["reference", "fast"])
+def test_a_value_that_would_fill_the_memory(engine: Any) -> None:
+    """A few bytes of a file ask for 8 GiB: refused before any is taken."""
+    program, feeds = mil_program(
+        "range_1d", {"start": 0, "end": np.array([1 << 30], np.int32)[0], "step": constant(1)},
+        outputs=("int32",),
+    )  # fmt: skip
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ArtefactError, match=r"too large|onnxruntime failed|a value so large"):
+        program.predict(feeds, engine=engine, precision="fp32")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500 << 10  # KiB
+
+
+def test_a_length_that_only_the_run_tells() -> None:
+    """onnxruntime itself must stop: nothing before it knows how long the range becomes."""
+    end = np.array(1 << 30, np.int32)
+    program, feeds = mil_program(
+        "range_1d", {"start": 0, "end": end, "step": constant(1)}, outputs=("int32",)
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ExecutionFailed, match="onnxruntime failed"):
+        program.predict(feeds, engine="fast")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500 << 10  # KiB
+
+
+def test_outputs_that_do_not_fit(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fer_convert.coreml_runtime import program
+
+    def fail(*values: Any, **options: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(program, "answer_of", fail)
+    with pytest.raises(ExecutionFailed, match="do not fit in memory"):
+        load(package).predict({"image": np.zeros((16, 16, 3), np.uint8)})

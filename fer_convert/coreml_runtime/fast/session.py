@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from fer_convert.coreml_runtime.fast.builder import (
 )
 from fer_convert.coreml_runtime.fast.lowering import Lowered, NotLowered, lower
 from fer_convert.coreml_runtime.graph import Graph
+from fer_convert.coreml_runtime.limits import MOST_BYTES
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -95,6 +97,8 @@ def _session(lowered: Lowered, extra: tuple[str, ...], threads: int) -> Inferenc
     options.log_severity_level = 4  # a failure is an exception; nothing to print as well
     # Spinning workers starve PyTorch's pool, which shares the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    _limit_memory()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     weights = {n: a for n, a in lowered.initialisers.items() if a.nbytes > INLINE_BYTES}
     options.add_external_initializers(
         list(weights),
@@ -105,6 +109,22 @@ def _session(lowered: Lowered, extra: tuple[str, ...], threads: int) -> Inferenc
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no common class
         raise NotLowered([f"a graph that onnxruntime takes ({_first_line(error)})"]) from error
+
+
+@cache
+def _limit_memory() -> None:
+    """Let all sessions of the process allocate `MOST_BYTES` together; beyond, an operation fails.
+
+    Nothing of a hostile file is run before onnxruntime has it, and only it knows how large what it
+    computes will be.
+    """
+    import onnxruntime
+
+    kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    memory = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
+    as_requested = 1  # the default doubles what it takes each time
+    limits = {"max_mem": MOST_BYTES, "arena_extend_strategy": as_requested}
+    onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(limits))
 
 
 def _model(lowered: Lowered, extra: tuple[str, ...]) -> bytes:
