@@ -195,7 +195,8 @@ def _feed(feature: Any) -> Any:
 def _limit_memory() -> None:
     """Let this process add `EXTRA_BYTES` to what it has."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    resource.setrlimit(resource.RLIMIT_AS, (used + EXTRA_BYTES, resource.RLIM_INFINITY))
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (used + EXTRA_BYTES, hard))
 
 
 def _work(cases: Cases, first: int, report: Connection) -> None:
