@@ -16,6 +16,7 @@ MOST_ELEMENTS = 1 << 28  # 1 GiB of fp32
 MOST_WEIGHTS = 1 << 30  # 4 GiB of fp32; the largest classifier of torchvision has 645 million
 MOST_LABELS = 1 << 20
 MOST_BYTES = 4 << 30  # of all that onnxruntime holds at once
+MOST_POSITIONS = 1 << 24
 
 
 def check_size(shape: Sequence[int]) -> None:
@@ -26,6 +27,17 @@ def check_size(shape: Sequence[int]) -> None:
     """
     if any(size < 0 for size in shape) or prod(shape) > MOST_ELEMENTS:
         raise ValueError(f"a result of {list(shape)} is too large, or no shape")
+
+
+def check_positions(*counts: int) -> None:
+    """Refuse a table of ``counts`` positions, which a translation would write out before anything
+    runs.
+
+    Raises:
+        ValueError: a negative count, or more than `MOST_POSITIONS` in all.
+    """
+    if min(counts) < 0 or prod(counts) > MOST_POSITIONS:
+        raise ValueError(f"a table of {list(counts)} positions is too large, or none")
 
 
 def check_steps(*steps: int) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from fer_convert.coreml_runtime import ArtefactError, ExecutionFailed, load
+from fer_convert.coreml_runtime.fast.lowering import NotLowered, lower
 from tests.coreml_runtime.one_operation import constant, layer_program, mil_program
 from tests.coreml_runtime.test_hostile_files import edit_block, package
 
@@ -112,3 +113,29 @@ def test_outputs_that_do_not_fit(package: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(program, "answer_of", fail)
     with pytest.raises(ExecutionFailed, match="do not fit in memory"):
         load(package).predict({"image": np.zeros((16, 16, 3), np.uint8)})
+
+
+def declared(*shape: int) -> Any:
+    """An input of ``shape`` that takes no memory."""
+    return np.broadcast_to(np.float32(0), shape)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        ("slice_update", {"x": declared(1 << 20, 1 << 20), "update": declared(1, 1),
+                          "begin": (0, 0), "end": (1, 1)}),
+        ("resize_nearest_neighbor", {"x": declared(1, 1, 4, 6), "target_size_height": 1 << 25,
+                                     "target_size_width": 1}),
+        ("crop_resize", {"x": declared(1, 1, 4, 6), "boxes": declared(1 << 30, 4)}),
+        ("layer_norm", {"x": declared(2, 3, 4), "axes": (0, 1),
+                        "gamma": constant(np.ones(2, np.float32))}),
+    ],
+)  # fmt: skip
+def test_what_a_translation_would_write_out(kind: str, arguments: dict[str, Any]) -> None:
+    """The fast engine turns sizes into tables of positions, before anything runs."""
+    program, _ = mil_program(kind, arguments)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(NotLowered, match=kind):
+        lower(program.graph)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500 << 10  # KiB

@@ -23,7 +23,7 @@ from fer_convert.coreml_runtime.limits import MOST_ELEMENTS
 
 _T = TypeVar("_T")
 # What a file that contradicts itself raises here. The reference engine says what is wrong with it.
-_INCONSISTENT = (ArithmeticError, LookupError, TypeError, ValueError)
+_INCONSISTENT = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
 
 
 class NotLowered(Exception):

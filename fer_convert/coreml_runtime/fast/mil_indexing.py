@@ -10,6 +10,7 @@ from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.moving import scatter_elements, scatter_vectors, strided
 from fer_convert.coreml_runtime.fast.tables import MIL
+from fer_convert.coreml_runtime.limits import check_positions
 
 _FIRST, _LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 _MASKS = ("begin_mask", "end_mask", "squeeze_mask")
@@ -64,6 +65,7 @@ def slice_update(op: Source) -> str:
     rank = len(op.shape_of("x"))
     if len(sizes) < rank:
         raise Unlowered("an unknown size")
+    check_positions(*sizes, 1)
     places = np.arange(np.prod(sizes), dtype=np.int64).reshape(sizes)
     steps = op.integers("stride", (1,) * rank)
     bounds = zip(op.integers("begin"), op.integers("end"), steps, *_masks(op, rank), strict=True)

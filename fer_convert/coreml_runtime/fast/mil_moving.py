@@ -8,7 +8,7 @@ from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.moving import flip, interleave, join
 from fer_convert.coreml_runtime.fast.tables import MIL
-from fer_convert.coreml_runtime.limits import check_size
+from fer_convert.coreml_runtime.limits import check_positions, check_size
 
 _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
 
@@ -150,6 +150,7 @@ def sliding_windows(op: Source) -> str:
     length = op.shape_of("x")[axis]
     if length is None or size > length:
         raise Unlowered("an axis of unknown size, or smaller than its windows")
+    check_positions(max(0, length - size + 1), size)
     starts = np.arange(0, length - size + 1, step, dtype=np.int64)
     check_size((len(starts), size))
     windows = op.builder.array(starts[:, None] + np.arange(size))

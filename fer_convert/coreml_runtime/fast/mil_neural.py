@@ -7,6 +7,7 @@ import numpy as np
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.tables import MIL
+from fer_convert.coreml_runtime.limits import check_positions
 
 
 @MIL.lowering("batch_norm")
@@ -51,6 +52,7 @@ def layer_norm(op: Source) -> str:
         raise Unlowered("axes of unknown size")
     if 0 in sizes:
         raise Unlowered("nothing to normalise")
+    check_positions(*sizes)
     gamma = op.weight("gamma") if op.has("gamma") else op.builder.array(np.ones(sizes, np.float32))
     beta = [op.weight("beta")] if op.has("beta") else []
     epsilon = op.option("epsilon", float, 1e-5)
@@ -145,8 +147,8 @@ def _normalized(op: Source, rank: int, axes: list[int]) -> str:
     result: str = op.node("Div", centred, op.node("Sqrt", op.node("Add", variance, epsilon)))
     for name, kind in (("gamma", "Mul"), ("beta", "Add")):
         if op.has(name):
-            sizes = iter(op.literal(name).shape)
-            wide = tuple(next(sizes) if axis in axes else 1 for axis in range(rank))
+            sizes = dict(zip(axes, op.literal(name).shape, strict=True))
+            wide = tuple(sizes.get(axis, 1) for axis in range(rank))
             result = op.node(kind, result, op.weight(name, wide))
     return result
 
@@ -161,4 +163,5 @@ def product_with_weight(op: Source, x: str, weight: str, bias: str | None, *, ra
 
 
 def _filled(op: Source, count: int, value: float) -> str:
+    check_positions(count)
     return op.builder.array(np.full(count, value, np.float32))

@@ -15,7 +15,7 @@ from fer_convert.coreml_runtime.element_types import Array
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.tables import MIL
-from fer_convert.coreml_runtime.limits import check_size
+from fer_convert.coreml_runtime.limits import check_positions, check_size
 
 # How ONNX calls the sampling modes.
 _COORDINATES = {
@@ -30,6 +30,7 @@ def upsample_nearest(op: Source) -> str:
     _check(sizes)
     for axis, size in zip((-2, -1), sizes, strict=True):
         length = _size(x[axis])
+        check_positions(size)
         result = op.node("Gather", result, op.ints(*np.arange(size) * length // size), axis=axis)
     return result
 
@@ -112,6 +113,7 @@ def _linear(op: Source, sizes: Sequence[int], mode: str) -> str:
 
 def _offset_corners(length: int, size: int) -> Array:
     """The matrix of a mode that Resize lacks; its size may stay and the values still change."""
+    check_positions(length, size)
     at = np.minimum((np.arange(size) + 0.5) * max(1, length - 1) / size, length - 1)
     shares: Array = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(length)))
     return shares.astype(np.float32)
@@ -121,6 +123,7 @@ def _nearest(op: Source, sizes: Sequence[int], mode: str) -> str:
     _check(sizes)
     shape, x = op.shape_of("x"), op.operand("x")
     for axis, size in zip(range(len(shape) - len(sizes), len(shape)), sizes, strict=True):
+        check_positions(size)
         length, steps = _size(shape[axis]), np.arange(size)
         if mode in {"DEFAULT", "UNALIGN_CORNERS"}:
             places = (2 * steps + 1) * length // (2 * size)

@@ -13,7 +13,7 @@ import numpy as np
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.tables import MIL
-from fer_convert.coreml_runtime.limits import check_size
+from fer_convert.coreml_runtime.limits import check_positions, check_size
 
 _PADDING = {
     "constant": "zeros", "border": "border", "reflection": "reflection", "symmetric": "reflection",
@@ -46,6 +46,7 @@ def affine(op: Source) -> str:
     aligned, count = op.option("align_corners", bool), op.shape_of("x")[0]
     if count is None:
         raise Unlowered("an unknown number of images")
+    check_positions(count, height, width, 3)
     check_size((count, height, width, 2))
     rows, columns = np.meshgrid(_base(height, aligned), _base(width, aligned), indexing="ij")
     places = np.stack([columns, rows, np.ones_like(rows)], -1).reshape(1, -1, 3)
@@ -91,13 +92,16 @@ def _boxes(op: Source) -> tuple[str, str, int]:
         boxes = op.cast(op.operand("boxes"), np.float32)
         if op.has("box_indices"):
             return boxes, op.indices("box_indices"), 0
-        return boxes, op.ints(*range(_size(op.shape_of("boxes")[0]))), 0
+        number = _size(op.shape_of("boxes")[0])
+        check_positions(number)
+        return boxes, op.ints(*range(number)), 0
     count, width = _size(op.shape_of("roi")[0]), op.shape_of("roi")[2]
     flat = op.node("Reshape", op.operand("roi"), op.ints(count, -1))
     if width == 5:
         index, boxes = op.node("Split", flat, op.ints(1, 4), count=2, axis=1)
         return boxes, op.cast(op.node("Reshape", index, op.ints(-1)), np.int64), 1
     batch = _size(op.shape_of("x")[0])
+    check_positions(count, batch)
     every = np.repeat(np.arange(count), batch)
     images = op.ints(*np.tile(np.arange(batch), count))
     return op.node("Gather", flat, op.ints(*every), axis=0), images, batch
@@ -124,6 +128,7 @@ def _axis(op: Source, start: str, end: str, size: int, count: int) -> str:
     scale = op.option("spatial_scale", float, 1.0) * (size - 1 if normalized else 1)
     first, last = (op.node("Mul", corner, op.scalar(scale)) for corner in (start, end))
     span = op.node("Sub", last, first)  # of a box of span + 1 elements
+    check_positions(count)
     steps, mode = np.arange(count), op.option("sampling_mode", str, "DEFAULT")
     if mode == "ALIGN_CORNERS" and count == 1:
         shares, offset = np.array([0.5]), 0.0

@@ -9,6 +9,7 @@ from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.moving import flip, strided
 from fer_convert.coreml_runtime.fast.nn_batches import axis_of, last_sizes
 from fer_convert.coreml_runtime.fast.tables import LAYERS
+from fer_convert.coreml_runtime.limits import check_positions
 
 _LAST, _BEFORE_FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
@@ -67,6 +68,7 @@ def slice_by_size(op: Source) -> str:
     axis, count = axis_of(op, x, int(op.params.axis)), int(op.params.size)
     if count < 0:
         raise Unlowered("a negative size")
+    check_positions(count)
     start = op.node("Reshape", op.cast(begin, np.int64), op.ints(1))
     size = op.node("Shape", x, start=axis, end=axis + 1)
     negative = op.node("Less", start, op.ints(0))
@@ -86,6 +88,7 @@ def sliding_windows(op: Source) -> str:
     count = (length - size) // step + 1
     if count < 1:
         raise Unlowered("a window longer than its input")
+    check_positions(count, size)
     places = np.arange(count)[:, None] * step + np.arange(size)
     result: str = op.node("Gather", x, op.builder.array(places.astype(np.int64)), axis=axis)
     return result
