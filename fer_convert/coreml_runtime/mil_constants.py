@@ -21,6 +21,7 @@ _MODEL_PATH = "@model_path/"
 # The field of a literal -> the kinds of numpy types it may hold.
 _STORED_AS: Mapping[str | None, str] = {
     "floats": "f", "doubles": "f", "ints": "iu", "longInts": "iu", "bools": "b", "strings": "O",
+    "bytes": "",  # of text
 }  # fmt: skip
 
 

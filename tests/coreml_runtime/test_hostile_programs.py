@@ -51,6 +51,7 @@ def literal(name: str, edit: Callable[[Any], None]) -> None:
         (11, "floats", [], [1 << 40], r"holds 0 values, but fp32 \[1099511627776\]"),
         (11, "floats", [], [1 << 41], "impossible shape"),
         (11, "floats", [], [0] * 33, "declares 33 dimensions"),
+        (2, "bytes", b"ab", [2], "declared string and stored as bytes"),
         (10, "bytes", b"\0\0\0", [2], r"holds 3 bytes, but fp16 \[2\]"),
         (39, "bytes", b"\0\0\0\0", [8], r"holds 4 bytes, but uint3 \[8\]"),
         (99, "bytes", b"", [0], "element type 99"),

@@ -17,6 +17,7 @@ from fer_convert.coreml_runtime.graph import Constant, Value
 #: Constants of at most so many bytes lie in the model itself, where onnxruntime folds them.
 INLINE_BYTES = 1024
 OPSET = 18
+_LONGEST_VECTOR = 1 << 22
 
 Shape = tuple[int | None, ...]
 
@@ -123,9 +124,14 @@ class Builder:
             initializer=[tensor(n, a) for n, a in small.items()],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
+        if any(map(_is_long, graph.input)):
+            raise UnknownShapes("a vector so long")
         try:
             inferred = shape_inference.infer_shapes(model, data_prop=True).graph
-        except shape_inference.InferenceError as error:  # a concat of nothing, for example
+        except (
+            MemoryError,
+            shape_inference.InferenceError,
+        ) as error:  # a concat of nothing, for example
             raise UnknownShapes("shapes that ONNX refuses") from error
         for info in (*inferred.value_info, *inferred.output):
             if info.type.HasField("tensor_type"):
@@ -138,6 +144,12 @@ class Builder:
             name += "#"
         self._taken.add(name)
         return name
+
+
+def _is_long(info: Any) -> bool:
+    """Whether ONNX, which follows the values of vectors, would take gigabytes to follow this."""
+    dimensions = info.type.tensor_type.shape.dim
+    return len(dimensions) == 1 and dimensions[0].dim_value > _LONGEST_VECTOR
 
 
 def constant_array(constant: Constant) -> Array:
