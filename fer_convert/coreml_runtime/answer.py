@@ -7,6 +7,7 @@ from typing import Any
 
 from fer_convert.coreml_runtime.description import Feature
 from fer_convert.coreml_runtime.element_types import Array
+from fer_convert.coreml_runtime.errors import ExecutionFailed
 from fer_convert.coreml_runtime.five_dimensions import presented
 from fer_convert.coreml_runtime.images import picture
 
@@ -59,12 +60,26 @@ def answer_of(
 def _declared(feature: Feature, array: Array) -> Any:
     if feature.kind == "image":
         return picture(feature, array)
-    if feature.kind == "double":
-        return float(array.reshape(-1)[0])
-    if feature.kind == "int64":
-        return int(array.reshape(-1)[0])
+    if feature.kind in {"double", "int64"}:
+        return _number(feature, array)
     if feature.kind != "array":
         return array
     if feature.five_dimensional:
         array = presented(array, feature.shape)
     return array.astype(feature.element.numpy)
+
+
+def _number(feature: Feature, array: Array) -> float | int:
+    """The first element, as Core ML hands it on.
+
+    Raises:
+        ExecutionFailed: there is none, or it is no integer where one is declared.
+    """
+    kind = float if feature.kind == "double" else int
+    try:
+        return kind(array.reshape(-1)[0])
+    except (IndexError, OverflowError, ValueError) as error:
+        raise ExecutionFailed(
+            f"Output '{feature.name}' is declared {feature.kind} and was computed as "
+            f"{list(array.shape)}: {error}"
+        ) from error

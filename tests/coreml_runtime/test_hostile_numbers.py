@@ -13,6 +13,7 @@ import pytest
 
 from fer_convert.coreml_runtime import ArtefactError, ExecutionFailed, load
 from fer_convert.coreml_runtime.fast.lowering import NotLowered, lower
+from fer_convert.coreml_runtime.proto import proto_module
 from tests.coreml_runtime.one_operation import constant, layer_program, mil_program
 from tests.coreml_runtime.test_hostile_files import edit_block, package
 
@@ -140,3 +141,20 @@ def test_what_a_translation_would_write_out(kind: str, arguments: dict[str, Any]
     with pytest.raises(NotLowered, match=rf"{kind}|a vector so long"):
         lower(program.graph)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500 << 10  # KiB
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("doubleType", np.zeros((0, 2))), ("int64Type", np.full(2, np.nan)),
+     ("int64Type", np.full(1, np.inf))],
+)  # fmt: skip
+def test_numbers_that_are_none(kind: str, value: Any, save_network: Callable[..., Path]) -> None:
+    def copy(network: Any) -> None:
+        network.layers.add(name="c", input=["x"], output=["y"]).copy.SetInParent()
+
+    path = save_network(copy, value.shape)
+    spec = proto_module("Model_pb2").Model.FromString(path.read_bytes())
+    getattr(spec.description.output[0].type, kind).SetInParent()
+    path.write_bytes(spec.SerializeToString())
+    with pytest.raises(ExecutionFailed, match="'y' is declared"):
+        load(path).predict({"x": value.astype(np.float32)})
