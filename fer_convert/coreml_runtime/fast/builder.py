@@ -128,10 +128,8 @@ class Builder:
             raise UnknownShapes("a vector so long")
         try:
             inferred = shape_inference.infer_shapes(model, data_prop=True).graph
-        except (
-            MemoryError,
-            shape_inference.InferenceError,
-        ) as error:  # a concat of nothing, for example
+        # An InferenceError: a concat of nothing, for example.
+        except (MemoryError, shape_inference.InferenceError) as error:
             raise UnknownShapes("shapes that ONNX refuses") from error
         for info in (*inferred.value_info, *inferred.output):
             if info.type.HasField("tensor_type"):

@@ -1,4 +1,4 @@
-"""Where a resized image is sampled, and bilinear interpolation between pixels.
+"""Where a resized image is sampled.
 
 A grid is a function of an interval's length and a number of points: positions from the interval's
 start, none beyond its end. The input of ``size`` pixels is the interval of length ``size - 1``.
@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from fer_convert.coreml_runtime.grids import interpolate
 from fer_convert.coreml_runtime.limits import check_size
 
 # float64 lengths [*] and a number of points -> float64 positions [*, points]
@@ -24,12 +25,7 @@ def sample(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """
     check_size((*x.shape[:-2], len(rows), len(columns)))
     for axis, positions in ((-2, rows), (-1, columns)):
-        last = x.shape[axis] - 1
-        at = positions.clamp(0, last)
-        low = at.floor().long()
-        share = (at - low).float().reshape(-1, *(1,) * (-1 - axis))
-        below = x.index_select(axis, low)
-        x = torch.lerp(below, x.index_select(axis, (low + 1).clamp(max=last)), share)
+        x = interpolate(x, axis, positions.clamp(0, x.shape[axis] - 1))
     return x
 
 
