@@ -252,8 +252,9 @@ class Bench:
         learner, feed = self.learner(frozen=True), self.feeds["train"]
         indices = np.arange(self.arguments.batch)
         loaded = Loaded(0, *feed.training(indices, epoch=1, batch=0))
-        with torch.no_grad():
-            known = features(learner.model, learner.arch, loaded.inputs)
+        backbone = learner.backbone
+        assert backbone is not None
+        known = backbone(loaded.inputs)
         script = self.script(frozen=True)
         items = itertools.cycle(range(len(script.train_data)))
 
@@ -263,7 +264,8 @@ class Bench:
         calls: dict[str, Step] = {
             "read pixels from the cache": lambda: feed.cache.gather(indices),
             "the same, augmented and normalised": load,
-            "backbone forward": lambda: no_graph(
+            "backbone forward": lambda: backbone(loaded.inputs),
+            "(the same, BatchNorm not folded)": lambda: no_graph(
                 features, learner.model, learner.arch, loaded.inputs
             ),
             "head, backward, optimiser": lambda: train_step(

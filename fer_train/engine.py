@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
@@ -37,6 +38,8 @@ class Learner:
         clip_norm: largest global gradient norm.
         accumulate: micro-batches per step, over all processes.
         bf16: run the network in bfloat16 where that is safe (autocast).
+        backbone: gives the features to learn from in the model's place, if frozen. Measuring always
+            takes the model itself, which is what is saved.
     """
 
     model: nn.Module
@@ -49,6 +52,7 @@ class Learner:
     ema: Ema | None = None
     accumulate: int = 1
     bf16: bool = False
+    backbone: Callable[[Tensor], Tensor] | None = None
     world: World = field(default_factory=World)
 
 
@@ -112,8 +116,14 @@ def training_mode(learner: Learner) -> None:
                 module.eval()
 
 
-def forward(learner: Learner, inputs: Tensor) -> Tensor:
-    """Return logits [B, C], with a graph through the trainable part only."""
+def forward(
+    learner: Learner, inputs: Tensor, *, backbone: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
+    """Return logits [B, C], with a graph through the trainable part only.
+
+    Args:
+        backbone: makes the features of a frozen network in the model's place.
+    """
     with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=learner.bf16):
         if not learner.frozen:
             logits: Tensor = learner.model(inputs)
@@ -121,7 +131,7 @@ def forward(learner: Learner, inputs: Tensor) -> Tensor:
         if inputs.ndim == 4:
             # Not inference_mode: the head's backward needs to save these features.
             with torch.no_grad():
-                inputs = features(learner.model, learner.arch, inputs)
+                inputs = (backbone or partial(features, learner.model, learner.arch))(inputs)
     # In float32, which costs nothing. Inside autocast it would also find its weights in autocast's
     # cache, cast under no_grad, and get no gradient.
     logits = head_layers(learner.model, learner.arch)(inputs.float())
@@ -153,7 +163,7 @@ def train_step(
         parameter.grad = None if learner.world.size == 1 else torch.zeros_like(parameter)
     for number, inputs, targets in micro_batches:
         before_batch(number)
-        logits = forward(learner, inputs)
+        logits = forward(learner, inputs, backbone=learner.backbone)
         loss = objective_sums(logits, targets, learner.objective)
         loss.weighted.backward()  # type: ignore[no-untyped-call]
         sums += torch.stack([part.detach() for part in loss])

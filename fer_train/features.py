@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fer_train.contract.architectures import features, is_head_parameter
+from fer_train.contract.architectures import is_head_parameter
 from fer_train.contract.errors import NonFiniteWeights
 from fer_train.contract.files import atomic_directory, write_json
 from fer_train.data.batches import Indices, ordered_batches
@@ -35,7 +35,7 @@ from fer_train.seeds import generator
 
 MARKER = "features.json"
 _VALUES = "features"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +118,7 @@ def open_features(
     folder: Path,
     depends_on: Mapping[str, Any],
     dtype: Literal["float16", "float32"],
+    backbone: Callable[[Tensor], Tensor],
     on_progress: Callable[[int], None],
 ) -> FeatureCache:
     """Return the features of ``count`` images, computing them first if they are not cached.
@@ -125,6 +126,7 @@ def open_features(
     Args:
         images_of: normalised images [B, 3, S, S] of indices and a batch number.
         folder: where caches lie.
+        backbone: normalised images to features, [B, C].
         depends_on: primitives that decide the images; the network and versions are added here.
         on_progress: called with the number of images just done; may raise to stop.
 
@@ -156,7 +158,7 @@ def open_features(
             for number, indices in enumerate(ordered_batches(count, batch_size=batch_size)):
                 images = images_of(indices, number)
                 with torch.autocast(device.type, dtype=torch.bfloat16, enabled=learner.bf16):
-                    rows = features(learner.model, learner.arch, images).float().cpu().numpy()
+                    rows = backbone(images).float().cpu().numpy()
                 channels = rows.shape[1]
                 stream.write(_finite(rows.astype(dtype), dtype).tobytes())
                 on_progress(len(indices))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from fer_train.augment import AugmentSpec
 from fer_train.config import TrainConfig
+from fer_train.contract.architectures import features
 from fer_train.contract.errors import FerError
 from fer_train.data.batches import Indices
 from fer_train.data.feed import FaceFeed
@@ -37,6 +39,7 @@ def cached_feeds(
 ) -> dict[str, FeatureFeed]:
     """Return train and val as cached features of the present backbone."""
     caches: dict[str, FeatureFeed] = {}
+    exact = partial(features, learner.model, learner.arch)
     for split, views in (("train", config.views), ("val", 1)):
         feed = feeds[split]
         plain = split == "val" or views == 1
@@ -65,6 +68,7 @@ def cached_feeds(
                             "draw": None if plain else [config.seed, view],
                         },
                         dtype="float32" if split == "val" else "float16",
+                        backbone=exact if split == "val" else learner.backbone or exact,
                         on_progress=on_progress,
                     )
                 )
