@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from fer_train.config import Selection
+from fer_train.intervals import wilson
 from fer_train.losses import Objective, objective_sums
 
 Confusion = NDArray[np.int64]  # [true class, predicted class]
@@ -134,8 +135,9 @@ def measure(answers: Answers, objective: Objective, labels: Sequence[str]) -> di
 def summarise(confusion: Confusion, labels: Sequence[str]) -> dict[str, Any]:
     """Return accuracy, balanced accuracy, macro-F1 and per-class figures; all shares 0..1.
 
-    A class that was never predicted has precision 0 and F1 0. A class without images (possible
-    after ``--from`` on data that lack it) takes no part in the averages.
+    Intervals are Wilson's, 95 %, [low, high]. A class that was never predicted has precision 0 and
+    F1 0. A class without images (possible after ``--from`` on data that lack it) takes no part in
+    the averages.
     """
     hits = np.diag(confusion).astype(np.float64)
     support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
@@ -145,13 +147,16 @@ def summarise(confusion: Confusion, labels: Sequence[str]) -> dict[str, Any]:
     present = support > 0
     return {
         "accuracy": float(hits.sum() / max(confusion.sum(), 1)),
+        "accuracy_interval": _interval(hits.sum(), confusion.sum()),
         "balanced_accuracy": float(recall[present].mean()),
         "macro_f1": float(f1[present].mean()),
         "images": int(confusion.sum()),
         "per_class": {
             label: {
                 "precision": float(precision[index]),
+                "precision_interval": _interval(hits[index], predicted[index]),
                 "recall": float(recall[index]),
+                "recall_interval": _interval(hits[index], support[index]),
                 "f1": float(f1[index]),
                 "support": int(support[index]),
             }
@@ -169,3 +174,8 @@ def score(metrics: Mapping[str, Any], selection: Selection) -> float:
     """
     value = float(metrics[selection])
     return -value if selection == "loss" else value
+
+
+def _interval(hits: Any, total: Any) -> list[float]:
+    # A list of plain floats: the figures go into JSON and into best.pt.
+    return list(wilson(int(hits), int(total)))

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 FORMAT = "fertrain.checkpoint"
 FORMAT_VERSION = 1
 
+#: Lowest and highest temperature that a checkpoint may have.
+TEMPERATURE_RANGE = (0.05, 20.0)
+
 #: Key fragments that betray a wrapper or a pruning reparametrisation instead of a dense model.
 _WRAPPER_MARKS = {
     "module.": "DataParallel or DistributedDataParallel",

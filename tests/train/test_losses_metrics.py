@@ -87,10 +87,13 @@ def test_figures_of_a_known_confusion() -> None:
     assert figures["macro_f1"] == pytest.approx((0.6 + 0.5 + 0.0) / 3)
     assert figures["per_class"]["neutral"] == {
         "precision": 0.0,
+        "precision_interval": [0.0, 1.0],  # never predicted: nothing is known
         "recall": 0.0,
+        "recall_interval": [0.0, pytest.approx(0.6576, abs=1e-4)],  # 0 of 2
         "f1": 0.0,
         "support": 2,
     }
+    assert figures["accuracy_interval"] == pytest.approx([0.2152, 0.7848], abs=1e-4)
     assert figures["confusion"] == [[3, 1, 0], [1, 1, 0], [2, 0, 0]]
 
 
