@@ -7,6 +7,7 @@ underconfidence (Guo et al., 1706.04599).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -134,6 +135,15 @@ def calibration_record(answers: Answers, *, temperature: float, fitted_on: str) 
         "before": [asdict(row) for row in before.bins],
         "after": [asdict(row) for row in after.bins],
     }
+
+
+def calibration_line(record: Mapping[str, Any]) -> str:
+    """Return a `calibration_record` in one line."""
+    return (
+        f"ECE {record['ece_before']:.4f} -> {record['ece_after']:.4f}, cross-entropy "
+        f"{record['cross_entropy_before']:.4f} -> {record['cross_entropy_after']:.4f} at "
+        f"temperature {record['temperature']:.4g}"
+    )
 
 
 def _float64(answers: Answers) -> Tensor:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from fer_train.augment import AugmentSpec
+from fer_train.calibration import calibration_line, calibration_record
 from fer_train.contract.architectures import build_model
 from fer_train.contract.checkpoint import Checkpoint, read_checkpoint
 from fer_train.contract.errors import LabelMismatch, NotFound
@@ -104,6 +105,9 @@ def evaluate(
         "split": split,
         "sparsity": checkpoint.sparsity.get("global", 0.0),
         "metrics": figures,
+        "calibration": calibration_record(
+            answers, temperature=checkpoint.temperature, fitted_on="val"
+        ),
     }
 
 
@@ -117,6 +121,7 @@ def as_text(result: Mapping[str, Any]) -> str:
         f"accuracy {metrics['accuracy']:.4f}  balanced accuracy "
         f"{metrics['balanced_accuracy']:.4f}  macro-F1 {metrics['macro_f1']:.4f}  "
         f"cross-entropy {metrics['cross_entropy']:.4f}",
+        calibration_line(result["calibration"]),
         "",
         f"{'':<{width}}  precision  recall      F1  images",
     ]

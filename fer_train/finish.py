@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from fer_train.calibration import calibration_line, calibration_record, fit_temperature
+from fer_train.contract.checkpoint import read_checkpoint, write_checkpoint
 from fer_train.contract.errors import TrainingDiverged
 from fer_train.data.batches import Indices
 from fer_train.engine import NonFiniteStep
@@ -17,9 +21,9 @@ from fer_train.views import require_agreement
 
 
 def finish(session: Session, *, complete: bool) -> dict[str, Any]:
-    """Measure the test split with best.pt, write its answers and the records, return the summary.
+    """Calibrate best.pt on val, measure it on test, write its answers and the records.
 
-    Without a best.pt (a run stopped before pruning) nothing is measured.
+    Returns the summary. Without a best.pt (a run stopped before pruning) nothing is measured.
     """
     progress, run = session.progress, session.run
     best = progress.best if session.best_path == run.best else None
@@ -32,6 +36,7 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
         "metrics": best,
         "pruning": progress.pruning or None,
         "test": None,
+        "calibration": None,
         "stopped": None,
         "resume": None,
     }
@@ -43,6 +48,8 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
         return summary | {"stopped": stopped, "resume": run.resume_command()}
     assert best is not None
     session.load_best(run.best)
+    calibration: dict[str, Any] = {}
+    temperature = 1.0
     for split in ("val", "test"):
         if split not in session.feeds:
             continue
@@ -57,14 +64,22 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
         if session.world.leads:
             paths = session.faces.found.splits[split].paths
             run.write_answers(split, answers, labels=session.faces.labels, paths=paths)
+        if split == "val":
+            temperature = fit_temperature(answers)
+            if session.world.leads:
+                _set_temperature(run.best, temperature)
+        calibration[split] = calibration_record(answers, temperature=temperature, fitted_on="val")
+        session.reporter.note("calibrate", f"{split} {calibration_line(calibration[split])}")
         if split == "test":
             summary["test"] = measure(answers, session.learner.objective, session.faces.labels)
             session.reporter.note("test", figures_line(summary["test"]))
             if "before_test" in progress.pruning:
                 before = figures_line(progress.pruning["before_test"])
                 session.reporter.note("", f"before pruning: {before}")
+    summary["calibration"] = calibration
     if session.world.leads:
-        run.write_record("metrics", {key: summary[key] for key in ("metrics", "pruning", "test")})
+        records = ("metrics", "pruning", "test", "calibration")
+        run.write_record("metrics", {name: summary[name] for name in records})
     if session.board is not None:
         names = ("loss", "accuracy", "balanced_accuracy", "macro_f1")
         final = {name: best[name] for name in names}
@@ -112,6 +127,13 @@ def figures_line(metrics: Mapping[str, Any]) -> str:
         f"accuracy {metrics['accuracy']:.4f}, balanced accuracy "
         f"{metrics['balanced_accuracy']:.4f}, macro-F1 {metrics['macro_f1']:.4f}"
     )
+
+
+def _set_temperature(path: Path, temperature: float) -> None:
+    """Write a checkpoint again, unless it has this temperature already (a run that ended twice)."""
+    checkpoint = read_checkpoint(path)
+    if checkpoint.temperature != temperature:
+        write_checkpoint(path, replace(checkpoint, temperature=temperature))
 
 
 def _files(session: Session, batches: Sequence[Indices], numbers: Sequence[int]) -> list[str]:

@@ -96,6 +96,10 @@ def describe_differences(
     added = [label for label in found if label not in checkpoint.labels]
     if added:
         lines.append(f"new classes: {', '.join(added)}")
+    if checkpoint.temperature != 1.0:
+        lines.append(
+            f"temperature {checkpoint.temperature:.4g} is left behind: the run fits its own"
+        )
     for name, now in config.to_dict().items():
         before = checkpoint.config.get(name, now)
         if name not in _NOT_RECIPE and before != now:

@@ -54,6 +54,8 @@ class Checkpoint:
         labels: class names in the order of the logits.
         preprocess: how pixels reach the backbone.
         model: dense state dict with torchvision's names.
+        temperature: its probabilities are softmax(logits / temperature), in `TEMPERATURE_RANGE`;
+            1 in files without the field, and until a run has ended and fitted it.
         metrics: plain numbers, with the split they came from.
         sparsity: ``{"global": 0..1, "layers": {key: 0..1}}``, or empty when not pruned.
         loss: what training minimised: class weights, smoothing, and the logit adjustment with its
@@ -68,6 +70,7 @@ class Checkpoint:
     labels: tuple[str, ...]
     preprocess: PreprocessSpec
     model: Mapping[str, Tensor]
+    temperature: float = 1.0
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sparsity: Mapping[str, Any] = field(default_factory=dict)
     loss: Mapping[str, Any] = field(default_factory=dict)
@@ -82,9 +85,12 @@ def write_checkpoint(path: Path | str, checkpoint: Checkpoint) -> None:
 
     Raises:
         CannotWrite: disk full, no permission; the previous file is intact.
-        CheckpointError: a value is not a tensor or primitive; the message names the offender.
+        CheckpointError: a value is not a tensor or primitive; the message names the offender. Or
+            the temperature is none.
     """
     import torch
+
+    validate_temperature(checkpoint.temperature, source=path)
 
     record: dict[str, Any] = {
         "format": FORMAT,
@@ -93,6 +99,7 @@ def write_checkpoint(path: Path | str, checkpoint: Checkpoint) -> None:
         "labels": list(checkpoint.labels),
         "preprocess": checkpoint.preprocess.to_dict(),
         "model": {key: value.detach().cpu() for key, value in checkpoint.model.items()},
+        "temperature": checkpoint.temperature,
         "metrics": dict(checkpoint.metrics),
         "sparsity": dict(checkpoint.sparsity),
         "loss": dict(checkpoint.loss),
@@ -115,7 +122,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
 
     Raises:
         NotFound, CheckpointCorrupt, CheckpointPickled: the file itself.
-        CheckpointError: another format or version, or a missing field.
+        CheckpointError: another format or version, a missing field or an impossible temperature.
         ArchitectureMismatch, LabelMismatch, NonFiniteWeights: the content.
     """
     record = load_weights_only(path)
@@ -140,6 +147,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
         labels=labels,
         preprocess=PreprocessSpec.from_dict(record["preprocess"]),
         model=record["model"],
+        temperature=validate_temperature(record.get("temperature", 1.0), source=path),
         metrics=record.get("metrics", {}),
         sparsity=record.get("sparsity", {}),
         loss=record.get("loss", {}),
@@ -222,6 +230,22 @@ def validate_weights(
             f"{source} holds NaN or infinite values in {len(bad)} tensor(s), first {bad[0]}.",
             hint="The training diverged: use an earlier checkpoint, or train with a lower --lr.",
         )
+
+
+def validate_temperature(value: Any, *, source: Path | str) -> float:
+    """Return the temperature as a float.
+
+    Raises:
+        CheckpointError: not a number in `TEMPERATURE_RANGE`.
+    """
+    low, high = TEMPERATURE_RANGE
+    # Exact types: True is an int by inheritance. Written so that NaN fails.
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise CheckpointError(
+            f"The temperature in {source} is {value!r}; allowed is a number from {low} to {high}.",
+            hint="It divides the logits, so that confidence means what it says; 1 changes nothing.",
+        )
+    return float(value)
 
 
 def tool_versions(**extra: str) -> dict[str, str]:

@@ -48,6 +48,33 @@ def test_round_trip(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
     assert all(torch.equal(back.model[k], v) for k, v in state.items())
 
 
+def test_the_temperature_is_kept_and_files_without_one_have_1(
+    state: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    write_checkpoint(tmp_path / "best.pt", checkpoint(state, temperature=1.625))
+    assert read_checkpoint(tmp_path / "best.pt").temperature == 1.625
+    record = load_weights_only(tmp_path / "best.pt")
+    assert record["format_version"] == 1
+    del record["temperature"]
+    torch.save(record, tmp_path / "old.pt")
+    assert read_checkpoint(tmp_path / "old.pt").temperature == 1.0
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1.0, 0.04, 20.5, float("nan"), float("inf"), "1", True, None]
+)
+def test_an_impossible_temperature_is_refused(
+    value: object, state: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    with pytest.raises(errors.CheckpointError, match=r"allowed is a number from 0\.05 to 20"):
+        write_checkpoint(tmp_path / "x.pt", checkpoint(state, temperature=value))
+    assert list(tmp_path.iterdir()) == []
+    write_checkpoint(tmp_path / "x.pt", checkpoint(state))
+    torch.save({**load_weights_only(tmp_path / "x.pt"), "temperature": value}, tmp_path / "x.pt")
+    with pytest.raises(errors.CheckpointError, match="temperature"):
+        read_checkpoint(tmp_path / "x.pt")
+
+
 @pytest.mark.parametrize(
     "value", [Path("x"), np.float64(1), {1, 2}, torch.float32], ids=lambda v: type(v).__name__
 )
