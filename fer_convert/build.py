@@ -140,6 +140,8 @@ def _read(request: BuildRequest, progress: Progress) -> tuple[Source, list[Fixtu
             preprocess=request.preprocess,
         )
         stage.outcome = f"{source.architecture}, {source.zero_share:.0%} zeros"
+        if source.temperature != 1.0:
+            stage.outcome += f", temperature {source.temperature:.4g}"
     if source.note:
         progress.say(f"  note: {source.note}")
     from fer_convert.parity.fixtures import load_fixtures

@@ -34,6 +34,7 @@ def contract_record(source: Source, *, demo: bool) -> dict[str, Any]:
         "architecture": source.architecture,
         "labels": list(source.labels),
         "preprocess": source.preprocess.to_dict(),
+        "temperature": source.temperature,
         "input": INPUT_NAME,
         "outputs": {"label": LABEL_OUTPUT, "probabilities": PROBABILITIES_OUTPUT},
         "checkpoint_sha256": source.sha256,

@@ -36,6 +36,11 @@ def describe(
     spec = source.preprocess
     side = spec.input_size
     colour = "It is converted to greyscale inside" if spec.color == "gray" else "Colour is used"
+    calibrated = (
+        ""
+        if source.temperature == 1.0
+        else f" Probabilities are calibrated inside, too (temperature {source.temperature:.4g})."
+    )
     warning = " DEMONSTRATION: trained on drawn faces, not on people." if demo else ""
     return Description(
         contract=contract,
@@ -44,7 +49,8 @@ def describe(
         version=version,
         summary=(
             f"Facial expression classifier ({source.architecture}, {len(source.labels)} classes). "
-            f"Normalisation is inside the model: give it plain pixels.{warning}"
+            f"Normalisation is inside the model: give it plain pixels."
+            f"{calibrated}{warning}"
         ),
         image=(
             f"One face, {side} x {side} RGB: a square of {1 + spec.crop_margin:g} times the longer "

@@ -12,18 +12,22 @@ from fer_train.contract.network import PixelNormalizer
 class ExportableNetwork(nn.Module):
     """RGB 0..255 float ``[N, 3, S, S]`` -> (probabilities, logits), each ``[N, K]``.
 
-    The pixel contract is inside, so an app cannot normalise twice or forget to.
+    The pixel contract is inside, so an app cannot normalise twice or forget to; and so is the
+    temperature: the logits are divided by it, so that probabilities are their softmax.
     """
 
     def __init__(self, source: Source) -> None:
         super().__init__()
         self.normalizer = PixelNormalizer(source.preprocess)
         self.network = source.network
+        self.temperature = source.temperature
         self.eval()
         self.requires_grad_(False)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         logits: Tensor = self.network(self.normalizer(image))
+        if self.temperature != 1.0:  # a trace without it is the network as it always was
+            logits = logits / self.temperature
         return torch.softmax(logits, dim=1), logits
 
 

@@ -80,6 +80,7 @@ Frames of your own, photos, notifications and everything else: [EmotionKit.md](E
 | labels | {labels} |
 | input | one face, {side} x {side} pixels{colour} |
 | crop | a square of {square:g} times the longer side of the face box |
+| confidence | {confidence} |
 | compared with its checkpoint | {parity} |
 | Apple's own runtime | {apple} |
 | author, licence | {author}, {license} |
@@ -143,6 +144,7 @@ def package_readme(manifest: Mapping[str, Any], texts: ModelTexts) -> str:
         side=preprocess["input_size"],
         colour=", made grey inside" if preprocess["color"] == "gray" else "",
         square=1 + preprocess["crop_margin"],
+        confidence=_confidence_text(contract.get("temperature", 1.0)),
         parity=_parity_text(parity),
         apple=parity["apple_runtime"],
         author=texts.author or "unspecified",
@@ -151,6 +153,12 @@ def package_readme(manifest: Mapping[str, Any], texts: ModelTexts) -> str:
         created_at=manifest["created_at"],
         tools=", ".join(f"{name} {number}" for name, number in manifest["created_with"].items()),
     )
+
+
+def _confidence_text(temperature: float) -> str:
+    if temperature == 1.0:
+        return "as the network gives it; not calibrated"
+    return f"calibrated on validation images: temperature {temperature:.4g}, inside the model"
 
 
 def _parity_text(parity: Mapping[str, Any]) -> str:

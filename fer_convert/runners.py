@@ -47,7 +47,8 @@ def normalise(image: Image, spec: PreprocessSpec) -> NDArray[np.float64]:
 
 
 class CheckpointRunner:
-    """The reference: the raw network in float32, fed by `normalise`."""
+    """The reference: the raw network in float32, fed by `normalise`, its logits divided by the
+    checkpoint's temperature in float64."""
 
     metadata: dict[str, str] = {}  # noqa: RUF012 - never written; a checkpoint has none
 
@@ -61,7 +62,8 @@ class CheckpointRunner:
         source = self._source
         pixels = torch.from_numpy(normalise(image, source.preprocess)).float()[None]
         with torch.inference_mode():
-            logits = source.network(pixels)[0].double().numpy()
+            raw = source.network(pixels)[0].double().numpy()
+        logits = raw / source.temperature
         return prediction(source.labels, logits=logits, probabilities=softmax(logits))
 
 

@@ -51,6 +51,7 @@ class Source:
         network: evaluation mode, CPU, float32; normalised ``[N, 3, S, S]`` -> logits ``[N, K]``.
         zero_share: share of exact zeros among convolution and linear weights, 0 to 1.
         weight_bytes: of all tensors in float32.
+        temperature: the probabilities are softmax(logits / temperature); 1 for foreign files.
         synthetic: the checkpoint's data were drawn by ``fertrain synth``.
         metrics, sparsity, created_with: as a fertrain checkpoint records them, else empty.
     """
@@ -64,6 +65,7 @@ class Source:
     network: nn.Module
     zero_share: float
     weight_bytes: int
+    temperature: float = 1.0
     synthetic: bool = False
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sparsity: Mapping[str, Any] = field(default_factory=dict)
@@ -320,6 +322,7 @@ def _source(
         network=network,
         zero_share=zeros / max(sum(weight.numel() for weight in weights), 1),
         weight_bytes=4 * sum(tensor.numel() for tensor in tensors),
+        temperature=recorded.temperature if recorded else 1.0,
         synthetic=bool(recorded and recorded.data.get("synthetic")),
         metrics=recorded.metrics if recorded else {},
         sparsity=recorded.sparsity if recorded else {},

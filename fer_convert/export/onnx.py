@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 #: Old enough for every onnxruntime of the last years, new enough for all six networks.
 OPSET = 17
 
+#: The logits are divided by the checkpoint's temperature: the probabilities are their softmax.
 OUTPUT_NAMES = ("probabilities", "logits")
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def trace(source: Source) -> torch.jit.ScriptModule:
     """Return the exportable network as TorchScript: image -> (probabilities, logits).
 
+    The logits are divided by the checkpoint's temperature: the probabilities are their softmax.
+
     Operations that a converter would refuse are rewritten, see `rewriting`.
     """
     import torch

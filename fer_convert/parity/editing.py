@@ -37,11 +37,14 @@ class Editable:
     Attributes:
         layers: in the order of the graph; change their arrays in place.
         labels: as the artefact lists them; change in place.
-        save: writes layers and labels to a new file or folder.
+        temperature: ``[1]``, what the logits are divided by; change in place. Empty where the
+            artefact does not divide them.
+        save: writes all of it to a new file or folder.
     """
 
     layers: list[Layer]
     labels: list[str]
+    temperature: NDArray[np.float64]
     save: Callable[[Path], None]
 
     def pixel_layer(self) -> Layer:
@@ -101,8 +104,13 @@ def _open_torchscript(path: Path) -> Editable:
             stored.append((weight, parameters.get(name.removesuffix("weight") + "bias")))
     layers = [_layer(_numpy(weight), _numpy(bias)) for weight, bias in stored]
     labels = list(contract["labels"])
+    operands = [n.inputsAt(1).node() for n in module.graph.nodes() if n.kind() == "aten::div"]
+    divisors = [node for node in operands if node.kind() == "prim::Constant"]
+    temperature = np.array([float(node.t("value")) for node in divisors])
 
     def save(destination: Path) -> None:
+        for node, value in zip(divisors, temperature.tolist(), strict=True):
+            node.t_("value", torch.tensor(value, dtype=torch.float64))
         with torch.no_grad():
             for layer, (weight, bias) in zip(layers, stored, strict=True):
                 weight.copy_(torch.from_numpy(layer.weight))
@@ -113,7 +121,7 @@ def _open_torchscript(path: Path) -> Editable:
             module, str(destination), _extra_files={SCHEMA: text.encode()}
         )
 
-    return Editable(layers=layers, labels=labels, save=save)
+    return Editable(layers=layers, labels=labels, temperature=temperature, save=save)
 
 
 def _open_onnx(path: Path) -> Editable:
@@ -135,8 +143,15 @@ def _open_onnx(path: Path) -> Editable:
     contract_property = next(p for p in model.metadata_props if p.key == SCHEMA)
     contract = json.loads(contract_property.value)
     labels = list(contract["labels"])
+    constants = {n.output[0]: n.attribute[0].t for n in model.graph.node if n.op_type == "Constant"}
+    # The name of what the division yields is the artefact's own: its second output.
+    divided = [n for n in model.graph.node if n.op_type == "Div" and n.output[0] == "logits"]
+    divisors = [constants[node.input[1]] for node in divided]
+    temperature = np.array([float(numpy_helper.to_array(tensor)) for tensor in divisors])
 
     def save(destination: Path) -> None:
+        for tensor, value in zip(divisors, temperature, strict=True):
+            tensor.CopyFrom(numpy_helper.from_array(np.array(value, dtype=np.float32)))
         for layer, pair in zip(layers, stored, strict=True):
             for tensor, values in zip(pair, _arrays(layer), strict=True):
                 changed = numpy_helper.from_array(values.astype(np.float32), tensor.name)
@@ -144,7 +159,7 @@ def _open_onnx(path: Path) -> Editable:
         contract_property.value = json.dumps({**contract, "labels": labels})
         write_bytes(destination, model.SerializeToString())
 
-    return Editable(layers=layers, labels=labels, save=save)
+    return Editable(layers=layers, labels=labels, temperature=temperature, save=save)
 
 
 def _numpy(parameter: Any) -> NDArray[np.float64] | None:

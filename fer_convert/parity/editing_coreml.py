@@ -60,13 +60,22 @@ def open_neuralnetwork(path: Path) -> Editable:
         stored.append(pair)
     layers = [_as_layer(pair) for pair in stored]
     labels = list(network.stringClassLabels.vector)
+    logits = [layer.input[0] for layer in network.layers if layer.HasField("softmaxND")][-1]
+    scales = [
+        layer.multiply
+        for layer in network.layers
+        if layer.HasField("multiply") and layer.output[0] == logits
+    ]
+    temperature = np.array([1 / scale.alpha for scale in scales])
 
     def save(destination: Path) -> None:
+        for scale, value in zip(scales, temperature, strict=True):
+            scale.alpha = 1 / value
         _store_all(layers, stored)
         network.stringClassLabels.vector[:] = labels
         write_bytes(destination, model.SerializeToString())
 
-    return Editable(layers=layers, labels=labels, save=save)
+    return Editable(layers=layers, labels=labels, temperature=temperature, save=save)
 
 
 def open_mlprogram(path: Path) -> Editable:
@@ -91,8 +100,17 @@ def open_mlprogram(path: Path) -> Editable:
         for item in classify.inputs["classes"].arguments[0].value.immediateValue.list.values
     ]
     labels = [strings.values[0] for strings in classes]
+    logits = [op.inputs["x"].arguments[0].name for op in operations if op.type == "softmax"][-1]
+    factors = [
+        _constant(constants[op.inputs["y"].arguments[0].name].attributes["val"], weights)
+        for op in operations
+        if op.type == "mul" and op.outputs[0].name == logits
+    ]
+    temperature = np.array([1 / factor.values.item() for factor in factors])
 
     def save(destination: Path) -> None:
+        for factor, value in zip(factors, temperature, strict=True):
+            factor.store(np.reshape(1 / value, factor.values.shape))
         _store_all(layers, stored)
         for strings, label in zip(classes, labels, strict=True):
             strings.values[0] = label
@@ -100,7 +118,7 @@ def open_mlprogram(path: Path) -> Editable:
         write_bytes(destination / _MODEL, model.SerializeToString())
         write_bytes(destination / _WEIGHTS, bytes(weights))
 
-    return Editable(layers=layers, labels=labels, save=save)
+    return Editable(layers=layers, labels=labels, temperature=temperature, save=save)
 
 
 def _repeated(field: Any, shape: tuple[int, ...]) -> _Stored:

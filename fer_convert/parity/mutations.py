@@ -44,6 +44,7 @@ def mutate_artefact(
     Raises:
         KeyError: no such mutation.
         ArtefactError: the artefact has no dense layer of the kind the mutation needs.
+        ValueError: the model leaves nothing to mutate (one std, no temperature).
     """
     editable = open_editable(kind, path)
     ARTEFACT_MUTATIONS[name].apply(editable, spec)
@@ -137,6 +138,18 @@ def _file_transpose_kernel(artefact: Editable, spec: PreprocessSpec) -> None:
     layer.weight[:] = layer.weight.swapaxes(2, 3).copy()
 
 
+def _file_drop_temperature(artefact: Editable, spec: PreprocessSpec) -> None:
+    if not artefact.temperature.size:
+        raise ValueError("The model's temperature is 1: there is nothing to mutate.")
+    artefact.temperature[:] = 1
+
+
+def _file_temperature_twice(artefact: Editable, spec: PreprocessSpec) -> None:
+    if not artefact.temperature.size:
+        raise ValueError("The model's temperature is 1: there is nothing to mutate.")
+    artefact.temperature[:] **= 2
+
+
 ARTEFACT_MUTATIONS: Mapping[str, ArtefactMutation] = MappingProxyType(
     {
         "rgb-bgr": ArtefactMutation(what="the network reads blue, green, red", apply=_file_rgb_bgr),
@@ -158,6 +171,12 @@ ARTEFACT_MUTATIONS: Mapping[str, ArtefactMutation] = MappingProxyType(
         ),
         "kernel-transposed": ArtefactMutation(
             what="the first layer's kernels have rows for columns", apply=_file_transpose_kernel
+        ),
+        "temperature-dropped": ArtefactMutation(
+            what="the logits are not divided by the temperature", apply=_file_drop_temperature
+        ),
+        "temperature-twice": ArtefactMutation(
+            what="the logits are divided by the temperature twice", apply=_file_temperature_twice
         ),
     }
 )

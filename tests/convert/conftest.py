@@ -68,6 +68,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
             labels=EMOTIONS,
             preprocess=SPEC,
             model=briefly_trained(ARCH).state_dict(),
+            temperature=1.25,
             metrics={"validation": {"accuracy": 0.5}},
         ),
     )

@@ -86,6 +86,7 @@ def test_every_artefact_carries_the_same_contract(built: Path, checkpoint: Path)
         "architecture": ARCH,
         "labels": list(EMOTIONS),
         "preprocess": SPEC.to_dict(),
+        "temperature": 1.25,
         "input": "image",
         "outputs": {"label": "classLabel", "probabilities": "classLabel_probs"},
         "checkpoint_sha256": sha256_file(checkpoint),
@@ -115,6 +116,7 @@ def test_core_ml_is_an_image_classifier_with_xcodes_metadata(built: Path, kind: 
         "3.1",
     )
     assert "efficientnet_b0" in metadata.shortDescription
+    assert "calibrated inside, too (temperature 1.25)" in metadata.shortDescription
     assert metadata.userDefined["com.apple.coreml.model.preview.type"] == "imageClassifier"
     assert spec.specificationVersion == (4 if kind == "mlmodel" else 7)
 

@@ -77,6 +77,9 @@ def test_the_readme_warns_of_what_must_not_be_shipped(build: Path) -> None:
     assert f'sha256: "{manifest["model"]["sha256"]}"' in readme
     assert "unspecified, unspecified" in readme
     assert "git tag 1.0.0" in readme
+    assert "as the network gives it; not calibrated" in readme
+    del manifest["contract"]["temperature"]  # a build of an earlier version
+    assert package_readme(manifest, ModelTexts(author="", license="", version="1"))
 
 
 def test_a_model_changed_after_the_check_is_refused(

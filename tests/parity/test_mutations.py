@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,7 +28,7 @@ from fer_convert.parity.mutations import ARTEFACT_MUTATIONS, PIXEL_MUTATIONS, mu
 from fer_convert.parity.result import ArtefactParity, Prediction
 from fer_convert.parity.thresholds import THRESHOLDS
 from fer_convert.progress import Progress
-from fer_convert.runners import CheckpointRunner, ModuleRunner, open_runner
+from fer_convert.runners import CheckpointRunner, ModuleRunner, open_runner, softmax
 from fer_convert.source import load_source
 from fer_train.contract.labels import EMOTIONS
 from fer_train.contract.network import PixelNormalizer
@@ -77,7 +77,7 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def gray(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return build(tmp_path_factory.mktemp("gray"), color="gray", kinds=KINDS)
+    return build(tmp_path_factory.mktemp("gray"), color="gray", kinds=KINDS, temperature=1.25)
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +85,22 @@ def rgb(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build(tmp_path_factory.mktemp("rgb"), color="rgb", kinds=("torchscript",))
 
 
-def build(folder: Path, *, color: Color, kinds: tuple[ArtefactKind, ...]) -> Built:
+def build(
+    folder: Path,
+    *,
+    color: Color,
+    kinds: tuple[ArtefactKind, ...],
+    temperature: float = 1.0,
+) -> Built:
     spec = PreprocessSpec(input_size=32, color=color)
     every = load_fixtures(FIXTURES, spec=spec)
     script = folder / "network.pt"
     traced = torch.jit.trace(trained(every, spec=spec), torch.zeros(1, 3, 32, 32))
     torch.jit.save(traced, str(script))
-    source = load_source(script, labels="affectnet-folders", preprocess=json.dumps(spec.to_dict()))
+    source = replace(
+        load_source(script, labels="affectnet-folders", preprocess=json.dumps(spec.to_dict())),
+        temperature=temperature,
+    )
     contract = contract_record(source, demo=True)
     about = describe(
         source,
@@ -213,3 +222,43 @@ def test_a_spec_with_one_std_has_no_scalar_std_to_confuse(gray: Built, tmp_path:
             name="scalar-std",
             spec=one,
         )
+
+
+def test_only_a_calibrated_artefact_divides_its_logits(
+    gray: Built, rgb: Built, tmp_path: Path
+) -> None:
+    for kind in KINDS:
+        divisor = open_editable(kind, gray.path(kind)).temperature
+        assert divisor.tolist() == pytest.approx([1.25], rel=1e-3), kind
+    assert open_editable("torchscript", rgb.path("torchscript")).temperature.size == 0
+    for name in ("temperature-dropped", "temperature-twice"):
+        with pytest.raises(ValueError, match="nothing to mutate"):
+            mutate_artefact(
+                "torchscript",
+                rgb.path("torchscript"),
+                tmp_path / "copy.pt",
+                name=name,
+                spec=rgb.spec,
+            )
+
+
+def test_the_contract_names_the_temperature(gray: Built) -> None:
+    """An artefact of another temperature is refused by what it says, too."""
+    other = replace(gray, contract={**gray.contract, "temperature": 1.0})
+    for kind in KINDS:
+        parity = other.judge(kind, gray.path(kind))
+        assert parity.reasons == (
+            "The artefact's contract differs: temperature is 1.25, expected 1.0.",
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_logits_are_those_of_the_probabilities(gray: Built, kind: ArtefactKind) -> None:
+    """Scaled in every artefact, so that their softmax gives the probabilities."""
+    runner = open_runner(kind, gray.path(kind))
+    seen = runner.predict(gray.images[0].image)
+    slack = 2e-3 if kind == "mlpackage-fp16" else 1e-6
+    np.testing.assert_allclose(softmax(seen.logits), seen.probabilities, atol=slack)
+    np.testing.assert_allclose(
+        softmax(gray.reference[0].logits), gray.reference[0].probabilities, atol=1e-12
+    )

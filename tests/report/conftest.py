@@ -28,6 +28,7 @@ CONTRACT: dict[str, Any] = {
     "version": 1,
     "labels": list(LABELS),
     "preprocess": {"input_size": 32, "color": "gray", "mean": [0.5, 0.5, 0.5]},
+    "temperature": 1.375,
 }
 
 

@@ -75,6 +75,7 @@ def test_the_page_shows_what_matters(page: str) -> None:
         "120.00 MB",
         "What this report proves",
         "validation accuracy",
+        "<dt>temperature</dt><dd>1.375</dd>",
         "cd" * 32,
     ):
         assert text in page, text

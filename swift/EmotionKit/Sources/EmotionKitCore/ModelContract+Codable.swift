@@ -2,7 +2,7 @@ import Foundation
 
 extension ModelContract: Codable {
   private enum Key: String, CodingKey {
-    case schema, version, architecture, labels, preprocess, input, outputs, demo
+    case schema, version, architecture, labels, preprocess, temperature, input, outputs, demo
     case checkpointSHA256 = "checkpoint_sha256"
   }
 
@@ -31,6 +31,12 @@ extension ModelContract: Codable {
     architecture = try fields.decode(String.self, forKey: .architecture)
     labels = names.compactMap(Emotion.init(rawValue:))
     preprocess = try fields.decode(Preprocess.self, forKey: .preprocess)
+    // Models of earlier exporters have none, and divide nothing.
+    temperature =
+      fields.contains(.temperature) ? try fields.decode(Double.self, forKey: .temperature) : 1
+    try require(
+      temperature.isFinite && temperature > 0, "temperature", expected: "a number above 0",
+      found: "\(temperature)")
     input = try fields.decode(String.self, forKey: .input)
     let outputs = try fields.nestedContainer(keyedBy: OutputKey.self, forKey: .outputs)
     labelOutput = try outputs.decode(String.self, forKey: .label)
@@ -56,6 +62,7 @@ extension ModelContract: Codable {
     try fields.encode(architecture, forKey: .architecture)
     try fields.encode(labels, forKey: .labels)
     try fields.encode(preprocess, forKey: .preprocess)
+    try fields.encode(temperature, forKey: .temperature)
     try fields.encode(input, forKey: .input)
     var outputs = fields.nestedContainer(keyedBy: OutputKey.self, forKey: .outputs)
     try outputs.encode(labelOutput, forKey: .label)

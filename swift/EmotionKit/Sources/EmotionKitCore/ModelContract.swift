@@ -42,6 +42,9 @@ public struct ModelContract: Hashable, Sendable {
   public let labels: [Emotion]
   /// The pixels the network expects.
   public let preprocess: Preprocess
+  /// What the logits are divided by, inside the model, so that probabilities mean what they say: it
+  /// was fitted on validation images. 1 in a model that is not calibrated.
+  public let temperature: Double
   /// Name of the image input.
   public let input: String
   /// Name of the output with the most probable label.
@@ -92,6 +95,7 @@ extension ModelContract {
       ("architecture", architecture, other.architecture),
       ("labels", "\(labels)", "\(other.labels)"),
       ("preprocess", "\(preprocess)", "\(other.preprocess)"),
+      ("temperature", "\(temperature)", "\(other.temperature)"),
       ("input", input, other.input),
       ("outputs.label", labelOutput, other.labelOutput),
       ("outputs.probabilities", probabilitiesOutput, other.probabilitiesOutput),

@@ -11,6 +11,7 @@ import Testing
     #expect(contract.preprocess.inputSize == 48)
     #expect(contract.preprocess.color == .gray)
     #expect(contract.preprocess.std == [0.229, 0.224, 0.225])
+    #expect(contract.temperature == 1.5)
     #expect(contract.probabilitiesOutput == "classLabel_probs")
     #expect(!contract.isDemo)
   }
@@ -38,6 +39,10 @@ import Testing
     ("\"gray\"", "\"bgr\"", "preprocess.color", "bgr"),
     ("0.485, ", "", "preprocess.mean", "[0.456, 0.406]"),
     ("0.229", "0", "preprocess.std", "[0.0, 0.224, 0.225]"),
+    ("1.5", "0", "temperature", "0.0"),
+    ("1.5", "-1.5", "temperature", "-1.5"),
+    ("1.5", "null", "temperature", "another type"),
+    ("1.5", "\"1.5\"", "temperature", "another type"),
     ("\"image\"", "\"\"", "input", "an empty text"),
     ("\"label\": \"classLabel\", ", "", "outputs.label", "nothing"),
     ("abab", "ABAB", "checkpoint_sha256", "ABAB"),
@@ -61,6 +66,12 @@ import Testing
     }
   }
 
+  @Test func aModelOfAnEarlierExporterDividesNothing() throws {
+    let older = ContractJSON.replacing("\"temperature\": 1.5, ", with: "")
+    #expect(older != ContractJSON.valid)
+    #expect(try ModelContract.parse(older).temperature == 1)
+  }
+
   @Test(arguments: ["", "not json", "[]", "{}", "null"])
   func textThatIsNoContractIsRefused(json: String) {
     #expect(throws: EmotionKitError.self) { try ModelContract.parse(json) }
@@ -77,15 +88,16 @@ import Testing
     #expect(ModelContract.demoNotice.contains("knows nothing about people"))
   }
 
-  @Test func twoCopiesMustAgree() throws {
+  @Test(arguments: [("0.3", "0.25", "preprocess"), ("1.5", "1.6", "temperature")])
+  func twoCopiesMustAgree(old: String, new: String, field: String) throws {
     let contract = try ModelContract.parse(ContractJSON.valid)
     try contract.validate(equals: contract)
-    let other = try ModelContract.parse(ContractJSON.replacing("0.3", with: "0.25"))
+    let other = try ModelContract.parse(ContractJSON.replacing(old, with: new))
     do {
       try contract.validate(equals: other)
-      Issue.record("accepted another crop margin")
+      Issue.record("accepted another \(field)")
     } catch {
-      guard case .contractMismatch(field: "preprocess", _, _) = error else { throw error }
+      guard case .contractMismatch(field: field, _, _) = error else { throw error }
     }
   }
 }

@@ -9,7 +9,7 @@ enum ContractJSON {
                 "contempt"],
      "preprocess": {"crop_margin": 0.3, "input_size": 48, "resize": "bilinear-antialias",
                     "color": "gray", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
-     "input": "image",
+     "temperature": 1.5, "input": "image",
      "outputs": {"label": "classLabel", "probabilities": "classLabel_probs"},
      "checkpoint_sha256": "\(String(repeating: "ab", count: 32))", "demo": false}
     """
