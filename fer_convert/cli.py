@@ -204,3 +204,7 @@ def golden(*, files: tuple[Path, ...]) -> None:
     for file in files:
         write_json(file, record)
         click.echo(f"Wrote {file}.")
+
+
+if __name__ == "__main__":
+    main()

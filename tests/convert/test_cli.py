@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 from fer_convert.cli import cli
 from tests.convert.nets import Ferconv
 
@@ -25,19 +22,6 @@ OPTIONS = {
 def test_commands_and_options_are_a_promise() -> None:
     seen = {name: {p.opts[0] for p in command.params} for name, command in cli.commands.items()}
     assert seen == OPTIONS
-
-
-def test_help_loads_no_heavy_library() -> None:
-    program = (
-        "import sys\n"
-        "from fer_convert.cli import cli\n"
-        "for command in ([], ['build'], ['package'], ['predict'], ['golden']):\n"
-        "    cli.main([*command, '--help'], standalone_mode=False)\n"
-        "heavy = {'torch', 'coremltools', 'onnx', 'numpy', 'rich', 'PIL'} & set(sys.modules)\n"
-        "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
-    )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
 
 
 def test_wrong_usage_is_exit_code_2(ferconv: Ferconv) -> None:

@@ -7,8 +7,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -241,19 +239,3 @@ def test_findings_of_other_data_or_no_findings(tmp_path: Path, fertrain: Fertrai
         assert ran.code == 20 and needle in ran.err, ran.err
     ran = fertrain("data", "check", tmp_path / "faces", "--exclude", tmp_path)
     assert ran.code == 4 and "findings.json" in ran.err
-
-
-def test_help_loads_nothing_heavy() -> None:
-    code = (
-        "import sys\n"
-        "from fer_train.cli import app\n"
-        "try: app(['data', 'check', '--help'])\n"
-        "except SystemExit: pass\n"
-        "heavy = {'torch', 'numpy', 'PIL', 'rich', 'jinja2'} & set(sys.modules)\n"
-        "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
-    )
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=False
-    )
-    assert done.returncode == 0 and "--strict" in done.stdout, done.stderr

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,24 +21,6 @@ from fer_train.device import select_device, to_device
 from tests.train.faces import Fertrain, Ran, write_faces
 
 SmallRun = Callable[..., Ran]
-REPOSITORY = Path(__file__).parents[2]
-
-
-def test_help_is_torch_free() -> None:
-    code = (
-        "import sys\n"
-        "from fer_train.cli import app\n"
-        "for arguments in (['--help'], ['train', '--help'], ['synth', '--help']):\n"
-        "    try: app(arguments)\n"
-        "    except SystemExit: pass\n"
-        "heavy = {'torch', 'torchvision', 'numpy', 'PIL', 'rich'} & set(sys.modules)\n"
-        "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "--resume" in done.stdout and "--per-class" in done.stdout
 
 
 def test_a_head_only_run_end_to_end(small_run: SmallRun, tmp_path: Path) -> None:
