@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from fer_train import __version__
 from fer_train.config import TrainConfig, flag, require_held_out
-from fer_train.config_file import build_config, preset_values, read_config_file
+from fer_train.config_file import Inherited, build_config, preset_values, read_config_file
 from fer_train.config_resume import compare, config_from_dict
 from fer_train.contract.cli_errors import exit_on_sigterm, main_with_errors
 from fer_train.data_commands import data
@@ -114,9 +114,9 @@ def prune(context: click.Context, /, checkpoint: Path, **options: Any) -> None:
     Zeroes the smallest weights (--prune, --prune-scope, --prune-steps), measures before and after,
     and trains --recovery-epochs with the zeros kept, all layers at a rate of 1e-4 unless
     --finetune or --lr say otherwise; loss, augmentation and batches are those the checkpoint was
-    trained with unless given. 0 recovery epochs only prune. The new run's best.pt is the best
-    pruned epoch; zeros per layer are in its sparsity.csv. Zeros save nothing by themselves:
-    ferconv stores them sparse.
+    trained with unless given, and on the same data the same images are held out. 0 recovery epochs
+    only prune. The new run's best.pt is the best pruned epoch; zeros per layer are in its
+    sparsity.csv. Zeros save nothing by themselves: ferconv stores them sparse.
     """
     from fer_train.contract.checkpoint import read_checkpoint
     from fer_train.inherit import recipe_options
@@ -301,11 +301,13 @@ def _new_config(
     return config
 
 
-def _inherited(path: str) -> Mapping[str, Any]:
+def _inherited(options: Mapping[str, Any]) -> Inherited:
     from fer_train.contract.checkpoint import read_checkpoint
     from fer_train.inherit import inherited_options
+    from fer_train.inherit_splits import split_options
 
-    return inherited_options(read_checkpoint(path))
+    checkpoint = read_checkpoint(options["from_checkpoint"])
+    return Inherited(inherited_options(checkpoint), split_options(checkpoint, options))
 
 
 def _resumed(

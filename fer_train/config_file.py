@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from fer_train.config import TrainConfig, flag
 from fer_train.config_phase import Phase, parse_phase
@@ -23,13 +23,25 @@ _PRESET = "preset"
 _ALIASES = {"from": "from_checkpoint", "phase": "phases"}
 
 
+class Inherited(NamedTuple):
+    """What the checkpoint of ``--from`` says about a new run's options.
+
+    Attributes:
+        decided: its contract; other values are refused.
+        proposed: in place of defaults.
+    """
+
+    decided: Mapping[str, Any]
+    proposed: Mapping[str, Any]
+
+
 def build_config(
     typed: Mapping[str, Any],
     *,
     preset: str | None = None,
     file: Path | None = None,
     base: Mapping[str, Any] = MappingProxyType({}),
-    inherited: Callable[[str], Mapping[str, Any]] | None = None,
+    inherited: Callable[[Mapping[str, Any]], Inherited] | None = None,
 ) -> TrainConfig:
     """Merge defaults < preset < file < ``typed`` into one configuration.
 
@@ -39,7 +51,7 @@ def build_config(
 
     Args:
         base: values in place of defaults, below the preset.
-        inherited: given the value of ``--from``, returns the options that checkpoint decides.
+        inherited: given all options so far, ``--from`` among them, asks that checkpoint.
 
     Raises:
         NotFound: no such file.
@@ -52,11 +64,10 @@ def build_config(
     merged = dict(base)
     for layer in (preset_values(preset) if preset else {}, from_file, typed):
         merged = _over(merged, layer)
-    source = merged.get("from_checkpoint")
-    if source is not None and inherited is not None:
-        decided = inherited(source)
+    if merged.get("from_checkpoint") is not None and inherited is not None:
+        decided, proposed = inherited(merged)
         _refuse_contradiction({**from_file, **typed}, decided)
-        merged |= decided
+        merged = {**proposed, **merged, **decided}
     missing = [
         flag(f.name) for f in fields(TrainConfig) if f.default is MISSING and f.name not in merged
     ]

@@ -12,12 +12,15 @@ from fer_train.contract.architectures import architecture, is_head_parameter
 from fer_train.contract.checkpoint import Checkpoint
 from fer_train.contract.errors import LabelMismatch
 from fer_train.contract.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from fer_train.inherit_splits import SPLIT_OPTIONS
 
 #: Options whose difference to the earlier run is no news.
 _NOT_RECIPE = frozenset(
     {"data", "arch", "weights", "from_checkpoint", "new_classes", "device", "precision", "workers"}
     # Which epochs were pruned is the course of that run, not its recipe.
     | {"seed", "label_order", "prune_at"}
+    # `inherit_splits` has more to say about these.
+    | set(SPLIT_OPTIONS)
 )
 
 

@@ -18,6 +18,7 @@ from fer_train.contract.errors import LabelMismatch, ResumeMismatch
 from fer_train.contract.files import write_text
 from fer_train.distributed import World
 from fer_train.inherit import describe_differences, load_inherited
+from fer_train.inherit_splits import describe_split
 from fer_train.phases import Subject, learner_for
 from fer_train.plan import Plan, build_plan
 from fer_train.progress import Reporter
@@ -72,6 +73,9 @@ def open_session(
         reporter.note("from", f"{config.from_checkpoint}: {inherited.arch}, weights and contract")
         for line in describe_differences(config, inherited, found=faces.found.labels):
             reporter.note("", line)
+        split_line = describe_split(config, inherited, faces.found.made_splits)
+        if split_line is not None:
+            reporter.note(*split_line)
 
     def load_weights(model: nn.Module) -> None:
         if saved is not None:
