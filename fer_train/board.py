@@ -1,4 +1,10 @@
-"""TensorBoard: curves, per-class F1, the confusion matrix and augmented samples as pictures."""
+"""TensorBoard: every figure of every epoch, pictures, and the options beside the final figures.
+
+Tags: ``loss/train``, ``loss/val``, ``accuracy/...``; ``val/<figure>`` and ``val_f1/<class>``;
+``training/<figure>``, and ``lr/head``, ``lr/backbone`` where the two differ; pictures
+``val/confusion``, ``val/reliability``, ``train/augmented``; for the HParams table
+``final_val/<figure>`` and ``final_test/<figure>``.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +13,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+
+from fer_train.calibration import reliability
+from fer_train.metrics import Answers
+from fer_train.pictures import Picture, draw_confusion, draw_reliability, image_grid
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-Picture = NDArray[np.uint8]  # [H, W, 3]
+#: Charts with several curves, for the tab Custom Scalars: heading -> chart -> tags (patterns).
+_CHARTS = {
+    "Training and validation": {
+        "loss": ["Multiline", ["loss/train", "loss/val"]],
+        "accuracy": ["Multiline", ["accuracy/train", "accuracy/val"]],
+    },
+    "Validation": {
+        "F1 of each class": ["Multiline", ["val_f1/.+"]],
+        "averages": ["Multiline", ["accuracy/val", "val/balanced_accuracy", "val/macro_f1"]],
+    },
+    "Optimiser": {"learning rate": ["Multiline", ["training/lr", "lr/.+"]]},
+}
 
-_CELL = 56  # px, of the confusion matrix
-_MARGIN = 76  # px, for class names
+#: Of the figures of a split, those for the HParams table.
+_FINAL = ("loss", "accuracy", "balanced_accuracy", "macro_f1")
 
 
 class Board:
@@ -33,9 +52,23 @@ class Board:
 
         purge = start_epoch if start_epoch > 1 else None
         self.writer: SummaryWriter = SummaryWriter(str(folder), purge_step=purge)  # type: ignore[no-untyped-call]
+        self.writer.add_custom_scalars(_CHARTS)  # type: ignore[no-untyped-call]
 
-    def epoch(self, row: Mapping[str, Any], validation: Mapping[str, Any]) -> None:
-        """Write the scalars and the confusion matrix of one epoch."""
+    def epoch(
+        self,
+        row: Mapping[str, Any],
+        validation: Mapping[str, Any],
+        answers: Answers,
+        *,
+        rates: Sequence[float],
+    ) -> None:
+        """Write the scalars and pictures of one epoch.
+
+        Args:
+            row: of the history.
+            validation: the figures of ``answers`` on the validation split.
+            rates: learning rate of the head, and of the backbone if it trains.
+        """
         step = int(row["epoch"])
         for figure in ("loss", "accuracy"):
             self._scalar(f"{figure}/train", row[f"train_{figure}"], step)
@@ -46,6 +79,12 @@ class Board:
             self._scalar(f"val_f1/{label}", figures["f1"], step)
         for name in ("lr", "grad_norm", "sparsity", "images_per_second"):
             self._scalar(f"training/{name}", row[name], step)
+        if len(set(rates)) > 1:
+            for name, rate in zip(("head", "backbone"), rates, strict=True):
+                self._scalar(f"lr/{name}", rate, step)
+        calibration = reliability(answers)
+        self._scalar("val/ece", calibration.ece, step)
+        self._picture("val/reliability", draw_reliability(calibration), step)
         labels = list(validation["per_class"])
         matrix = draw_confusion(np.array(validation["confusion"]), labels)
         self._picture("val/confusion", matrix, step)
@@ -56,15 +95,25 @@ class Board:
         self._picture("train/augmented", image_grid(images), 0)
 
     def finish(
-        self, config: Mapping[str, Any], metrics: Mapping[str, float], *, epoch: int
+        self,
+        config: Mapping[str, Any],
+        *,
+        val: Mapping[str, Any],
+        test: Mapping[str, Any] | None,
+        epoch: int,
     ) -> None:
-        """Write the hyperparameters with the final figures, and close."""
+        """Write a line of the HParams table, options and final figures of best.pt, and close."""
         plain = {
             k: v if isinstance(v, (bool, int, float, str)) else str(v) for k, v in config.items()
         }
         self.writer.add_hparams(  # type: ignore[no-untyped-call]
             plain,
-            {f"final/{name}": value for name, value in metrics.items()},
+            {
+                f"final_{split}/{name}": figures[name]
+                for split, figures in (("val", val), ("test", test))
+                if figures is not None
+                for name in _FINAL
+            },
             # "." keeps them in this run; the default makes a new run named after the time.
             run_name=".",
             global_step=epoch,
@@ -80,37 +129,3 @@ class Board:
 
     def _picture(self, tag: str, picture: Picture, step: int) -> None:
         self.writer.add_image(tag, picture, step, dataformats="HWC")  # type: ignore[no-untyped-call]
-
-
-def image_grid(images: Picture, *, columns: int = 8) -> Picture:
-    """Lay out images [N, H, W, 3] in rows of ``columns``, black where there are none."""
-    count, height, width = images.shape[:3]
-    rows = -(-count // columns)
-    grid = np.zeros((rows * columns, height, width, 3), dtype=np.uint8)
-    grid[:count] = images
-    tiled = grid.reshape(rows, columns, height, width, 3).transpose(0, 2, 1, 3, 4)
-    return tiled.reshape(rows * height, columns * width, 3)
-
-
-def draw_confusion(confusion: NDArray[np.int64], labels: Sequence[str]) -> Picture:
-    """Draw counts [true, predicted], each row shaded by its share; rows are true classes."""
-    size = _MARGIN + _CELL * len(labels)
-    image = Image.new("RGB", (size, size), "white")
-    pen = ImageDraw.Draw(image)
-    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    for row, name in enumerate(labels):
-        middle = _MARGIN + row * _CELL + _CELL // 2
-        pen.text((_MARGIN - 6, middle), name, fill="black", anchor="rm")
-        pen.text((middle, _MARGIN - 6), name[:8], fill="black", anchor="ms")
-        for column in range(len(labels)):
-            share = float(shares[row, column])
-            left, top = _MARGIN + column * _CELL, _MARGIN + row * _CELL
-            shade = (round(255 - 215 * share), round(255 - 160 * share), 255)
-            pen.rectangle((left, top, left + _CELL - 1, top + _CELL - 1), fill=shade)
-            pen.text(
-                (left + _CELL // 2, top + _CELL // 2),
-                str(int(confusion[row, column])),
-                fill="white" if share > 0.5 else "black",
-                anchor="mm",
-            )
-    return np.asarray(image)

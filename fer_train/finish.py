@@ -80,10 +80,6 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
     if session.world.leads:
         records = ("metrics", "pruning", "test", "calibration")
         run.write_record("metrics", {name: summary[name] for name in records})
-    if session.board is not None:
-        names = ("loss", "accuracy", "balanced_accuracy", "macro_f1")
-        final = {name: best[name] for name in names}
-        session.board.finish(session.config.to_dict(), final, epoch=progress.epoch)
     session.reporter.note("best", f"epoch {best['epoch']}: val {figures_line(best)} -> {run.best}")
     return summary
 

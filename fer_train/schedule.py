@@ -90,9 +90,14 @@ def set_rates(
         group["lr"], group["weight_decay"] = rate, weight_decay
 
 
+def current_rates(optimizer: torch.optim.Optimizer) -> list[float]:
+    """Return the present rate of each group: the head's, then the backbone's if it trains."""
+    return [float(group["lr"]) for group in optimizer.param_groups]
+
+
 def current_lr(optimizer: torch.optim.Optimizer) -> float:
     """Return the present rate of the first group, the head's."""
-    return float(optimizer.param_groups[0]["lr"])
+    return current_rates(optimizer)[0]
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:

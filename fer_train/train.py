@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from fer_train.board import Picture
 from fer_train.config import TrainConfig
 from fer_train.data.batches import shuffled_batches
 from fer_train.device import select_device
 from fer_train.distributed import joined_world
 from fer_train.engine import NonFiniteStep, StepResult, train_epoch
 from fer_train.finish import diverged, finish
-from fer_train.metrics import Tally
+from fer_train.metrics import Tally, measure
 from fer_train.milestones import (
     enter_phase_when_due,
     follow_schedule,
@@ -25,10 +24,11 @@ from fer_train.milestones import (
 )
 from fer_train.opening import ResumePoint, open_session
 from fer_train.phases import rates_at
+from fer_train.pictures import Picture
 from fer_train.prefetch import loader_for
 from fer_train.progress import PlainReporter, Reporter, StepFigures
 from fer_train.pruning import pruned_positions
-from fer_train.schedule import current_lr, set_rates
+from fer_train.schedule import current_lr, current_rates, set_rates
 from fer_train.seeds import seed_torch
 from fer_train.session import Session
 from fer_train.signals import Stopped, StopRequest
@@ -71,7 +71,15 @@ def train(
         )
         try:
             complete = _fit(session)
-            return finish(session, complete=complete)
+            summary = finish(session, complete=complete)
+            if session.board is not None and complete:
+                session.board.finish(
+                    config.to_dict(),
+                    val=summary["metrics"],
+                    test=summary["test"],
+                    epoch=session.progress.epoch,
+                )
+            return summary
         finally:
             if session.board is not None:
                 session.board.close()
@@ -94,7 +102,9 @@ def _fit(session: Session) -> bool:
             session.save_last(metrics={})
             return False
         with session.averaged():
-            validation = session.measure("val")
+            answers = session.answers("val")
+        validation = measure(answers, session.learner.objective, session.faces.labels)
+        rates = current_rates(session.learner.optimizer)
         improved = remember_best(session, validation, epoch)
         row = trained | _validation_columns(validation) | {"sparsity": _global_sparsity(session)}
         progress.history.append(row)
@@ -106,7 +116,7 @@ def _fit(session: Session) -> bool:
         session.save_last(metrics={"split": "val", "epoch": epoch, **present})
         if session.board is not None:
             session.run.write_history(progress.history)
-            session.board.epoch(row, validation)
+            session.board.epoch(row, validation, answers, rates=rates)
         if session.world.any(session.stop.signum is not None) and progress.position < plan.epochs:
             return False
     return True

@@ -241,7 +241,7 @@ def test_tensorboard_has_one_run_and_every_step_once(interrupted: RunFolder) -> 
     for tag in ("loss/train", "accuracy/val", "val_f1/contempt", "training/sparsity"):
         assert [event.step for event in events.Scalars(tag)] == [1, 2, 3, 4, 5, 6], tag
     assert {"train/augmented", "val/confusion"} <= set(tags["images"])
-    assert "final/macro_f1" in tags["scalars"]
+    assert "final_val/macro_f1" in tags["scalars"]
 
 
 def test_other_images_are_refused(straight: RunFolder, cache: Path, tmp_path: Path) -> None:
