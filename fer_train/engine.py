@@ -276,10 +276,14 @@ def answer(
     batches: Sequence[Indices],
     *,
     world: World | None = None,
+    on_progress: Callable[[int], None] = lambda images: None,
 ) -> Answers:
     """Return a network's logits for every image once; it must be in evaluation mode.
 
     The processes share the batches and all get every answer.
+
+    Args:
+        on_progress: told how many more images this process has answered.
 
     Raises:
         TrainingDiverged: the network answers NaN or infinity.
@@ -291,6 +295,7 @@ def answer(
             inputs, targets = feed.evaluation(indices)
             logits = network(inputs)
             parts.append((logits.float().cpu().numpy(), targets.cpu().numpy()))
+            on_progress(len(indices))
     by_process = world.gather(parts)
     ordered = [by_process[n % world.size][n // world.size] for n in range(len(batches))]
     answers = Answers(

@@ -18,7 +18,7 @@ _MARGIN = 76  # px, for class names
 # The reliability diagram, in px: accuracy against confidence, above how many images have which.
 _SIDE = 360
 _COUNTS = 72
-_LEFT, _TOP, _GAP, _BELOW, _RIGHT = 60, 40, 14, 44, 20
+_LEFT, _TOP, _GAP, _BELOW, _RIGHT = 60, 40, 26, 44, 20
 _BLUE, _RED, _GREY, _LIGHT = "#4c78a8", "#e8a5a0", "#777777", "#dddddd"
 
 
@@ -91,7 +91,7 @@ def draw_reliability(reliability: Reliability) -> Picture:
     )
     pen.text((_LEFT + _SIDE, _TOP - 10), "red: distance from confidence", fill=_GREY, anchor="rs")
     pen.text((_LEFT + 6, _TOP + 6), "accuracy", fill="black", anchor="la")
-    pen.text((_LEFT + 6, bottom + _GAP), "images per bin", fill="black", anchor="la")
+    pen.text((_LEFT + 6, bottom + _GAP - 6), "images per bin", fill="black", anchor="ls")
     pen.text((_LEFT + _SIDE // 2, height - 6), "confidence", fill="black", anchor="ms")
     return np.asarray(image)
 

@@ -1,26 +1,29 @@
-"""What a person sees while training: a live bar on a terminal, plain lines elsewhere.
+"""What a person sees while training: a live line on a terminal, plain lines elsewhere.
 
 Everything goes to stderr; stdout belongs to ``--json``.
 """
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from fer_train.pace import Pace, RunPace
+from fer_train.progress_text import (
+    EpochPlan,
+    Figure,
+    StepFigures,
+    count_figures,
+    epoch_line,
+    step_figures,
+)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepFigures:
-    """What the bar shows after a step; loss and accuracy are the epoch's running figures."""
-
-    images: int
-    loss: float
-    accuracy: float
-    lr: float
-    grad_norm: float
+#: Plain output says this often how far a long task is, so that a log is never silent for long.
+_INTERVAL_S = 30.0
 
 
 class Reporter(Protocol):
@@ -32,17 +35,32 @@ class Reporter(Protocol):
     def counting(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
         """Show a task over ``total`` images; the yielded function takes how many more are done."""
 
-    def epoch(
-        self, number: int, *, epochs: int, images: int
-    ) -> AbstractContextManager[Callable[[StepFigures], None]]:
-        """Show one epoch; the yielded function takes each step's figures."""
+    def epoch(self, plan: EpochPlan) -> AbstractContextManager[Callable[[StepFigures], None]]:
+        """Show the training of an epoch; the yielded function takes each step's figures."""
+
+    def finished(self, row: Mapping[str, Any], *, epochs: int, improved: bool) -> None:
+        """Say how an epoch ended.
+
+        Args:
+            row: of the history.
+            epochs: of the whole run.
+            improved: it is the best one so far.
+        """
 
 
 class PlainReporter:
-    """One line per fact and per epoch, without control codes; or nothing."""
+    """One line per fact and per epoch, and within long ones, without control codes; or nothing.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    Args:
+        clock: seconds, for tests.
+    """
+
+    def __init__(
+        self, *, quiet: bool = False, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self.quiet = quiet
+        self._clock = clock
+        self._run = RunPace(clock=clock)
 
     def note(self, topic: str, text: str) -> None:
         if not self.quiet:
@@ -50,70 +68,60 @@ class PlainReporter:
 
     @contextmanager
     def counting(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        yield lambda count: None
+        pace = Pace(total, clock=self._clock)
+        due = self._every_interval()
+
+        def count_up(count: int) -> None:
+            pace.add(count)
+            if due():
+                self.note("", f"{what} {_joined(count_figures(pace))}")
+
+        yield count_up
 
     @contextmanager
-    def epoch(
-        self, number: int, *, epochs: int, images: int
-    ) -> Iterator[Callable[[StepFigures], None]]:
-        yield lambda figures: None
+    def epoch(self, plan: EpochPlan) -> Iterator[Callable[[StepFigures], None]]:
+        pace = self._run.begin(plan.images, done=plan.images_done)
+        batch = plan.batches_done
+        due = self._every_interval()
 
+        def show(step: StepFigures) -> None:
+            nonlocal batch
+            pace.add(step.images)
+            batch += step.batches
+            if due():
+                left = self._run.left_s(pace, epochs_left=plan.epochs_left)
+                figures = step_figures(step, plan=plan, batch=batch, pace=pace, run_left_s=left)
+                self.note("", f"epoch {plan.number}/{plan.epochs}  {_joined(figures)}")
 
-class RichReporter:
-    """Live bars with rate and time left; facts scroll above them."""
+        yield show
+        self._run.end()
 
-    def __init__(self) -> None:
-        from rich.console import Console
+    def finished(self, row: Mapping[str, Any], *, epochs: int, improved: bool) -> None:
+        self.note("epoch", epoch_line(row, epochs, improved=improved))
 
-        self.console = Console(stderr=True, highlight=False)
+    def _every_interval(self) -> Callable[[], bool]:
+        last = self._clock()
 
-    def note(self, topic: str, text: str) -> None:
-        from rich.markup import escape
+        def due() -> bool:
+            nonlocal last
+            if self._clock() - last < _INTERVAL_S:
+                return False
+            last = self._clock()
+            return True
 
-        self.console.print(f"[bold]{topic:<10}[/bold]{escape(text)}", soft_wrap=True)
-
-    @contextmanager
-    def counting(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        with self._bar() as bar:
-            task = bar.add_task(what, total=total, figures="", rate="")
-            yield lambda count: bar.advance(task, count)
-
-    @contextmanager
-    def epoch(
-        self, number: int, *, epochs: int, images: int
-    ) -> Iterator[Callable[[StepFigures], None]]:
-        with self._bar() as bar:
-            task = bar.add_task(f"epoch {number}/{epochs}", total=images, figures="", rate="")
-
-            def show(step: StepFigures) -> None:
-                speed = bar.tasks[0].speed
-                bar.update(
-                    task,
-                    advance=step.images,
-                    rate="" if speed is None else f"{speed:.0f} img/s",
-                    figures=f"loss {step.loss:.3f}  acc {step.accuracy:.3f}  "
-                    f"lr {step.lr:.1e}  |g| {step.grad_norm:.2f}",
-                )
-
-            yield show
-
-    def _bar(self) -> Any:
-        from rich import progress
-
-        return progress.Progress(
-            progress.TextColumn("{task.description}"),
-            progress.BarColumn(bar_width=24),
-            progress.MofNCompleteColumn(),
-            progress.TextColumn("{task.fields[rate]}"),
-            progress.TimeRemainingColumn(),
-            progress.TextColumn("{task.fields[figures]}"),
-            console=self.console,
-            transient=True,
-        )
+        return due
 
 
 def choose_reporter(*, quiet: bool) -> Reporter:
-    """Return live bars when stderr is a terminal and the user did not ask for silence."""
-    if quiet or not sys.stderr.isatty():
+    """Return a live line when stderr is a terminal and the user did not ask for silence."""
+    dumb = os.environ.get("TERM") in ("dumb", "unknown")
+    if quiet or dumb or not sys.stderr.isatty():
         return PlainReporter(quiet=quiet)
-    return RichReporter()
+    # Imported here: rich takes a while, and output into a file does not need it.
+    from fer_train.progress_live import LiveReporter
+
+    return LiveReporter()
+
+
+def _joined(figures: list[Figure]) -> str:
+    return "  ".join(figure.text for figure in figures if figure.text)

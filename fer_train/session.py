@@ -113,7 +113,9 @@ class Session:
         batches = list(ordered_batches(images.cache.count, batch_size=self.config.batch_size))
         self.learner.model.eval()
         network = partial(forward, self.learner)
-        return answer(network, feed, batches, world=self.world)
+        share = images.cache.count // self.world.size
+        with self.reporter.counting(f"measuring {split}", share) as count_up:
+            return answer(network, feed, batches, world=self.world, on_progress=count_up)
 
     def measure(self, split: str) -> dict[str, Any]:
         """Return the figures of the present weights on a split."""

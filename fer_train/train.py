@@ -26,7 +26,8 @@ from fer_train.opening import ResumePoint, open_session
 from fer_train.phases import rates_at
 from fer_train.pictures import Picture
 from fer_train.prefetch import loader_for
-from fer_train.progress import PlainReporter, Reporter, StepFigures
+from fer_train.progress import PlainReporter, Reporter
+from fer_train.progress_text import EpochPlan, StepFigures
 from fer_train.pruning import pruned_positions
 from fer_train.schedule import current_lr, current_rates, set_rates
 from fer_train.seeds import seed_torch
@@ -73,8 +74,9 @@ def train(
             complete = _fit(session)
             summary = finish(session, complete=complete)
             if session.board is not None and complete:
+                phases = ", ".join(phase.describe() for phase in config.phases)
                 session.board.finish(
-                    config.to_dict(),
+                    config.to_dict() | {"phases": phases},
                     val=summary["metrics"],
                     test=summary["test"],
                     epoch=session.progress.epoch,
@@ -109,7 +111,7 @@ def _fit(session: Session) -> bool:
         row = trained | _validation_columns(validation) | {"sparsity": _global_sparsity(session)}
         progress.history.append(row)
         progress.epoch, progress.tally = epoch, None
-        session.reporter.note("epoch", _epoch_line(row, plan.epochs, improved=improved))
+        session.reporter.finished(row, epochs=plan.epochs, improved=improved)
         follow_schedule(session, validation)
         present = prune_when_due(session) or validation
         # Last of all, so that last.pt never remembers an epoch whose consequences it lacks.
@@ -141,7 +143,16 @@ def _train_one_epoch(session: Session, epoch: int) -> dict[str, Any] | None:
     if learner.ema is not None:
         dropped += pruned_positions(learner.ema.values, progress.masks)
 
-    with session.reporter.epoch(epoch, epochs=session.plan.epochs, images=images) as show:
+    shown = EpochPlan(
+        number=epoch,
+        epochs=session.plan.epochs,
+        epochs_left=session.plan.epochs - progress.position - 1,
+        images=images,
+        batches=len(batches),
+        images_done=tally.seen,
+        batches_done=min(tally.steps * learner.accumulate, len(batches)),
+    )
+    with session.reporter.epoch(shown) as show:
 
         def before_step(step: int) -> None:
             position = progress.position + step / steps
@@ -153,6 +164,9 @@ def _train_one_epoch(session: Session, epoch: int) -> dict[str, Any] | None:
             show(
                 StepFigures(
                     images=int(result.confusion.sum()),
+                    batches=min(
+                        learner.accumulate, len(batches) - (running.steps - 1) * learner.accumulate
+                    ),
                     loss=running.loss,
                     accuracy=running.accuracy,
                     lr=current_lr(learner.optimizer),
@@ -210,14 +224,3 @@ def _validation_columns(validation: Mapping[str, Any]) -> dict[str, Any]:
 
 def _global_sparsity(session: Session) -> float:
     return float(session.sparsity().get("global", 0.0))
-
-
-def _epoch_line(row: Mapping[str, Any], epochs: int, *, improved: bool) -> str:
-    return (
-        f"{row['epoch']}/{epochs}  "
-        f"train loss {row['train_loss']:.4f} acc {row['train_accuracy']:.4f}  "
-        f"val loss {row['val_loss']:.4f} acc {row['val_accuracy']:.4f} "
-        f"balanced {row['val_balanced_accuracy']:.4f} F1 {row['val_macro_f1']:.4f}  "
-        f"lr {row['lr']:.1e}  |g| {row['grad_norm']:.2f}  "
-        f"{row['images_per_second']:.0f} img/s  {row['seconds']:.1f} s{'  *' if improved else ''}"
-    )

@@ -19,7 +19,8 @@ from fer_train.config_resume import compare, config_from_dict
 from fer_train.contract.checkpoint import load_weights_only, read_checkpoint
 from fer_train.contract.errors import ResumeMismatch
 from fer_train.opening import ResumePoint
-from fer_train.progress import PlainReporter, StepFigures
+from fer_train.progress import PlainReporter
+from fer_train.progress_text import EpochPlan, StepFigures
 from fer_train.run import RunFolder
 from fer_train.signals import StopRequest
 from fer_train.train import train
@@ -67,9 +68,7 @@ class Interrupter(PlainReporter):
             self.stop.signum = signal.SIGTERM
 
     @contextmanager
-    def epoch(
-        self, number: int, *, epochs: int, images: int
-    ) -> Iterator[Callable[[StepFigures], None]]:
+    def epoch(self, plan: EpochPlan) -> Iterator[Callable[[StepFigures], None]]:
         def count(figures: StepFigures) -> None:
             self.left -= 1
             if self.left == 0:
