@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,6 +106,23 @@ def test_eval_measures_what_training_measured(
     table = fertrain("eval", trained, "--data", faces, "--split", "train", "--quiet")
     assert table.code == 0 and table.err == ""
     assert "24 train images" in table.out and "contempt" in table.out
+
+
+def test_eval_in_a_process_of_its_own(trained: Path, faces: Path, cache: Path) -> None:
+    """Here nothing has been imported, and no environment prepared, by an earlier command."""
+    command = ("eval", trained, "--data", faces, "--device", "cpu", "--batch-size", 8, "--json")
+    ran = subprocess.run(
+        [sys.executable, "-m", "fer_train.cli", *map(str, command)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"FERTRAIN_CACHE": str(cache)},
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    result = json.loads(ran.stdout)
+    expected = read_checkpoint(trained).metrics
+    assert result["split"] == "val" and result["metrics"]["confusion"] == expected["confusion"]
+    assert "Traceback" not in ran.stderr and "\x1b" not in ran.stderr
 
 
 def test_eval_goes_by_names_and_refuses_unknown_ones(
