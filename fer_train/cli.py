@@ -21,6 +21,8 @@ from fer_train.device import default_workers, prepare_environment
 from fer_train.distributed import is_leader, require_shareable
 from fer_train.options import GroupedCommand, config_options
 from fer_train.presets import PRESETS
+from fer_train.report_commands import compare as compare_runs
+from fer_train.report_commands import report
 
 if TYPE_CHECKING:
     from fer_train.opening import ResumePoint
@@ -268,6 +270,8 @@ def synth(out: Path, **options: Any) -> None:
 
 
 app.add_command(data)
+app.add_command(report)
+app.add_command(compare_runs)
 
 
 def main() -> NoReturn:

@@ -15,6 +15,7 @@ from fer_train.contract.errors import TrainingDiverged
 from fer_train.data.batches import Indices
 from fer_train.engine import NonFiniteStep
 from fer_train.metrics import measure
+from fer_train.report.write import leave_report
 from fer_train.schedule import current_lr
 from fer_train.session import Session
 from fer_train.views import require_agreement
@@ -37,6 +38,7 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
         "pruning": progress.pruning or None,
         "test": None,
         "calibration": None,
+        "report": None,
         "stopped": None,
         "resume": None,
     }
@@ -80,6 +82,9 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
     if session.world.leads:
         records = ("metrics", "pruning", "test", "calibration")
         run.write_record("metrics", {name: summary[name] for name in records})
+        gathers = {name: feed.cache.gather for name, feed in session.feeds.items()}
+        report = leave_report(run, gathers=gathers, reporter=session.reporter)
+        summary["report"] = str(report) if report else None
     session.reporter.note("best", f"epoch {best['epoch']}: val {figures_line(best)} -> {run.best}")
     return summary
 
