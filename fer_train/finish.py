@@ -41,6 +41,7 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
         "report": None,
         "stopped": None,
         "resume": None,
+        "report": None,
     }
     if not complete:
         # Another process may have got the signal.
@@ -86,6 +87,10 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
         report = leave_report(run, gathers=gathers, reporter=session.reporter)
         summary["report"] = str(report) if report else None
     session.reporter.note("best", f"epoch {best['epoch']}: val {figures_line(best)} -> {run.best}")
+    if session.world.leads:
+        gathers = {name: feed.cache.gather for name, feed in session.feeds.items()}
+        report = leave_report(run, gathers=gathers, reporter=session.reporter)
+        summary["report"] = None if report is None else str(report)
     return summary
 
 

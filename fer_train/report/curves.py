@@ -9,7 +9,7 @@ from typing import Any
 
 #: Size of a chart and its margins, in units of its viewBox; about pixels on a wide screen.
 WIDTH, HEIGHT = 420, 236
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 20, 26
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 34, 26
 _SQUARE, _COUNTS = 240, 34  # reliability: side of the diagram, height of the strip below it
 
 Point = tuple[float, float]
@@ -26,9 +26,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A vertical line before or after an epoch, such as a pruning."""
+    """A vertical line before or after an epoch, such as a pruning; ``short`` is written at it."""
 
     epoch: float
+    short: str
     text: str
     style: str
 
@@ -77,8 +78,15 @@ def line_chart(
         "y_ticks": [(y_at(t), _tick_text(t, ticks, share=share)) for t in ticks],
         "x_ticks": [(x_at(t), f"{t:g}") for t in _epoch_ticks(int(first), int(last))],
         "marks": [
-            {"x": x_at(min(max(m.epoch, first), last)), "text": m.text, "style": m.style}
-            for m in marks
+            {
+                "x": x_at(min(max(m.epoch, first), last)),
+                # Two rows in turn: neighbours would write over each other.
+                "y": _TOP - 8 - 13 * (i % 2),
+                "short": m.short,
+                "text": m.text,
+                "style": m.style,
+            }
+            for i, m in enumerate(sorted(marks, key=lambda m: m.epoch))
         ],
         "lines": [
             {

@@ -15,6 +15,8 @@ from itertools import groupby, pairwise
 from statistics import fmean, median
 from typing import Any, Literal
 
+from fer_train.report.figures import figure_name, percent
+
 Verdict = Literal["cannot tell", "overfitting", "still improving", "underfitting", "neither"]
 
 #: Epochs without a change of phase or pruning that a judgement takes.
@@ -23,6 +25,8 @@ FEWEST = 3
 _RISE, _FALL = 0.05, 0.02
 #: Relative fall of both losses from one quarter to the next that counts as still improving.
 _IMPROVING = 0.01
+#: Relative fall of the training loss over all of it below which nothing was learned.
+_LEARNED = 0.03
 #: Lead of training accuracy over validation accuracy that counts, and one that does not.
 _GAP, _LEVEL = 0.10, 0.02
 #: Beyond this a network that knows its training images has nothing left to fit.
@@ -75,7 +79,7 @@ def judge_fit(
     where = f"epochs {rows[0]['epoch']} to {rows[-1]['epoch']}"
     train = fmean(row["train_accuracy"] for row in rows[-k:])
     val = fmean(row["val_accuracy"] for row in rows[-k:])
-    accuracies = f"{train:.1%} on training and {val:.1%} on validation images"
+    accuracies = f"{percent(train)} on training and {percent(val)} on validation images"
     ahead = same_mix and train - val >= _GAP
     if _falls(rows, "val_loss", k) and _falls(rows, "train_loss", k):
         gap = " though it already knows its training images better" if ahead else ""
@@ -90,6 +94,14 @@ def judge_fit(
             sentence=f"Overfitting: over {where} the network came to know its training images "
             f"better than new ones ({accuracies}), although the validation loss did not rise; "
             "more data, stronger augmentation or more regularisation would help.",
+        )
+    start, end = rows[0]["train_loss"], rows[-1]["train_loss"]
+    if train < _FITTED and end > start * (1 - _LEARNED):
+        return Fit(
+            verdict="underfitting",
+            sentence=f"Underfitting: over {where} the network hardly learned, its training loss "
+            f"went from {start:.3f} to {end:.3f}, with {accuracies}; try another rate, more "
+            "trainable layers, or weights to start from.",
         )
     if train <= val + _LEVEL and train < _FITTED:
         return Fit(
@@ -148,7 +160,7 @@ def _rising(rows: Sequence[Mapping[str, Any]], selection: str) -> Fit | None:
         best = scores.index(max(scores))
         if best >= low + 2:
             sentence += (
-                f"; {selection.replace('_', '-').replace('f1', 'F1')} was best at epoch "
+                f"; {figure_name(selection)} was best at epoch "
                 f"{rows[best]['epoch']} all the same, so what grew is overconfidence more than "
                 "mistakes"
             )

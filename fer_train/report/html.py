@@ -76,7 +76,7 @@ def page_environment(*, escape: bool = True) -> Environment:
 
 def _charts(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows, selection = document["history"], document["selection"]
-    marks = [Mark(e["epoch"], e["text"], e["kind"]) for e in document["events"]]
+    marks = [Mark(e["epoch"], e["short"], e["text"], e["kind"]) for e in document["events"]]
     wanted: list[tuple[str, str, bool, tuple[str, ...]]] = [
         ("loss", "Loss", False, ("val_loss", "train_loss")),
         ("accuracy", "Accuracy", True, ("val_accuracy", "train_accuracy")),
@@ -133,7 +133,7 @@ def calibration_sentence(record: Mapping[str, Any]) -> str:
     )
     change = f"from {figures.percent(before)} to {figures.percent(after)}"
     if after < before - _SAME:
-        return f"{first}; dividing its logits by {record['temperature']:.3f} brings ECE {change}."
+        return f"{first}; dividing its logits by {record['temperature']:.3g} brings ECE {change}."
     if after > before + _SAME:
         return f"{first}; temperature scaling makes it worse here, ECE {change}."
     return f"{first}; temperature scaling changes little, ECE {change}."

@@ -18,6 +18,7 @@ from fer_train.contract.errors import FerError
 from fer_train.contract.files import sha256_file, size_bytes
 from fer_train.intervals import wilson
 from fer_train.report.calibrated import calibration_of
+from fer_train.report.figures import percent
 from fer_train.report.fitting import judge_fit, same_class_mix
 from fer_train.report.mistakes import describe_mistakes, shown_split
 from fer_train.report.reading import RunRecord
@@ -52,6 +53,7 @@ def build_document(record: RunRecord) -> dict[str, Any]:
         "resume": record.folder.resume_command(),
         "selection": record.selection,
         "best_epoch": record.best_epoch(),
+        "best_stage": _best_stage(record),
         "splits": splits,
         "calibration": calibration_of(record),
         "mistakes": None
@@ -142,10 +144,30 @@ def _events(record: RunRecord) -> Iterator[dict[str, Any]]:
             number = int(row["phase"])
             known = number <= len(phases)
             what = Phase(**phases[number - 1]).describe() if known else ""
-            yield {"epoch": row["epoch"] - 0.5, "kind": "phase", "text": f"phase {number} {what}"}
+            short = f"phase {number}"
+            yield {
+                "epoch": row["epoch"] - 0.5,
+                "kind": "phase",
+                "short": short,
+                "text": f"{short} {what}".strip(),
+            }
     for step in (record.metrics.get("pruning") or {}).get("steps", []):
-        text = f"pruned to {step['sparsity']:.0%}"
-        yield {"epoch": step["after_epoch"] + 0.5, "kind": "pruning", "text": text}
+        share = percent(step["sparsity"])
+        yield {
+            "epoch": step["after_epoch"] + 0.5,
+            "kind": "pruning",
+            "short": "pruned",
+            "text": f"{share} of the weights pruned after epoch {step['after_epoch']}",
+        }
+
+
+def _best_stage(record: RunRecord) -> str | None:
+    """Say when best.pt was saved; right after the last pruning no epoch had followed."""
+    epoch = record.best_epoch()
+    steps = (record.metrics.get("pruning") or {}).get("steps", [])
+    if steps and steps[-1]["after_epoch"] == epoch:
+        return f"right after pruning, epoch {epoch}" if epoch else "right after pruning"
+    return None if epoch is None else f"epoch {epoch}"
 
 
 def _pruning(record: RunRecord) -> dict[str, Any] | None:
@@ -157,7 +179,7 @@ def _pruning(record: RunRecord) -> dict[str, Any] | None:
     stages = [
         ("val", f"before (epoch {pruning.get('from_epoch')})", pruning.get("before")),
         ("val", "right after pruning, no recovery", pruning.get("after")),
-        ("val", f"best.pt (epoch {record.best_epoch()})", record.figures("val")),
+        ("val", f"best.pt ({_best_stage(record)})", record.figures("val")),
         ("test", "before", test_before),
         ("test", "best.pt", record.figures("test") if test_before else None),
     ]
