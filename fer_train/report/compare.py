@@ -45,7 +45,8 @@ def compare_runs(paths: Sequence[Path]) -> tuple[dict[str, Any], list[RunRecord]
     rows = [
         _row(record, name, by=by, split=split) for record, name in zip(records, names, strict=True)
     ]
-    rows[0]["best"] = same_data and rows[0]["selected"] is not None
+    first, second = (row["selected"] for row in rows[:2])
+    rows[0]["best"] = same_data and first is not None and first != second
     test, sentence = _first_two(records, names, split=split)
     document = {
         "by": by,

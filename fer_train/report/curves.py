@@ -9,7 +9,8 @@ from typing import Any
 
 #: Size of a chart and its margins, in units of its viewBox; about pixels on a wide screen.
 WIDTH, HEIGHT = 420, 236
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 34, 26
+_RIGHT, _TOP, _BOTTOM = 10, 34, 26
+_CHARACTER = 7.5  # width of one, in a label
 _SQUARE, _COUNTS = 240, 34  # reliability: side of the diagram, height of the strip below it
 
 Point = tuple[float, float]
@@ -56,12 +57,14 @@ def line_chart(
     first, last = min(xs), max(xs)
     ticks = nice_ticks(min(ys), max(ys))
     low, high = min(ticks[0], min(ys)), max(ticks[-1], max(ys))
+    labels = [_tick_text(tick, ticks, share=share) for tick in ticks]
+    left = round(8 + _CHARACTER * max(map(len, labels)), 1)
 
     def x_at(epoch: float) -> float:
-        inside = WIDTH - _LEFT - _RIGHT
+        inside = WIDTH - left - _RIGHT
         # A single epoch stands in the middle.
         part = 0.5 if last == first else (epoch - first) / (last - first)
-        return round(_LEFT + inside * part, 1)
+        return round(left + inside * part, 1)
 
     def y_at(value: float) -> float:
         part = 0.5 if high == low else (value - low) / (high - low)
@@ -71,11 +74,11 @@ def line_chart(
         "title": title,
         "width": WIDTH,
         "height": HEIGHT,
-        "left": _LEFT,
+        "left": left,
         "right": WIDTH - _RIGHT,
         "top": _TOP,
         "bottom": HEIGHT - _BOTTOM,
-        "y_ticks": [(y_at(t), _tick_text(t, ticks, share=share)) for t in ticks],
+        "y_ticks": [(y_at(t), text) for t, text in zip(ticks, labels, strict=True)],
         "x_ticks": [(x_at(t), f"{t:g}") for t in _epoch_ticks(int(first), int(last))],
         "marks": [
             {

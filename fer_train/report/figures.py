@@ -61,3 +61,12 @@ def duration(seconds: float | None) -> str:
 def figure_name(name: str) -> str:
     """``macro_f1 -> "macro-F1"``."""
     return NAMES.get(name, name.replace("_", " "))
+
+
+def plain(value: object) -> str:
+    """``[0.97645, 1.02411] -> "0.976, 1.02"``: a value of a record, whatever it is."""
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(plain, value))
+    return str(value)

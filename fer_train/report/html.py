@@ -70,6 +70,7 @@ def page_environment(*, escape: bool = True) -> Environment:
         megabytes=figures.megabytes,
         duration=figures.duration,
         figure_name=figures.figure_name,
+        plain=figures.plain,
     )
     return made
 
