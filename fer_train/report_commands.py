@@ -13,14 +13,17 @@ _folder = click.Path(path_type=Path)
 @click.command()
 @click.argument("run", type=_folder)
 @click.option(
-    "--data", type=_folder, help="Where the run's data are now, for pictures it did not keep."
+    "--data",
+    metavar="DIR",
+    type=_folder,
+    help="Where the run's data are now, for pictures it did not keep.",
 )
 def report(run: Path, data: Path | None) -> None:
     """Write report.html and model-card.md of the finished RUN again.
 
     Training leaves both in the run folder; this makes them anew from the records there, for a run
     of an earlier version, one that was stopped, or after the tool changed. Nothing is measured
-    again, and nothing else in the folder changes.
+    again.
     """
     from fer_train.progress import choose_reporter
     from fer_train.report.write import CARD, remake_report
@@ -33,7 +36,9 @@ def report(run: Path, data: Path | None) -> None:
 @click.command()
 @click.argument("runs", metavar="RUN RUN…", type=_folder, nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
-@click.option("--html", type=_folder, help="Also write a page with curves to this file.")
+@click.option(
+    "--html", metavar="FILE", type=_folder, help="Also write a page with curves to this file."
+)
 def compare(runs: tuple[Path, ...], as_json: bool, html: Path | None) -> None:
     """Set two or more RUN folders side by side, the best one (*) first.
 

@@ -88,7 +88,9 @@ class RunRecord:
         if best is not None:
             return int(best["epoch"])
         column = f"val_{self.selection}"
-        rows = [row for row in self.history if column in row]
+        # Once pruned, best.pt is the best pruned epoch, whatever went before.
+        stage = self.history[-1].get("stage") if self.history else None
+        rows = [r for r in self.history if column in r and r.get("stage") == stage]
         if not rows:
             return None
         sign = -1 if self.selection == "loss" else 1

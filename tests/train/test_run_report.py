@@ -118,6 +118,11 @@ def test_a_stopped_run_says_that_nothing_was_measured(tmp_path: Path) -> None:
     page, card = rendered(run.root)
     assert "Unfinished" in page.text and "fertrain train --resume" in page.text
     assert "best by validation macro-F1: epoch 2" in page.text
+    # Once pruned, the best epoch is the best pruned one.
+    run.write_history(
+        [row(1, val_macro_f1=0.9), row(2, stage="recovery"), row(3, stage="recovery")]
+    )
+    assert read_run(run.root).best_epoch() == 2
     assert "Not measured: the run is unfinished." in card and "**Unfinished run.**" in card
 
 
