@@ -61,7 +61,9 @@ class View:
         if default is not None and not self.has(name):
             return default
         value = self._literal(name).reshape(-1)
-        if value.size != 1 or not isinstance(value.tolist()[0], (kind, int)):
+        # Integers stand for numbers and truth values, not for text.
+        taken = kind if kind is str else (kind, int)
+        if value.size != 1 or not isinstance(value.tolist()[0], taken):
             raise self.refuse(f"option '{name}' is {value.tolist()!r}, not one {kind.__name__}")
         return kind(value.tolist()[0])  # type: ignore[call-arg]
 

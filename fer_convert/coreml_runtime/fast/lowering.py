@@ -133,6 +133,8 @@ class Source:
         if default is not None and not self.has(name):
             return default
         (value,) = self._literal(name).read().reshape(-1).tolist()
+        if not isinstance(value, kind if kind is str else (kind, int)):
+            raise Unlowered(f"'{name}' that is no {kind.__name__}")
         return kind(value)  # type: ignore[call-arg]
 
     def integers(self, name: str, default: Sequence[int] | None = None) -> tuple[int, ...]:

@@ -115,10 +115,8 @@ def matmul(op: Source) -> str:
 
 @MIL.lowering("einsum")
 def einsum(op: Source) -> str:
-    equation = op.operation.arguments["equation"][0]
-    assert not isinstance(equation, str)
-    text = str(equation.read().reshape(-1)[0])
-    result: str = op.node("Einsum", *op.operands("values"), equation=text)
+    equation = op.option("equation", str)
+    result: str = op.node("Einsum", *op.operands("values"), equation=equation)
     return result
 
 
