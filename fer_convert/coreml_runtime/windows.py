@@ -148,6 +148,9 @@ def pool(
     With ``ceil_mode`` the last window may hang over the padded edge, but must start inside it (as
     in PyTorch). An average never counts what hangs over; it counts padding unless
     ``exclude_padding``.
+
+    Raises:
+        ValueError: a window is larger than the padded image.
     """
     rank = len(kernel)
     overhang = [
@@ -155,6 +158,9 @@ def pool(
         for size, p, k, s in zip(x.shape[-rank:], pads, kernel, strides, strict=True)
     ]
     edge = [(b, a + extra) for (b, a), (_, extra) in zip(pads, overhang, strict=True)]
+    for size, pair, k in zip(x.shape[-rank:], edge, kernel, strict=True):
+        if k > size + sum(pair):  # torch would take the lower half of its bits
+            raise ValueError(f"a window of {k} on {size + sum(pair)} elements")
     if kind == "max":
         maximum = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[rank - 1]
         result: Tensor = maximum(pad(x, edge, value=float("-inf")), list(kernel), list(strides))

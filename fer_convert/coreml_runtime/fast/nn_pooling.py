@@ -15,7 +15,7 @@ from fer_convert.coreml_runtime.fast.nn_window_fields import (
     triple,
 )
 from fer_convert.coreml_runtime.fast.tables import LAYERS
-from fer_convert.coreml_runtime.fast.windows import Padding, flat, pool
+from fer_convert.coreml_runtime.fast.windows import Padding, flat, pool, refuse_large_windows
 
 _MAX, _AVERAGE = 0, 1  # PoolingLayerParams.PoolingType
 
@@ -112,6 +112,7 @@ def _l2_pool(
         edges.append((before, max(after, last + k - n - before) if ceil_mode else after))
     if any(max(edge) >= k for edge, k in zip(given, kernel, strict=True)):
         raise Unlowered("padding as wide as its window")  # a window may lie in it alone
+    refuse_large_windows(sizes, edges, kernel)
     x = op.node("Pad", x, op.ints(*flat([(0, 0), (0, 0), *edges])), op.scalar(0.0))
     result: str = op.node("LpPool", x, kernel_shape=list(kernel), strides=list(strides), p=2)
     return result

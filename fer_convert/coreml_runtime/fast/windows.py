@@ -105,14 +105,15 @@ def pool(
     What hangs over is written as padding: the rule where the last window may start has changed
     between versions of ONNX.
     """
+    sizes = op.shape(x)[-len(kernel) :]
     if isinstance(padding, str):
-        pads = _same(op.shape(x)[-len(kernel) :], kernel, strides, padding)
+        pads = _same(sizes, kernel, strides, padding)
         over = [0] * len(pads)
     else:
         pads = list(padding)
-        sizes = op.shape(x)[-len(kernel) :] if ceil_mode else ()
         over = _overhang(sizes, kernel, strides, pads) if ceil_mode else [0] * len(pads)
     edge = [(before, after + extra) for (before, after), extra in zip(pads, over, strict=True)]
+    refuse_large_windows(sizes, edge, kernel)
     if any(p >= k for pair, k in zip(edge, kernel, strict=True) for p in pair):
         raise Unlowered("padding as wide as its window")  # onnxruntime refuses it
     if kind == "average" and any(over) and not exclude_padding:
@@ -126,6 +127,19 @@ def pool(
         return result
     result = op.node("AveragePool", x, count_include_pad=int(not exclude_padding), **attributes)
     return result
+
+
+def refuse_large_windows(
+    sizes: Sequence[int | None], edge: Sequence[tuple[int, int]], kernel: Sequence[int]
+) -> None:
+    """onnxruntime would refuse them, too, but only as it runs.
+
+    Raises:
+        Unlowered: a window is larger than the padded image, where that has a known size.
+    """
+    for size, pair, k in zip(sizes, edge, kernel, strict=True):
+        if size is not None and k > size + sum(pair):
+            raise Unlowered("a window larger than its input")
 
 
 def _zeros_around(op: Source, x: str, pads: Sequence[tuple[int, int]]) -> str:
