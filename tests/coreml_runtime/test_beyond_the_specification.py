@@ -12,7 +12,7 @@ import pytest
 from fer_convert.coreml_runtime import ArtefactError
 from fer_convert.coreml_runtime.fast import NotLowered, lower
 from tests.coreml_runtime.layer_filling import filling, last_pixel, nothing, triple, valid
-from tests.coreml_runtime.one_operation import layer_program, mil_program
+from tests.coreml_runtime.one_operation import constant, layer_program, mil_program
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(2, 4, 7, 6)).astype(np.float32)
@@ -60,3 +60,23 @@ def test_a_window_larger_than_its_volume(kind: int) -> None:
 def test_a_window_larger_than_its_image_in_a_program(operation: str, pad_type: str) -> None:
     window = {"kernel_sizes": (10, 1), "pad_type": pad_type, "pad": (1, 1, 0, 0)}
     refused(*mil_program(operation, {"x": X, **window}), "a window of 10")
+
+
+CHANNELS = {
+    "batch_norm": ("mean", "variance", "gamma", "beta"),
+    "instance_norm": ("gamma", "beta"),
+    "prelu": ("alpha",),
+    "softplus_parametric": ("alpha", "beta"),
+}
+
+
+@pytest.mark.parametrize(
+    ("operation", "odd"), [(kind, name) for kind, names in CHANNELS.items() for name in names]
+)
+@pytest.mark.parametrize("shape", [(), (1,), (5,), (4, 1)])
+def test_a_number_for_each_channel(operation: str, odd: str, shape: tuple[int, ...]) -> None:
+    """One for all of them was broadcast by the reference engine; onnxruntime takes none."""
+    vectors = {name: constant(np.full(4, 0.5, np.float32)) for name in CHANNELS[operation]}
+    mil_program(operation, {"x": X, **vectors})[0].predict({"x": X}, engine="fast")
+    vectors[odd] = constant(np.full(shape, 0.5, np.float32))
+    refused(*mil_program(operation, {"x": X, **vectors}), "for the channels of")

@@ -206,18 +206,14 @@ def thresholded_relu(op: Source) -> str:
 
 @MIL.lowering("prelu")
 def prelu(op: Source) -> str:
-    alpha = op.literal("alpha").size
-    shape = (alpha, *(1,) * (len(op.shape_of("x")) - 2))
-    result: str = op.node("PRelu", op.operand("x"), op.weight("alpha", shape))
+    result: str = op.node("PRelu", op.operand("x"), _per_channel(op, "alpha"))
     return result
 
 
 @MIL.lowering("softplus_parametric")
 def softplus_parametric(op: Source) -> str:
-    count = op.literal("alpha").size
-    shape = (count, *(1,) * (len(op.shape_of("x")) - 2))
-    inner = op.node("Mul", op.operand("x"), op.weight("beta", shape))
-    result: str = op.node("Mul", op.node("Softplus", inner), op.weight("alpha", shape))
+    inner = op.node("Mul", op.operand("x"), _per_channel(op, "beta"))
+    result: str = op.node("Mul", op.node("Softplus", inner), _per_channel(op, "alpha"))
     return result
 
 
@@ -278,3 +274,11 @@ def _check_divisor(op: Source) -> None:
     _no_narrow(op)
     if not op.is_constant("y") or np.isin(op.literal("y"), (0, -1)).any():
         raise Unlowered("an integer divisor that may be 0 or -1")
+
+
+def _per_channel(op: Source, name: str) -> str:
+    """A vector of the file that broadcasts with ``x [N, C, *D]``."""
+    channels, *rest = op.shape_of("x")[1:]
+    if channels is None or op.shape_of(name) != (channels,):
+        raise Unlowered(f"'{name}' of another size than the channels")
+    return op.weight(name, (channels, *(1,) * len(rest)))

@@ -12,18 +12,10 @@ from fer_convert.coreml_runtime.limits import check_positions
 
 @MIL.lowering("batch_norm")
 def batch_norm(op: Source) -> str:
-    (channels,) = op.literal("mean").shape
-    gamma = op.weight("gamma") if op.has("gamma") else _filled(op, channels, 1)
-    beta = op.weight("beta") if op.has("beta") else _filled(op, channels, 0)
-    result: str = op.node(
-        "BatchNormalization",
-        op.operand("x"),
-        gamma,
-        beta,
-        op.weight("mean"),
-        op.weight("variance"),
-        epsilon=op.option("epsilon", float, 1e-5),
-    )
+    names = ("gamma", "beta", "mean", "variance")
+    vectors = [_per_channel(op, name, len(op.literal("mean"))) for name in names]
+    epsilon = op.option("epsilon", float, 1e-5)
+    result: str = op.node("BatchNormalization", op.operand("x"), *vectors, epsilon=epsilon)
     return result
 
 
@@ -32,8 +24,7 @@ def instance_norm(op: Source) -> str:
     channels = op.shape_of("x")[1]
     if channels is None:
         raise Unlowered("an unknown number of channels")
-    gamma = op.weight("gamma") if op.has("gamma") else _filled(op, channels, 1)
-    beta = op.weight("beta") if op.has("beta") else _filled(op, channels, 0)
+    gamma, beta = (_per_channel(op, name, channels) for name in ("gamma", "beta"))
     epsilon = op.option("epsilon", float, 1e-5)
     result: str = op.node("InstanceNormalization", op.operand("x"), gamma, beta, epsilon=epsilon)
     return result
@@ -160,6 +151,11 @@ def product_with_weight(op: Source, x: str, weight: str, bias: str | None, *, ra
     return op.node("Add", result, bias) if bias else result
 
 
-def _filled(op: Source, count: int, value: float) -> str:
-    check_positions(count)
-    return op.builder.array(np.full(count, value, np.float32))
+def _per_channel(op: Source, name: str, channels: int) -> str:
+    """A vector of the file; without the argument ones of gamma and zeros of beta."""
+    if op.has(name):
+        if op.shape_of(name) != (channels,):
+            raise Unlowered(f"'{name}' of another size than the channels")
+        return op.weight(name)
+    check_positions(channels)
+    return op.builder.array(np.full(channels, float(name == "gamma"), np.float32))

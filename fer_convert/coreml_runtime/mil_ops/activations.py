@@ -59,7 +59,7 @@ def linear_activation(op: View) -> Call:
 def prelu(op: View) -> Call:
     """``x`` where ``x > 0``, else ``alpha * x``: x ``[N, C, *D]``, alpha ``[C]``."""
     alpha = op.weight("alpha")
-    return op.call(lambda x: torch.where(x > 0, x, _per_channel(alpha, x) * x), "x")
+    return op.call(lambda x: torch.where(x > 0, x, per_channel(alpha, x) * x), "x")
 
 
 @MIL.operation("relu")
@@ -117,7 +117,7 @@ def softplus(op: View) -> Call:
 def softplus_parametric(op: View) -> Call:
     """``alpha * log(1 + exp(beta * x))``: x ``[N, C, *D]``, alpha and beta ``[C]``."""
     alpha, beta = op.weight("alpha"), op.weight("beta")
-    return op.call(lambda x: _per_channel(alpha, x) * F.softplus(_per_channel(beta, x) * x), "x")
+    return op.call(lambda x: per_channel(alpha, x) * F.softplus(per_channel(beta, x) * x), "x")
 
 
 @MIL.operation("softsign")
@@ -133,8 +133,12 @@ def thresholded_relu(op: View) -> Call:
     return op.call(lambda x: x.masked_fill(x < alpha, 0), "x", exact=True)
 
 
-def _per_channel(values: Tensor, x: Tensor) -> Tensor:
-    """``values [C]`` so that they broadcast with ``x [N, C, *D]``."""
+def per_channel(values: Tensor, x: Tensor) -> Tensor:
+    """``values [C]`` so that they broadcast with ``x [N, C, *D]``.
+
+    Raises:
+        ValueError: not one value for each channel; a single one would be broadcast, too.
+    """
     if x.dim() < 2 or values.shape != x.shape[1:2]:
         raise ValueError(f"{list(values.shape)} values for the channels of {list(x.shape)}")
     return values.reshape(-1, *(1,) * (x.dim() - 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from fer_convert.coreml_runtime.mil_ops.activations import per_channel
 from fer_convert.coreml_runtime.mil_ops.table import MIL
 from fer_convert.coreml_runtime.registry import Call, View
 
@@ -19,9 +20,14 @@ def batch_norm(op: View) -> Call:
     mean, variance = op.weight("mean"), op.weight("variance")
     gamma, beta = op.optional_weight("gamma"), op.optional_weight("beta")
     epsilon = op.option("epsilon", float, 1e-5)
-    return op.call(
-        lambda x: F.batch_norm(x, mean, variance, gamma, beta, training=False, eps=epsilon), "x"
-    )
+
+    def kernel(x: Tensor) -> Tensor:
+        for vector in (mean, variance, gamma, beta):
+            if vector is not None:  # torch takes any shape of as many elements
+                per_channel(vector, x)
+        return F.batch_norm(x, mean, variance, gamma, beta, training=False, eps=epsilon)
+
+    return op.call(kernel, "x")
 
 
 @MIL.operation("layer_norm")
@@ -63,9 +69,8 @@ def instance_norm(op: View) -> Call:
         over = tuple(range(2, x.dim()))
         centred = x - x.mean(over, keepdim=True)
         result = centred / (centred.square().mean(over, keepdim=True) + epsilon).sqrt()
-        channels = [1, -1, *[1] * len(over)]
-        result = result if gamma is None else result * gamma.reshape(channels)
-        return result if beta is None else result + beta.reshape(channels)
+        result = result if gamma is None else result * per_channel(gamma, x)
+        return result if beta is None else result + per_channel(beta, x)
 
     return op.call(kernel, "x")
 
