@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from fer_convert.coreml_runtime import ArtefactError
-from fer_convert.coreml_runtime.fast import NotLowered, lower
-from tests.coreml_runtime.layer_filling import filling, last_pixel, nothing, triple, valid
+from fer_convert.coreml_runtime.fast import FastEngine, NotLowered, lower
+from fer_convert.coreml_runtime.layer_ranks import LEAST_RANKS
+from tests.coreml_runtime.layer_filling import borders, filling, last_pixel, nothing, triple, valid
 from tests.coreml_runtime.one_operation import constant, layer_program, mil_program
 
 RNG = np.random.default_rng(5)
@@ -80,3 +81,43 @@ def test_a_number_for_each_channel(operation: str, odd: str, shape: tuple[int, .
     mil_program(operation, {"x": X, **vectors})[0].predict({"x": X}, engine="fast")
     vectors[odd] = constant(np.full(shape, 0.5, np.float32))
     refused(*mil_program(operation, {"x": X, **vectors}), "for the channels of")
+
+
+ONE = np.ones(1, np.float32)
+IMAGE_LAYERS: dict[str, dict[str, Any]] = {
+    "batchnorm": {"channels": 1, "gamma": ONE, "beta": ONE, "mean": ONE, "variance": ONE},
+    "bias": {"shape": [1], "bias": ONE},
+    "crop": {"cropAmounts": borders((0, 0), (1, 0))},
+    "flatten": {},
+    "l2normalize": {},
+    "lrn": {"localSize": 1, "alpha": 0.5, "beta": 0.75},
+    "mvn": {},
+    "padding": {"constant": nothing, "paddingAmounts": borders((0, 0), (1, 0))},
+    "reorganizeData": {"mode": 0, "blockSize": 1},
+    "resizeBilinear": {"targetSize": [3, 3]},
+    "scale": {"shapeScale": [1], "scale": ONE},
+    "softmax": {},
+    "split": {"nOutputs": 1},
+    "upsample": {"scalingFactor": [2, 2]},
+    "activation.PReLU": {"alpha": ONE},
+    "activation.parametricSoftplus": {"alpha": ONE, "beta": ONE},
+}
+
+
+def test_layers_of_images_need_three_dimensions() -> None:
+    """A scale of [1] was broadcast, to [7, 6] by one engine and to [1, 7, 6] by the other."""
+    assert set(IMAGE_LAYERS) == set(LEAST_RANKS)
+    for name, fields in IMAGE_LAYERS.items():
+        kind, _, part = name.partition(".")
+        fill = filling(kind, **{f"{part}__{k}" if part else k: v for k, v in fields.items()})
+        program, feeds = layer_program(fill, X[:1, 0])
+        expected = program.run(feeds)["out0"]
+        np.testing.assert_allclose(FastEngine(program.graph).run(feeds)["out0"], expected, 1e-5)
+        for x in (X[0, 0], X[0, 0, 0]):
+            refused(*layer_program(fill, x), f"has rank {x.ndim}, 3 or more")
+
+
+@pytest.mark.parametrize(("axes", "x"), [([0, -1], X[0, 0, :, :1]), ([0, -1], X[0, 0, 0, :1])])
+def test_axes_that_cannot_be_removed(axes: list[int], x: Any) -> None:
+    """One axis stays, but not because it is no axis to remove."""
+    refused(*layer_program(filling("squeeze", axes=axes), x), "not all 1|multiple times")

@@ -186,7 +186,7 @@ def test_parameters_that_do_not_fit_the_channels_fail() -> None:
         layer.activation.PReLU.alpha.floatValue.extend(GAMMA)
 
     with pytest.raises(ExecutionFailed, match="neither one value nor one for each"):
-        run_layer(fill, X[0, 0])
+        run_layer(fill, X[0, :2])
 
 
 @pytest.mark.parametrize("mode", [0, 1, 2])

@@ -101,6 +101,8 @@ def squeeze(op: Source) -> str:
         axes = [axis for axis, size in enumerate(shape) if size == 1]
     else:
         axes = [axis_of(op, x, int(axis)) for axis in op.params.axes]
+        if len(set(axes)) < len(axes) or any(shape[axis] not in {1, None} for axis in axes):
+            raise Unlowered("axes that are not all 1")
     # An array keeps at least one axis.
     axes = axes[1:] if len(axes) == len(shape) else axes
     return op.node("Squeeze", x, op.ints(*axes)) if axes else x

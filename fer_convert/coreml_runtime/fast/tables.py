@@ -1,6 +1,23 @@
 """The two tables; the modules beside this one fill them."""
 
-from fer_convert.coreml_runtime.fast.lowering import Translations
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fer_convert.coreml_runtime.fast.builder import Unlowered
+from fer_convert.coreml_runtime.fast.lowering import Source, Translations
+from fer_convert.coreml_runtime.layer_ranks import LEAST_RANKS
+
+
+class _Layers(Translations):
+    def __call__(self, source: Source) -> str | Sequence[str]:
+        least = LEAST_RANKS.get(source.kind, 0)
+        if least:
+            rank = len(source.shape(source.operands("input")[0]))
+            if rank < least:
+                raise Unlowered(f"an input of rank {rank}")
+        return super().__call__(source)
+
 
 MIL = Translations()
-LAYERS = Translations()
+LAYERS = _Layers()
