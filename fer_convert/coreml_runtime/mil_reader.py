@@ -72,6 +72,15 @@ def read_program(saved: SavedModel, function: str, table: Table) -> Graph:
     return reader.finish(outputs=tuple(block.outputs))
 
 
+# Arguments that every operation takes as integers, and the one exception.
+_INTEGERS = frozenset((
+    "axes", "axis", "batch_dims", "begin", "box_indices", "dilations", "end", "groups", "indices",
+    "kernel_sizes", "lengths", "one_hot_vector_size", "pad", "perm", "reps", "shape", "size",
+    "split_sizes", "stride", "strides",
+))  # fmt: skip
+_NUMBER = ("range_1d", "end")
+
+
 class _BlockReader:
     """Collects operations in file order; every name is defined once, before it is used."""
 
@@ -79,6 +88,7 @@ class _BlockReader:
         self._constants = constants
         self._inputs = tuple(inputs)
         self._known: dict[str, Operand] = {value.name: value.name for value in inputs}
+        self._elements = {value.name: value.element for value in inputs}
         self._operations: list[Operation] = []
         self._classifier: Classifier | None = None
         self._label_outputs: set[str] = set()
@@ -104,7 +114,9 @@ class _BlockReader:
             self._classifier = _classifier(operation)
             self._label_outputs |= {output.name for output in message.outputs}
         else:
+            self._check_integers(operation)
             self._operations.append(operation)
+            self._elements |= {output.name: output.element for output in operation.outputs}
             for output in operation.outputs:
                 self._define(output.name, output.name)
 
@@ -146,6 +158,15 @@ class _BlockReader:
                 f"Argument {where} reads '{binding.name}', which nothing before it defines."
             )
         return self._known[binding.name]
+
+    def _check_integers(self, operation: Operation) -> None:
+        for name in _INTEGERS & operation.arguments.keys():
+            for operand in operation.arguments[name]:
+                element = self._elements[operand] if isinstance(operand, str) else operand.element
+                if element.is_float and (operation.type, name) != _NUMBER:
+                    raise ArtefactError(
+                        f"{operation.label} has {element.name} as '{name}', which takes integers."
+                    )
 
     def _define(self, name: str, operand: Operand) -> None:
         if name in self._known:

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fer_convert.coreml_runtime import ArtefactError, UnsupportedOperation, load
 from fer_convert.coreml_runtime.proto import proto_module
 from fer_convert.coreml_runtime.sizes import read_array_shapes, read_image_sizes
+from tests.coreml_runtime.one_operation import constant, mil_program
 from tests.coreml_runtime.test_hostile_files import edit_block, package
 
 __all__ = ["package"]  # the fixture
@@ -134,3 +136,28 @@ def test_a_package_without_its_model(package: Path) -> None:
     shutil.rmtree(package / "Data")
     with pytest.raises(ArtefactError, match=r"Cannot read .*model\.mlmodel: No such file"):
         load(package)
+
+
+@pytest.mark.parametrize("computed", [False, True])
+@pytest.mark.parametrize(
+    ("operation", "name", "others"),
+    [
+        ("one_hot", "indices", {"one_hot_vector_size": 3}),
+        ("gather", "indices", {"x": np.zeros((2, 3), np.float32)}),
+        ("reshape", "shape", {"x": np.zeros((2, 3), np.float32)}),
+        ("slice_by_index", "begin", {"x": np.zeros(3, np.float32), "end": (2,)}),
+        ("topk", "axis", {"x": np.zeros((2, 3), np.float32)}),
+    ],
+)
+def test_numbers_where_an_operation_takes_integers(
+    computed: bool, operation: str, name: str, others: dict[str, Any]
+) -> None:
+    """Index 0.5 named no place in the reference engine, and the first in the fast one."""
+    given: Any = np.array([1.0, 0.5], np.float32)
+    with pytest.raises(ArtefactError, match=f"{operation} .* has fp32 as '{name}', .* integers"):
+        mil_program(operation, {name: given if computed else constant(given), **others})
+
+
+def test_the_end_of_a_range_may_be_any_number() -> None:
+    program, _ = mil_program("range_1d", {"start": 0.0, "end": 1.0, "step": 0.25})
+    assert program.run({})["out0"].tolist() == [0, 0.25, 0.5, 0.75]
