@@ -13,6 +13,7 @@ import numpy as np
 from fer_convert import coreml_runtime
 from fer_convert.coreml_runtime import UnsupportedOperation
 from fer_convert.coreml_runtime.description import Feature
+from fer_train.contract.errors import harmless
 from fer_train.contract.pixels import face_crop, load_rgb
 
 if TYPE_CHECKING:
@@ -89,24 +90,31 @@ def as_text(model: Model, answers: Sequence[Answered], *, top: int) -> str:
     """Bars of the ``top`` most probable labels of each picture."""
     first = answers[0].answer
     lines = [
-        f"{model.path} ({model.format}, specification {model.spec_version})",
+        f"{_shown(model.path)} ({model.format}, specification {model.spec_version})",
         f"computed by the portable coreml_runtime {coreml_runtime.__version__}, {first.engine} "
         f"engine, precision {first.precision}; not by Core ML",
     ]
     for answered in answers:
-        lines += ["", str(answered.image)]
+        lines += ["", _shown(answered.image)]
         scores = answered.answer.get(model.probabilities_name) if model.labels else None
         if isinstance(scores, Mapping):
             lines += _bars(scores, top)
         else:
-            lines += [f"  {name}: {_brief(value)}" for name, value in answered.answer.items()]
+            named = answered.answer.items()
+            lines += [f"  {_shown(name)}: {_shown(_brief(value))}" for name, value in named]
     return "\n".join(lines)
 
 
 def _bars(scores: Mapping[Any, float], top: int) -> list[str]:
     ranked = sorted(scores.items(), key=lambda item: -item[1])[:top]
-    width = max(len(str(label)) for label, _ in ranked)
-    return [f"  {label!s:<{width}} {_bar(p):<{_BAR}} {100 * p:5.1f} %" for label, p in ranked]
+    labelled = [(_shown(label), p) for label, p in ranked]
+    width = max(len(label) for label, _ in labelled)
+    return [f"  {label:<{width}} {_bar(p):<{_BAR}} {100 * p:5.1f} %" for label, p in labelled]
+
+
+def _shown(text: object) -> str:
+    """A label, a name or a path on one line of a terminal: any of them may be a stranger's."""
+    return harmless(str(text), kept="")
 
 
 def _bar(probability: float) -> str:
@@ -119,7 +127,8 @@ def _bar(probability: float) -> str:
 def _brief(value: Any) -> str:
     if not isinstance(value, np.ndarray):
         return str(value)
-    shown = np.array2string(value.reshape(-1)[:8], precision=4, separator=", ")
+    first = value.reshape(-1)[:8]
+    shown = np.array2string(first, precision=4, separator=", ", max_line_width=1000)
     return f"{value.dtype} {list(value.shape)} {shown}{' …' if value.size > 8 else ''}"
 
 

@@ -39,10 +39,10 @@ class FerError(Exception):
     exit_code: int = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        message = _harmless(message)
+        message = harmless(message)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = None if hint is None else harmless(hint)
 
     def __str__(self) -> str:
         return self.message if self.hint is None else f"{self.message}\n  {self.hint}"
@@ -51,13 +51,19 @@ class FerError(Exception):
 _MOST_CHARACTERS = 8000
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str, *, kept: str = "\n") -> str:
+    """``text`` of a stranger's file for a terminal: shortened, and escaped where it would move the
+    cursor, change the colour or turn the direction of writing.
+
+    Args:
+        kept: unprintable characters that may stay.
+    """
     if len(text) > _MOST_CHARACTERS:
         half = _MOST_CHARACTERS // 2
         text = f"{text[:half]} … {len(text) - 2 * half} characters … {text[-half:]}"
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    return "".join(c if c.isprintable() or c in kept else ascii(c)[1:-1] for c in text)
 
 
 class TrainingDiverged(FerError):

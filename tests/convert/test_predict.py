@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from fer_convert.coreml_runtime import load
+from fer_convert.coreml_runtime.errors import RefusedInput
 from fer_convert.coreml_runtime.proto import proto_module
 from tests.convert.nets import Ferconv
 
@@ -105,3 +106,48 @@ def test_errors_say_what_is_wrong(
     assert done.code == code, done.err
     assert message in done.err
     assert "Traceback" not in done.err
+
+
+def test_labels_cannot_write_on_the_terminal(artefact: Path, green: Path, ferconv: Ferconv) -> None:
+    spec = proto_module("Model_pb2").Model.FromString(artefact.read_bytes())
+    hostile = "\x1b]0;owned\x07\x1b[2J\rgl\u202ead\nforged 99.0 %"
+    spec.neuralNetworkClassifier.stringClassLabels.vector[1] = hostile
+    artefact.write_bytes(spec.SerializeToString())
+    done = ferconv("predict", artefact, green, "--top", 3)
+    assert done.code == 0, done.err
+    shown = r"\x1b]0;owned\x07\x1b[2J\rgl\u202ead\nforged 99.0 %"
+    bars = [line for line in done.out.splitlines() if line.endswith("%")]
+    assert len(bars) == 3 and bars[0].startswith(f"  {shown} █")
+    assert done.out.replace("\n", "").isprintable()
+    done = ferconv("predict", artefact, green, "--json")
+    assert json.loads(done.out)["predictions"][0]["outputs"]["classLabel"] == hostile
+    assert done.out.replace("\n", "").isprintable()
+
+
+def test_names_in_hints_cannot_write_on_the_terminal(artefact: Path) -> None:
+    spec = proto_module("Model_pb2").Model.FromString(artefact.read_bytes())
+    spec.description.input[0].name = spec.neuralNetworkClassifier.layers[0].input[0] = (
+        "im\x1b[2Jage"
+    )
+    artefact.write_bytes(spec.SerializeToString())
+    with pytest.raises(RefusedInput) as caught:
+        load(artefact).predict({"image": np.zeros((4, 4, 3), np.uint8)})
+    assert r"Did you mean: im\x1b[2Jage?" in str(caught.value)
+
+
+def test_an_array_is_shown_on_one_line(artefact: Path, green: Path, ferconv: Ferconv) -> None:
+    spec = proto_module("Model_pb2").Model.FromString(artefact.read_bytes())
+    network = proto_module("NeuralNetwork_pb2").NeuralNetwork()
+    network.arrayInputShapeMapping = network.imageInputShapeMapping = 1
+    unary = network.layers.add(name="u", input=["image"], output=["a\x1bb"]).unary
+    unary.shift, unary.type = 1e-3, 4
+    spec.neuralNetwork.CopyFrom(network)
+    spec.description.ClearField("predictedFeatureName")
+    spec.description.ClearField("predictedProbabilitiesName")
+    del spec.description.output[:]
+    spec.description.output.add(name="a\x1bb").type.multiArrayType.dataType = 65568
+    artefact.write_bytes(spec.SerializeToString())
+    done = ferconv("predict", artefact, green)
+    assert done.code == 0, done.err
+    (shown,) = done.out.splitlines()[4:]
+    assert shown.startswith(r"  a\x1bb: float32 [1, 3, 4, 4] [22048.5") and shown.endswith("] …")
