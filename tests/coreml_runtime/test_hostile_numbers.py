@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import resource
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import numpy as np
 import pytest
 
 from fer_convert.coreml_runtime import ArtefactError, ExecutionFailed, load
+from fer_convert.coreml_runtime.element_types import TYPES
+from fer_convert.coreml_runtime.fast.builder import Builder
 from fer_convert.coreml_runtime.fast.lowering import NotLowered, lower
+from fer_convert.coreml_runtime.graph import Value
 from fer_convert.coreml_runtime.proto import proto_module
 from tests.coreml_runtime.one_operation import constant, layer_program, mil_program
 from tests.coreml_runtime.test_hostile_files import edit_block, package
@@ -138,9 +142,53 @@ def test_what_a_translation_would_write_out(kind: str, arguments: dict[str, Any]
     """The fast engine turns sizes into tables of positions, before anything runs."""
     program, _ = mil_program(kind, arguments)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(NotLowered, match=rf"{kind}|a vector so long"):
+    with pytest.raises(NotLowered, match=rf"{kind}|a value so large"):
         lower(program.graph)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500 << 10  # KiB
+
+
+def chained(steps: int) -> Any:
+    """A vector of 2^14, doubled ``steps`` times; each is as long as its predecessor twice."""
+    program, _ = mil_program("concat", {"values": [declared(1 << 14)] * 2, "axis": 0})
+    (first,) = program.graph.operations
+    operations = [first]
+    for number in range(steps):
+        previous = operations[-1].outputs[0]
+        arguments = {**first.arguments, "values": (previous.name, previous.name)}
+        output = replace(previous, name=f"longer {number}")
+        operations.append(replace(first, arguments=arguments, outputs=(output,)))
+    return replace(program.graph, operations=tuple(operations), outputs=(output.name,))
+
+
+def test_values_of_vectors_are_followed_as_far_as_they_are_short() -> None:
+    """ONNX makes an object for each element of a vector that shapes might be computed with: 16
+    million took 900 MiB, within the limit of what a value may hold it would have been 20 GB."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    (output,) = lower(chained(13)).outputs
+    with pytest.raises(NotLowered, match="a value so large"):
+        lower(chained(14))
+    assert output == "longer 12"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # KiB
+
+
+@pytest.mark.parametrize(("factor", "squared"), [(1 << 4, (9, 4, 25)), (1 << 20, (None,) * 3)])
+def test_a_length_that_only_followed_values_tell(factor: int, squared: Any) -> None:
+    """What a computed shape makes long is not followed, and is no reason to know less of the rest
+    than ONNX knows without."""
+    x = Value(name="x", element=TYPES["fp32"], shape=(3, 2, 5))
+    builder = Builder([x], ["x"])
+    sizes = builder.node("Shape", ["x"])
+    many = builder.node("Mul", [sizes, builder.array(np.array(factor, np.int64))])
+    first = [builder.array(np.array([place])) for place in (0, 1)]
+    long = builder.node(
+        "Expand", [builder.array(np.int32([1])), builder.node("Slice", [many, *first])]
+    )
+    twice = builder.node("Concat", [long, long], axis=0)
+    square = builder.node("ConstantOfShape", [builder.node("Mul", [sizes, sizes])])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert builder.shape(square) == squared
+    assert [builder.shape(name) for name in (long, twice)] == [(3 * factor,), (6 * factor,)]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # KiB
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Values keep their names; what a lowering adds in between gets a name of its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -17,7 +18,8 @@ from fer_convert.coreml_runtime.graph import Constant, Value
 #: Constants of at most so many bytes lie in the model itself, where onnxruntime folds them.
 INLINE_BYTES = 1024
 OPSET = 18
-_LONGEST_VECTOR = 1 << 22
+_MOST_FOLLOWED = 1 << 16  # elements of vectors, at some 100 bytes and 100 ns each
+_MOST_RUNS = 16
 
 Shape = tuple[int | None, ...]
 
@@ -95,10 +97,7 @@ class Builder:
             self._infer()
         if name not in self._infos:
             return None
-        tensor = self._infos[name].type.tensor_type
-        if not tensor.HasField("shape"):
-            return None
-        return tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
+        return _dimensions(self._infos[name])
 
     def largest(self) -> int:
         """How many elements the greatest value has, of those whose shape ONNX can infer."""
@@ -108,9 +107,60 @@ class Builder:
         return max((prod(size or 1 for size in shape) for shape in shapes if shape), default=0)
 
     def _infer(self) -> None:
+        """Shapes of the nodes since the last call.
+
+        ONNX follows the values of vectors too, which shapes are computed with: one object for each
+        element, gigabytes where a hostile graph makes long ones. So it follows them through as many
+        nodes as are known to read short ones, and what is left is inferred without them.
+        """
+        nodes, count = self.nodes[self._inferred :], 0
+        shapes = self._shapes(nodes, follow=False)
+        for _ in range(_MOST_RUNS):
+            further = self._followable(nodes, shapes)
+            if further == count:
+                break
+            # Again from the first, whose values may be needed further on.
+            count, shapes = further, self._shapes(nodes[:further], follow=True)
+            self._infos |= shapes
+            shapes |= self._shapes(nodes[count:], follow=False)
+        self._infos |= shapes
+        self._inferred = len(self.nodes)
+
+    def _followable(self, nodes: Sequence[Any], shapes: Mapping[str, Any]) -> int:
+        """How many of ``nodes``, from the first, read few enough elements of vectors.
+
+        Args:
+            shapes: what is known of the results of ``nodes``.
+        """
+        total = 0
+        written = {name for node in nodes for name in node.output}
+        for count, node in enumerate(nodes):
+            for name in node.input if _follows(node.op_type) else ():
+                if name in self.initialisers:
+                    shape: Shape | None = self.initialisers[name].shape
+                else:
+                    shape = _dimensions(shapes.get(name, self._infos.get(name)))
+                length = None if shape is None else shape[0] if len(shape) == 1 else 0
+                if length is None and name in written:
+                    return count  # the nodes before may tell
+                total += length or 0  # ONNX does not follow what has no length
+            if total > _MOST_FOLLOWED:
+                return count
+        return len(nodes)
+
+    def _shapes(self, nodes: Sequence[Any], *, follow: bool) -> dict[str, Any]:
+        """What ONNX infers of the results of ``nodes``.
+
+        Args:
+            follow: whether it computes the values of vectors, as far as it can.
+
+        Raises:
+            UnknownShapes: the nodes do not fit together.
+        """
         from onnx import helper, shape_inference
 
-        nodes = self.nodes[self._inferred :]
+        if not nodes:
+            return {}
         read = {name for node in nodes for name in node.input}
         written = [name for node in nodes for name in node.output]
         constants = {n: self.initialisers[n] for n in read & self.initialisers.keys()}
@@ -118,23 +168,22 @@ class Builder:
         graph = helper.make_graph(
             nodes,
             "part",
-            [self._infos[n] for n in sorted(read & self._infos.keys())]
+            [self._infos[n] for n in sorted((read & self._infos.keys()) - set(written))]
             + [_array_info(n, a) for n, a in constants.items() if n not in small],
             [helper.make_empty_tensor_value_info(n) for n in written],
             initializer=[tensor(n, a) for n, a in small.items()],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
-        if any(map(_is_long, graph.input)):
-            raise UnknownShapes("a vector so long")
         try:
-            inferred = shape_inference.infer_shapes(model, data_prop=True).graph
+            inferred = shape_inference.infer_shapes(model, data_prop=follow).graph
         # An InferenceError: a concat of nothing, for example.
         except (MemoryError, shape_inference.InferenceError) as error:
             raise UnknownShapes("shapes that ONNX refuses") from error
-        for info in (*inferred.value_info, *inferred.output):
-            if info.type.HasField("tensor_type"):
-                self._infos[info.name] = info
-        self._inferred = len(self.nodes)
+        return {
+            info.name: info
+            for info in (*inferred.value_info, *inferred.output)
+            if info.type.HasField("tensor_type")
+        }
 
     def _name(self) -> str:
         name = f"#{len(self._taken)}"
@@ -144,10 +193,19 @@ class Builder:
         return name
 
 
-def _is_long(info: Any) -> bool:
-    """Whether ONNX, which follows the values of vectors, would take gigabytes to follow this."""
+@cache
+def _follows(kind: str) -> bool:
+    """Whether ONNX follows the values of vectors through nodes of ``kind``."""
+    from onnx import defs
+
+    return bool(defs.get_schema(kind, OPSET).has_data_propagation_function)
+
+
+def _dimensions(info: Any) -> Shape | None:
+    if info is None or not info.type.tensor_type.HasField("shape"):
+        return None
     dimensions = info.type.tensor_type.shape.dim
-    return len(dimensions) == 1 and dimensions[0].dim_value > _LONGEST_VECTOR
+    return tuple(d.dim_value if d.HasField("dim_value") else None for d in dimensions)
 
 
 def constant_array(constant: Constant) -> Array:
