@@ -121,3 +121,17 @@ def test_layers_of_images_need_three_dimensions() -> None:
 def test_axes_that_cannot_be_removed(axes: list[int], x: Any) -> None:
     """One axis stays, but not because it is no axis to remove."""
     refused(*layer_program(filling("squeeze", axes=axes), x), "not all 1|multiple times")
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("shape", [(3, 4, 1, 1), (3, 2, 3, 3), (1, 4, 3, 3), (4, 4, 3, 3)])
+def test_computed_weights_of_another_shape(transposed: bool, shape: tuple[int, ...]) -> None:
+    """The reference engine took the kernel's size from the weights, onnxruntime from the layer."""
+    wanted = (4, 3, 3, 3) if transposed else (3, 4, 3, 3)
+    fill = filling(
+        "convolution", outputChannels=3, kernelChannels=4, isDeconvolution=transposed, valid=nothing
+    )
+    program, feeds = layer_program(fill, X, np.ones(wanted, np.float32))
+    expected = program.run(feeds)["out0"]
+    np.testing.assert_allclose(FastEngine(program.graph).run(feeds)["out0"], expected, 1e-5)
+    refused(*layer_program(fill, X, np.ones(shape, np.float32)), "weights .*, not")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.nn_batches import last_sizes, over_batches
 from fer_convert.coreml_runtime.fast.nn_window_fields import (
@@ -24,7 +25,10 @@ def convolution(op: Source) -> str:
     outputs, inputs, size = int(p.outputChannels), int(p.kernelChannels), pair(p.kernelSize, 3)
     first, second = (inputs, outputs // groups) if p.isDeconvolution else (outputs, inputs)
     operands = op.operands("input")
-    weight = operands[1] if len(operands) > 1 else op.weight("weights", (first, second, *size))
+    shape = (first, second, *size)
+    if len(operands) > 1 and op.shape(operands[1]) != shape:
+        raise Unlowered("computed weights of another shape")
+    weight = operands[1] if len(operands) > 1 else op.weight("weights", shape)
     settings = {
         "kernel_shape": size,
         "strides": pair(p.stride, 1),

@@ -69,7 +69,13 @@ def convolution(op: View) -> Call:
             groups=groups,
         )
     if len(op.operation.arguments["input"]) > 1:
-        return op.call(over_batches(kernel, 3), "input")
+
+        def checked(x: Tensor, weight: Tensor) -> Tensor:
+            if tuple(weight.shape) != (*shape, *size):
+                raise ValueError(f"weights {list(weight.shape)}, not {[*shape, *size]}")
+            return kernel(x, weight)
+
+        return op.call(over_batches(checked, 3), "input")
     weight = op.weight("weights", (*shape, *size))
     return op.call(over_batches(lambda x: kernel(x, weight), 3), "input")
 
