@@ -41,7 +41,6 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
         "report": None,
         "stopped": None,
         "resume": None,
-        "report": None,
     }
     if not complete:
         # Another process may have got the signal.
