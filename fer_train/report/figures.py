@@ -27,6 +27,14 @@ def percent(value: float | None) -> str:
     return f"{min(max(100 * value, 0.1), 99.9):.1f} %"
 
 
+def whole_percent(value: float) -> str:
+    """``0.6234 -> "62 %"``; never 100 or 0 where it is not."""
+    rounded = round(100 * value)
+    if rounded in (0, 100) and value not in (0, 1):
+        return "< 1 %" if rounded == 0 else "> 99 %"
+    return f"{rounded} %"
+
+
 def interval(bounds: Sequence[float] | None) -> str:
     """``(0.601, 0.645) -> "60.1 to 64.5 %"``."""
     return _EMPTY if bounds is None else f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f} %"

@@ -82,11 +82,17 @@ def judge_fit(
     accuracies = f"{percent(train)} on training and {percent(val)} on validation images"
     ahead = same_mix and train - val >= _GAP
     if _falls(rows, "val_loss", k) and _falls(rows, "train_loss", k):
-        gap = " though it already knows its training images better" if ahead else ""
+        gap = ", though it already knows its training images better" if ahead else ""
+        last = rows[-1] is history[-1]
+        then = (
+            "when the run ended; a longer run would probably be better"
+            if last
+            else "when that stretch ended; what came after it is too short to judge"
+        )
         return Fit(
             verdict="still improving",
-            sentence=f"Not trained to the end: over {where} both losses were still falling when "
-            f"the run ended, with {accuracies}{gap}; a longer run would probably be better.",
+            sentence=f"{'Not trained to the end' if last else 'No overfitting seen'}: over "
+            f"{where}, with {accuracies} at their end{gap}, both losses were still falling {then}.",
         )
     if ahead:
         return Fit(

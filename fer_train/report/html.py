@@ -64,6 +64,7 @@ def page_environment(*, escape: bool = True) -> Environment:
     )
     made.filters.update(
         percent=figures.percent,
+        whole_percent=figures.whole_percent,
         interval=figures.interval,
         decimal=figures.decimal,
         count=figures.count,

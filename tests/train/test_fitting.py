@@ -102,6 +102,7 @@ def test_only_the_longest_stretch_without_a_change_is_judged() -> None:
     recovery = [row(5 + i, stage="recovery", val_loss=2.5, train_loss=1.2) for i in range(3)]
     fit = judge_fit([*dense, *recovery])
     assert fit.verdict == "still improving" and "epochs 1 to 4" in fit.sentence
+    assert "the run ended" not in fit.sentence and "the run ended" in judge_fit(dense).sentence
     # Three changes of phase leave nothing to judge.
     short = [row(i + 1, phase=i // 2 + 1) for i in range(6)]
     assert judge_fit(short).verdict == "cannot tell"
