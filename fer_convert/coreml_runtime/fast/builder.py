@@ -117,7 +117,7 @@ class Builder:
         shapes = self._shapes(nodes, follow=False)
         for _ in range(_MOST_RUNS):
             further = self._followable(nodes, shapes)
-            if further == count:
+            if further == count or _complete(nodes, shapes):
                 break
             # Again from the first, whose values may be needed further on.
             count, shapes = further, self._shapes(nodes[:further], follow=True)
@@ -199,6 +199,12 @@ def _follows(kind: str) -> bool:
     from onnx import defs
 
     return bool(defs.get_schema(kind, OPSET).has_data_propagation_function)
+
+
+def _complete(nodes: Sequence[Any], shapes: Mapping[str, Any]) -> bool:
+    """Whether ``shapes`` has every size of the results of ``nodes``: no value can tell more."""
+    found = (_dimensions(shapes.get(name)) for node in nodes for name in node.output)
+    return all(shape is not None and None not in shape for shape in found)
 
 
 def _dimensions(info: Any) -> Shape | None:
