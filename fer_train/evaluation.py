@@ -113,21 +113,21 @@ def evaluate(
 
 def as_text(result: Mapping[str, Any]) -> str:
     """Return the figures as a table for people."""
-    metrics = result["metrics"]
+    metrics, low_high = result["metrics"], "{:.4f} ({:.2f} to {:.2f})".format
     width = max(map(len, metrics["per_class"]))
     lines = [
         f"{result['checkpoint']} on {metrics['images']} {result['split']} images of "
         f"{result['data']}",
-        f"accuracy {metrics['accuracy']:.4f}  balanced accuracy "
-        f"{metrics['balanced_accuracy']:.4f}  macro-F1 {metrics['macro_f1']:.4f}  "
-        f"cross-entropy {metrics['cross_entropy']:.4f}",
+        f"accuracy {low_high(metrics['accuracy'], *metrics['accuracy_interval'])}  balanced "
+        f"accuracy {metrics['balanced_accuracy']:.4f}  macro-F1 {metrics['macro_f1']:.4f}",
         calibration_line(result["calibration"]),
         "",
-        f"{'':<{width}}  precision  recall      F1  images",
+        f"{'':<{width}}  {'precision (95 %)':<21}  {'recall (95 %)':<21}      F1  images",
     ]
     for label, row in metrics["per_class"].items():
         lines.append(
-            f"{label:<{width}}  {row['precision']:>9.4f}  {row['recall']:>6.4f}  "
+            f"{label:<{width}}  {low_high(row['precision'], *row['precision_interval'])}  "
+            f"{low_high(row['recall'], *row['recall_interval'])}  "
             f"{row['f1']:>6.4f}  {row['support']:>6}"
         )
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -106,6 +107,10 @@ def test_eval_measures_what_training_measured(
     table = fertrain("eval", trained, "--data", faces, "--split", "train", "--quiet")
     assert table.code == 0 and table.err == ""
     assert "24 train images" in table.out and "contempt" in table.out
+    # Every share with its 95 % interval: of 24 images, and of the 3 of a class.
+    assert re.search(r"accuracy 0\.\d{4} \(0\.\d\d to 0\.\d\d\)", table.out)
+    shares = re.findall(r"[01]\.\d{4} \([01]\.\d\d to [01]\.\d\d\)", table.out)
+    assert len(shares) == 1 + 2 * 8
 
 
 def test_eval_in_a_process_of_its_own(trained: Path, faces: Path, cache: Path) -> None:
