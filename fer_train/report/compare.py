@@ -192,10 +192,11 @@ def _first_two(
         )
     first, second = a.evaluated(split), b.evaluated(split)
     if first is None or second is None:
-        lacking = names[0] if first is None else names[1]
+        lacking, record = (names[0], a) if first is None else (names[1], b)
+        why = f"has no eval/{split}.npz" if record.complete else "is unfinished"
         return None, (
-            f"{lacking} has no eval/{split}.npz: whether the difference of the first two is "
-            "larger than chance cannot be tested."
+            f"{lacking} {why}: whether the difference of the first two is larger than chance "
+            "cannot be tested."
         )
     hits_a, hits_b = _hits_by_name(first), _hits_by_name(second)
     common = [path for path in first.paths if path in hits_b]

@@ -176,8 +176,11 @@ def _pruning(record: RunRecord) -> dict[str, Any] | None:
     if not pruning:
         return None
     test_before = pruning.get("before_test")
+    # fertrain prune starts before any epoch of its own.
+    epoch = pruning.get("from_epoch")
+    before = f"epoch {epoch}" if epoch else "the checkpoint given"
     stages = [
-        ("val", f"before (epoch {pruning.get('from_epoch')})", pruning.get("before")),
+        ("val", f"before ({before})", pruning.get("before")),
         ("val", "right after pruning, no recovery", pruning.get("after")),
         ("val", f"best.pt ({_best_stage(record)})", record.figures("val")),
         ("test", "before", test_before),

@@ -90,11 +90,11 @@ def larger_than_chance(test: McNemar, *, first: str, second: str) -> str:
     """Return the result of `mcnemar` as a sentence."""
     n = test.only_first + test.only_second
     if not n:
-        return f"Of {test.images} images, {first} and {second} get exactly the same ones right."
+        return f"Of {test.images:,} images, {first} and {second} get exactly the same ones right."
     verdict = "larger than chance" if test.p < 0.05 else "not larger than chance explains"
     p = "p < 0.001" if test.p < 1e-3 else f"p = {test.p:.3f}"
     return (
-        f"Their difference in accuracy is {verdict} ({p}): of {test.images} images, "
+        f"Their difference in accuracy is {verdict} ({p}): of {test.images:,} images, "
         f"{test.only_first} are right only in {first} and {test.only_second} only in {second}."
     )
 
