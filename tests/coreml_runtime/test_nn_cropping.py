@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from fer_convert.coreml_runtime import ArtefactError
+from fer_convert.coreml_runtime.fast import FastEngine
 from tests.coreml_runtime.layer_filling import filling
-from tests.coreml_runtime.one_operation import run_layer
+from tests.coreml_runtime.one_operation import layer_program, run_layer
 
 RNG = np.random.default_rng(13)
 IMAGE = RNG.normal(size=(1, 2, 3, 6, 8)).astype(np.float32)
@@ -66,6 +67,16 @@ def as_mode(corners: Any, mode: int) -> Any:
     return np.stack(first, 1)
 
 
+def run_both(fill: Any, *arrays: Any) -> Any:
+    """What the reference engine computes, and the fast engine as well."""
+    program, feeds = layer_program(fill, *arrays)
+    computed = program.run(feeds)["out0"]
+    fast = FastEngine(program.graph, threads=1).run(feeds)["out0"]
+    assert fast.shape == computed.shape
+    np.testing.assert_allclose(fast, computed, atol=1e-5)
+    return computed
+
+
 @pytest.mark.parametrize("sampling", range(4))
 @pytest.mark.parametrize("boxes", range(4))
 @pytest.mark.parametrize("target", [(1, 1), (3, 4), (7, 2)])
@@ -75,7 +86,7 @@ def test_crop_resize(sampling: int, boxes: int, target: tuple[int, int]) -> None
         boxIndicesMode__boxMode=boxes,
     )  # fmt: skip
     given = as_mode(CORNERS, boxes).reshape(-1, 1, 4, 1, 1)
-    result = run_layer(fill, IMAGE, given)
+    result = run_both(fill, IMAGE, given)
     assert result.shape == (4, 2, 3, *target)
     for n, box in enumerate(CORNERS):
         np.testing.assert_allclose(result[n], cropped(IMAGE[0], box, target, sampling), atol=1e-5)
@@ -90,7 +101,7 @@ def test_scaled_boxes_of_chosen_images(normal: bool, scale: float) -> None:
     )  # fmt: skip
     sizes = np.array([5, 7, 5, 7]) if normal else 1
     given = np.column_stack([[1, 0, 0, 1], CORNERS / sizes])
-    result = run_layer(fill, IMAGE, given.reshape(-1, 1, 5, 1, 1))
+    result = run_both(fill, IMAGE, given.reshape(-1, 1, 5, 1, 1))
     assert result.shape == (4, 1, 3, 2, 3)
     for n, box in enumerate(CORNERS):
         wanted = cropped(IMAGE[0], box * scale, (2, 3), 1)[[1, 0, 0, 1][n]]
@@ -100,10 +111,30 @@ def test_scaled_boxes_of_chosen_images(normal: bool, scale: float) -> None:
 def test_one_point_and_no_boxes() -> None:
     """targetSize is a single point where it is not given."""
     fill = filling("cropResize", spatialScale=1)
-    result = run_layer(fill, IMAGE, CORNERS[:1].reshape(1, 1, 4, 1, 1))
+    result = run_both(fill, IMAGE, CORNERS[:1].reshape(1, 1, 4, 1, 1))
     np.testing.assert_allclose(result[0, ..., 0, 0], IMAGE[0, :, :, 1, 2], rtol=1e-6)
     assert run_layer(fill, IMAGE, np.zeros((0, 1, 5, 1, 1))).shape == (0, 1, 3, 1, 1)
     assert run_layer(fill, IMAGE, np.zeros((0, 1, 4, 1, 1))).shape == (0, 2, 3, 1, 1)
+
+
+@pytest.mark.parametrize("sampling", range(4))
+def test_a_box_that_runs_backwards(sampling: int) -> None:
+    """No point leaves the box, as in an ML Program's crop_resize."""
+    fill = filling("cropResize", targetSize=[3, 2], spatialScale=1, mode__samplingMethod=sampling)
+    low, high = (3.0, 1.5), (5.0, 4.25)
+    result = run_both(fill, IMAGE, np.array([*high, *low]).reshape(1, 1, 4, 1, 1))
+    inside = IMAGE[0, :, :, 3:6, 1:6]
+    assert (result[0].min((2, 3)) >= inside.min((2, 3))).all()
+    assert (result[0].max((2, 3)) <= inside.max((2, 3))).all()
+
+
+@pytest.mark.parametrize("index", [-1, 2])
+def test_no_image_of_that_number(index: int) -> None:
+    given = np.array([index, 0, 0, 1, 1]).reshape(1, 1, 5, 1, 1)
+    program, feeds = layer_program(filling("cropResize", spatialScale=1), IMAGE, given)
+    for engine in ("reference", "fast"):
+        with pytest.raises(ArtefactError, match=f"a box of image {index} of 2|onnxruntime failed"):
+            program.predict(feeds, engine=engine)
 
 
 @pytest.mark.parametrize(
@@ -118,8 +149,12 @@ def test_one_point_and_no_boxes() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(image: Any, boxes: Any, fields: Any, message: str) -> None:
+    fill = filling("cropResize", **({"spatialScale": 1} | fields))
+    program, feeds = layer_program(fill, image, boxes)
     with pytest.raises(ArtefactError, match=message):
-        run_layer(filling("cropResize", **({"spatialScale": 1} | fields)), image, boxes)
+        program.run(feeds)
+    with pytest.raises(ArtefactError):
+        program.predict(feeds, engine="fast")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from fer_convert.coreml_runtime.fast import (
     nn_reductions,
     nn_reshaping,
     nn_resizing,
+    nn_sampling,
     nn_slicing,
 )
 from fer_convert.coreml_runtime.fast.tables import LAYERS
@@ -27,5 +28,6 @@ __all__ = [
     "nn_reductions",
     "nn_reshaping",
     "nn_resizing",
+    "nn_sampling",
     "nn_slicing",
 ]

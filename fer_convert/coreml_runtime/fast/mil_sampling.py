@@ -6,8 +6,6 @@ their outer edges; reflection about those is what Core ML calls reflection or sy
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from fer_convert.coreml_runtime.fast.builder import Unlowered
@@ -65,18 +63,19 @@ def crop_resize(op: Source) -> str:
     x = op.operand("x")
     check_size((rows, columns))
     boxes, images, roi = _boxes(op)
-    top, left, bottom, right = _corners(op, boxes)
-    row, column = _axis(op, top, bottom, height, rows), _axis(op, left, right, width, columns)
-    row = op.node("Unsqueeze", row, op.ints(2))  # [N, rows, 1]
-    column = op.node("Unsqueeze", column, op.ints(1))  # [N, 1, columns]
+    row, column = box_points(
+        op,
+        boxes,
+        (height, width),
+        (rows, columns),
+        order=op.option("box_coordinate_mode", str, "CORNERS_HEIGHT_FIRST"),
+        mode=op.option("sampling_mode", str, "DEFAULT"),
+        scale=op.option("spatial_scale", float, 1.0),
+        normalized=op.option("normalized_coordinates", bool, False),
+    )
     inside = op.node("And", _within(op, row, height), _within(op, column, width))
-    full = op.node("Shape", inside)
-    places = [
-        op.node("Unsqueeze", op.node("Expand", _normal(op, at, size), full), op.ints(3))
-        for at, size in ((column, width), (row, height))
-    ]
-    chosen, grid = op.node("Gather", x, images, axis=0), op.node("Concat", *places, axis=3)
-    sampled = op.node("GridSample", chosen, grid, padding_mode="border", align_corners=1)
+    chosen = op.node("Gather", x, images, axis=0)
+    sampled = sample_points(op, chosen, row, column, (height, width))
     value = op.scalar(op.option("pad_value", float, 0.0))
     crops: str = op.node("Where", op.node("Unsqueeze", inside, op.ints(1)), sampled, value)
     if not roi:
@@ -107,29 +106,52 @@ def _boxes(op: Source) -> tuple[str, str, int]:
     return op.node("Gather", flat, op.ints(*every), axis=0), images, batch
 
 
-def _corners(op: Source, boxes: str) -> Sequence[str]:
-    order = op.option("box_coordinate_mode", str, "CORNERS_HEIGHT_FIRST")
+def box_points(
+    op: Source,
+    boxes: str,
+    sizes: tuple[int, int],
+    counts: tuple[int, int],
+    *,
+    order: str,
+    mode: str,
+    scale: float,
+    normalized: bool,
+) -> tuple[str, str]:
+    """Where ``boxes [N, 4]`` sample an image of ``sizes``, height and width: rows ``[N, R, 1]`` and
+    columns ``[N, 1, C]`` in pixels."""
     a, b, c, d = op.node("Split", boxes, count=4, axis=1, num_outputs=4)
     if order.endswith("WIDTH_FIRST"):
         a, b, c, d = b, a, d, c
-    if not order.startswith("CENTER"):
-        return a, b, c, d
-    half = op.scalar(0.5)
-    rows, columns = op.node("Mul", c, half), op.node("Mul", d, half)
-    return (
-        op.node("Sub", a, rows), op.node("Sub", b, columns),
-        op.node("Add", a, rows), op.node("Add", b, columns),
-    )  # fmt: skip
+    if order.startswith("CENTER"):
+        half = op.scalar(0.5)
+        rows, columns = op.node("Mul", c, half), op.node("Mul", d, half)
+        a, c = op.node("Sub", a, rows), op.node("Add", a, rows)
+        b, d = op.node("Sub", b, columns), op.node("Add", b, columns)
+    row, column = (
+        _axis(op, start, end, count, mode, scale * (size - 1 if normalized else 1))
+        for start, end, size, count in zip((a, b), (c, d), sizes, counts, strict=True)
+    )
+    return op.node("Unsqueeze", row, op.ints(2)), op.node("Unsqueeze", column, op.ints(1))
 
 
-def _axis(op: Source, start: str, end: str, size: int, count: int) -> str:
+def sample_points(op: Source, x: str, row: str, column: str, sizes: tuple[int, int]) -> str:
+    """``x [N, C, H, W]`` at every pair of rows and columns; those outside are the nearest edge."""
+    full = op.node("Shape", op.node("Add", row, column))
+    places = [
+        op.node("Unsqueeze", op.node("Expand", _normal(op, at, size), full), op.ints(3))
+        for at, size in zip((column, row), reversed(sizes), strict=True)
+    ]
+    grid = op.node("Concat", *places, axis=3)
+    result: str = op.node("GridSample", x, grid, padding_mode="border", align_corners=1)
+    return result
+
+
+def _axis(op: Source, start: str, end: str, count: int, mode: str, scale: float) -> str:
     """Positions ``[N, count]`` in pixels, from corners ``[N, 1]``."""
-    normalized = op.option("normalized_coordinates", bool, False)
-    scale = op.option("spatial_scale", float, 1.0) * (size - 1 if normalized else 1)
     first, last = (op.node("Mul", corner, op.scalar(scale)) for corner in (start, end))
     span = op.node("Sub", last, first)  # of a box of span + 1 elements
     check_positions(count)
-    steps, mode = np.arange(count), op.option("sampling_mode", str, "DEFAULT")
+    steps = np.arange(count)
     if mode == "ALIGN_CORNERS" and count == 1:
         shares, offset = np.array([0.5]), 0.0
     elif mode in {"ALIGN_CORNERS", "STRICT_ALIGN_CORNERS"}:

@@ -60,7 +60,8 @@ def _evenly(start: Tensor, spacing: Tensor, count: int) -> Tensor:
 
 
 def _within(positions: Tensor, length: Tensor) -> Tensor:
-    return positions.clamp(min=0).minimum(length.unsqueeze(-1))
+    end = length.unsqueeze(-1)  # below 0 for a box that runs backwards
+    return torch.minimum(torch.maximum(positions, end.clamp(max=0)), end.clamp(min=0))
 
 
 # By SamplingMode.Method.
