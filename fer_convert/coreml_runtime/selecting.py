@@ -19,6 +19,17 @@ def integers_of(values: Tensor) -> tuple[int, ...]:
     return tuple(int(value) for value in values.reshape(-1).tolist())
 
 
+def single(value: Tensor) -> float:
+    """The number that an input of a layer holds.
+
+    Raises:
+        ValueError: it holds several, or none.
+    """
+    if value.numel() != 1:
+        raise ValueError(f"{list(value.shape)} where one number is needed")
+    return float(value.reshape(()))
+
+
 def wrapped(indices: Tensor, size: int) -> Tensor:
     """Indices as int64, negative ones counted from the end of ``size`` elements."""
     whole = indices.long()

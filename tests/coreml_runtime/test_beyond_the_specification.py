@@ -135,3 +135,24 @@ def test_computed_weights_of_another_shape(transposed: bool, shape: tuple[int, .
     expected = program.run(feeds)["out0"]
     np.testing.assert_allclose(FastEngine(program.graph).run(feeds)["out0"], expected, 1e-5)
     refused(*layer_program(fill, X, np.ones(shape, np.float32)), "weights .*, not")
+
+
+@pytest.mark.parametrize("odd", [[1, 1], []])
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("rangeDynamic", [], []),
+        ("rangeDynamic", [[9]], [[1]]),
+        ("rangeDynamic", [[9], [0]], []),
+        ("cumSum", [X], []),
+        ("topK", [X], []),
+    ],
+)
+def test_several_numbers_where_a_layer_takes_one(
+    kind: str, before: list[Any], after: list[Any], odd: list[float]
+) -> None:
+    """The reference engine took the first."""
+    arrays = [np.array(value, np.float32) for value in (*before, odd, *after)]
+    outputs = 2 if kind == "topK" else 1
+    program, feeds = layer_program(filling(kind), *arrays, outputs=outputs)
+    refused(program, feeds, "where one number is needed")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +49,19 @@ def last_sizes(op: Source, x: str, count: int) -> list[int]:
     if len(sizes) < count:
         raise Unlowered("a size only known at run time")
     return sizes
+
+
+def single(op: Source, x: str, kind: Any, shape: Sequence[int] = ()) -> str:
+    """An input that holds one number, as ``kind`` in ``shape``: of none or one dimension.
+
+    Raises:
+        Unlowered: it is known to hold another count.
+    """
+    sizes = op.shape(x)
+    if None not in sizes and prod(size or 0 for size in sizes) != 1:
+        raise Unlowered("several numbers where one is needed")
+    result: str = op.node("Reshape", op.cast(x, kind), op.ints(*shape))
+    return result
 
 
 def axis_of(op: Source, x: str, axis: int, *, more: int = 0) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.moving import broadcast_fill, interleave, join
-from fer_convert.coreml_runtime.fast.nn_batches import checked_ints, checked_shape
+from fer_convert.coreml_runtime.fast.nn_batches import checked_ints, checked_shape, single
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 from fer_convert.coreml_runtime.limits import MOST_ELEMENTS, check_size
 
@@ -116,9 +116,7 @@ def fill_dynamic(op: Source) -> str:
 @LAYERS.lowering("rangeStatic", "rangeDynamic")
 def range_of(op: Source) -> str:
     p = op.params
-    given = [
-        op.node("Reshape", op.cast(value, np.float64), op.ints()) for value in op.operands("input")
-    ]
+    given = [single(op, value, np.float64) for value in op.operands("input")]
     stored = [p.endValue if op.kind == "rangeStatic" else 0.0, p.startValue, p.stepSizeValue]
     given += [op.scalar(value, np.float64) for value in stored[len(given) :]]
     end, start, step = given

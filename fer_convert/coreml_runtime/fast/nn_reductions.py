@@ -6,7 +6,7 @@ import numpy as np
 
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
-from fer_convert.coreml_runtime.fast.nn_batches import axis_of
+from fer_convert.coreml_runtime.fast.nn_batches import axis_of, single
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 
 _REDUCTIONS = {
@@ -71,10 +71,7 @@ def old_reduction(op: Source) -> str:
 def cumulative_sum(op: Source) -> str:
     x, *given = op.operands("input")
     p = op.params
-    if given:
-        axis = op.node("Reshape", op.cast(given[0], np.int64), op.ints())
-    else:
-        axis = op.scalar(int(p.axis), np.int64)
+    axis = single(op, given[0], np.int64) if given else op.scalar(int(p.axis), np.int64)
     result: str = op.node(
         "CumSum", x, axis, exclusive=int(p.excludeFinalSum), reverse=int(p.reverse)
     )
@@ -87,7 +84,7 @@ def top_k(op: Source) -> tuple[str, ...]:
     p = op.params
     count = op.ints(int(p.K))
     if given:
-        count = op.node("Reshape", op.cast(given[0], np.int64), op.ints(1))
+        count = single(op, given[0], np.int64, [1])
     return _sorted(op, x, count, int(p.axis), descending=not p.useBottomK)
 
 

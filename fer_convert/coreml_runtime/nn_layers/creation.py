@@ -10,6 +10,7 @@ from torch import Tensor
 from fer_convert.coreml_runtime.limits import MOST_ELEMENTS, check_size
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
 from fer_convert.coreml_runtime.registry import Call, View
+from fer_convert.coreml_runtime.selecting import single
 
 
 @LAYERS.operation("loadConstantND")
@@ -63,10 +64,10 @@ def range_dynamic(op: View) -> Call:
     p = op.params
 
     def kernel(end: Tensor, *rest: Tensor) -> Tensor:
-        given = [float(value.reshape(-1)[0]) for value in rest]
+        given = [single(value) for value in rest]
         given += [p.startValue, p.stepSizeValue][len(given) :]
         start, step = given
-        return _range(op, start, float(end.reshape(-1)[0]), step)
+        return _range(op, start, single(end), step)
 
     return op.call(kernel, "input")
 

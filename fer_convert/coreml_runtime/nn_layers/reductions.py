@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
 from fer_convert.coreml_runtime.registry import Call, View
+from fer_convert.coreml_runtime.selecting import single
 
 Reduction = Callable[[Tensor, tuple[int, ...], bool], Tensor]
 
@@ -121,7 +122,7 @@ def cumulative_sum(op: View) -> Call:
     params = op.params
 
     def kernel(x: Tensor, given: Tensor | None = None) -> Tensor:
-        axis = int(params.axis if given is None else given.reshape(-1)[0])
+        axis = int(params.axis if given is None else single(given))
         source = x.flip(axis) if params.reverse else x
         if params.excludeFinalSum and x.shape[axis]:
             first = torch.zeros_like(source.narrow(axis, 0, 1))
@@ -141,7 +142,7 @@ def top_k(op: View) -> Call:
     params = op.params
 
     def kernel(x: Tensor, given: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        axis, count = int(params.axis), int(params.K if given is None else given.reshape(-1)[0])
+        axis, count = int(params.axis), int(params.K if given is None else single(given))
         order = x.argsort(dim=axis, descending=not params.useBottomK, stable=True)
         indices = order.narrow(axis, 0, count)
         return x.take_along_dim(indices, axis), indices
