@@ -19,6 +19,7 @@ from fer_train.calibration import calibration_record, fit_temperature
 from fer_train.contract.checkpoint import read_checkpoint, write_checkpoint
 from fer_train.metrics import Answers
 from fer_train.progress import PlainReporter
+from fer_train.progress_text import EpochPlan
 from fer_train.signals import StopRequest
 from tests.train.faces import Fertrain, Ran
 
@@ -146,7 +147,7 @@ class StopsAfterFirstEpoch(PlainReporter):
         self.stop = stop
 
     @contextmanager
-    def epoch(self, number: int, *, epochs: int, images: int) -> Iterator[Callable[[Any], None]]:
+    def epoch(self, plan: EpochPlan) -> Iterator[Callable[[Any], None]]:
         yield lambda figures: None
         self.stop.signum = signal.SIGTERM
 
