@@ -51,12 +51,12 @@ RECIPES = (
     Recipe("inverse", "and class weights inverse", (*SCRATCH, "--class-weights=inverse")),
     Recipe("sqrt", "or sqrt-inverse", (*SCRATCH, *MILD)),
     Recipe("adjusted", "or logit adjustment", (*SCRATCH, *PLAIN, "--logit-adjustment=1")),
-    Recipe("calm", "sqrt-inverse, smoothing 0.1, EMA 0.99", (*SCRATCH, *MILD, *CALM)),
     Recipe("head", "drawn weights, frozen backbone", (*HEAD, *MILD), True),
     Recipe("tuned", "drawn weights, all layers at 1e-3", (*SCRATCH, *MILD), True),
     Recipe("phases", "drawn weights, head, then all, backbone at 1e-4", (*PHASES, *MILD), True),
-    Recipe("pruned20", "calm, 20 % pruned", prunes="calm", options=("--prune=0.2",)),
-    Recipe("pruned50", "calm, 50 % pruned", prunes="calm", options=("--prune=0.5",)),
+    Recipe("calm", "tuned with smoothing 0.1 and EMA 0.99", (*SCRATCH, *MILD, *CALM), True),
+    Recipe("pruned20", "tuned, 20 % pruned", prunes="tuned", options=("--prune=0.2",)),
+    Recipe("pruned50", "tuned, 50 % pruned", prunes="tuned", options=("--prune=0.5",)),
 )  # fmt: skip
 
 

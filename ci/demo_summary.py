@@ -44,6 +44,7 @@ def main() -> None:
     console.print(f"EmotionKit with this model inside: Swift {arguments.swift}.")
     console.print(f"Took {arguments.seconds} s.\n\nOpen:")
     for what, path in (
+        ("training report", out / "run" / "report.html"),
         ("parity report", out / "build" / "report.html"),
         ("Swift package", out / "EmotionKit"),
         ("training curves", Path(f".venv/bin/tensorboard --logdir {out / 'run'}")),
