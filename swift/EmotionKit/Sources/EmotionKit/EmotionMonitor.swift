@@ -6,7 +6,9 @@
   ///     let monitor = try await EmotionMonitor()
   ///     try await monitor.start(camera: .front)
   ///     for await event in monitor.events() {
-  ///       if case .changed(let face, _, let emotion?, _) = event { print(face, emotion) }
+  ///       if case .changed(let face, _, let emotion?, _) = event {
+  ///         print(face, emotion)
+  ///       }
   ///     }
   public actor EmotionMonitor {
     typealias Pipeline = EmotionPipeline<AnyFaceDetector, AnyEmotionClassifier>
