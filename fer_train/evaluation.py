@@ -21,9 +21,9 @@ from fer_train.data.feed import FaceFeed
 from fer_train.data.layout import DataRequest, FaceFolder, find_faces
 from fer_train.data_source import reporting_scanner
 from fer_train.device import DeviceName, memory_format, select_device
-from fer_train.engine import Feed, answer
+from fer_train.engine import answer
 from fer_train.losses import Objective
-from fer_train.metrics import Answers, measure
+from fer_train.metrics import measure
 from fer_train.progress import Reporter
 from fer_train.run import answers_as_npz
 
@@ -87,7 +87,9 @@ def evaluate(
         seed=0,
         device=chosen,
     )
-    answers = _answers(checkpoint, feed, batch_size=batch_size, count=pixels.count, device=chosen)
+    batches = list(ordered_batches(pixels.count, batch_size=batch_size))
+    with reporter.counting(f"measuring {split}", pixels.count) as count_up:
+        answers = answer(_network(checkpoint, chosen), feed, batches, on_progress=count_up)
     plain = Objective(
         weights=torch.ones(len(checkpoint.labels)), adjustment=torch.zeros(len(checkpoint.labels))
     )
@@ -146,11 +148,7 @@ def _targets(checkpoint: Checkpoint, found: FaceFolder, split: str) -> list[int]
     return [index[target] for target in found.splits[split].targets]
 
 
-def _answers(
-    checkpoint: Checkpoint, feed: Feed, *, batch_size: int, count: int, device: torch.device
-) -> Answers:
+def _network(checkpoint: Checkpoint, device: torch.device) -> torch.nn.Module:
     model = build_model(checkpoint.arch, num_classes=len(checkpoint.labels))
     model.load_state_dict(dict(checkpoint.model))
-    model.to(device, memory_format=memory_format(device))  # type: ignore[call-overload]
-    batches = list(ordered_batches(count, batch_size=batch_size))
-    return answer(model.eval(), feed, batches)
+    return model.to(device, memory_format=memory_format(device)).eval()  # type: ignore[call-overload, no-any-return]
