@@ -15,7 +15,13 @@ SCATTER_MODES = ("update", *_REDUCTIONS)
 
 
 def integers_of(values: Tensor) -> tuple[int, ...]:
-    """The elements as Python integers."""
+    """The elements of a vector as Python integers.
+
+    Raises:
+        ValueError: it has more dimensions.
+    """
+    if values.dim() > 1:
+        raise ValueError(f"{list(values.shape)} where a vector is needed")
     return tuple(int(value) for value in values.reshape(-1).tolist())
 
 

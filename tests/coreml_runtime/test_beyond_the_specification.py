@@ -156,3 +156,23 @@ def test_several_numbers_where_a_layer_takes_one(
     outputs = 2 if kind == "topK" else 1
     program, feeds = layer_program(filling(kind), *arrays, outputs=outputs)
     refused(program, feeds, "where one number is needed")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "arrays"),
+    [
+        ("sliceDynamic", {"endIds": [2, 4]}, [X[0, 0], [[0], [0]]]),
+        ("sliceDynamic", {}, [X[0, 0], [0, 0], [[1, 1]]]),
+        ("sliceBySize", {"size": 1}, [X, [[1]]]),
+        ("reverseSeq", {"batchAxis": 0, "sequenceAxis": 1}, [X, [[1], [2]]]),
+        ("reshapeDynamic", {}, [X, [[2, -1]]]),
+        ("broadcastToDynamic", {}, [X[:1, :1, 0, 0], [[1, 1]]]),
+        ("fillDynamic", {}, [[[2, 3]]]),
+    ],
+)
+def test_arrays_where_a_layer_takes_a_vector(
+    kind: str, fields: dict[str, Any], arrays: list[Any]
+) -> None:
+    """The reference engine read one row after another."""
+    given = [np.array(array, np.float32) for array in arrays]
+    refused(*layer_program(filling(kind, **fields), *given), "where a vector is needed")

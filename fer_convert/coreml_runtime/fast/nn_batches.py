@@ -64,6 +64,17 @@ def single(op: Source, x: str, kind: Any, shape: Sequence[int] = ()) -> str:
     return result
 
 
+def vector(op: Source, x: str) -> str:
+    """An input that is a vector, as int64.
+
+    Raises:
+        Unlowered: it has another number of dimensions.
+    """
+    if len(op.shape(x)) != 1:
+        raise Unlowered("an array where a vector is needed")
+    return op.cast(x, np.int64)
+
+
 def axis_of(op: Source, x: str, axis: int, *, more: int = 0) -> int:
     """``axis`` counted from the front, of ``x`` or of a result that has ``more`` dimensions.
 

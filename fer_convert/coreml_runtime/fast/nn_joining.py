@@ -7,7 +7,7 @@ import numpy as np
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.moving import broadcast_fill, interleave, join
-from fer_convert.coreml_runtime.fast.nn_batches import checked_ints, checked_shape, single
+from fer_convert.coreml_runtime.fast.nn_batches import checked_ints, checked_shape, single, vector
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 from fer_convert.coreml_runtime.limits import MOST_ELEMENTS, check_size
 
@@ -77,7 +77,7 @@ def broadcast_to_static(op: Source) -> str:
 def broadcast_to(op: Source) -> str:
     x, other = op.operands("input")
     like = op.kind == "broadcastToLike"
-    shape = op.node("Shape", other) if like else checked_shape(op, op.cast(other, np.int64))
+    shape = op.node("Shape", other) if like else checked_shape(op, vector(op, other))
     result: str = op.node("Expand", x, shape)
     return result
 
@@ -109,7 +109,7 @@ def fill_like(op: Source) -> str:
 @LAYERS.lowering("fillDynamic")
 def fill_dynamic(op: Source) -> str:
     (shape,) = op.operands("input")
-    safe = checked_shape(op, op.cast(shape, np.int64))
+    safe = checked_shape(op, vector(op, shape))
     return broadcast_fill(op, op.scalar(op.params.value), safe)
 
 

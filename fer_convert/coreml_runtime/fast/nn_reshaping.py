@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
-from fer_convert.coreml_runtime.fast.nn_batches import axis_of
+from fer_convert.coreml_runtime.fast.nn_batches import axis_of, vector
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 
 _CHANNEL_LAST = 1
@@ -25,7 +23,7 @@ def reshape_static(op: Source) -> str:
 @LAYERS.lowering("reshapeDynamic")
 def reshape_dynamic(op: Source) -> str:
     x, shape = op.operands("input")
-    result: str = op.node("Reshape", x, op.cast(shape, np.int64))
+    result: str = op.node("Reshape", x, vector(op, shape))
     return result
 
 

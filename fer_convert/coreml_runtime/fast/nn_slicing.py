@@ -7,7 +7,7 @@ import numpy as np
 from fer_convert.coreml_runtime.fast.builder import Unlowered
 from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.moving import flip, strided
-from fer_convert.coreml_runtime.fast.nn_batches import axis_of, last_sizes
+from fer_convert.coreml_runtime.fast.nn_batches import axis_of, last_sizes, vector
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 from fer_convert.coreml_runtime.limits import check_positions
 
@@ -42,8 +42,8 @@ def slice_dynamic(op: Source) -> str:
         [*map(bool, mask), *[False] * (rank - len(mask))]
         for mask in (p.beginMasks, p.endMasks, p.squeezeMasks)
     ]
-    begins = op.cast(given[0], np.int64)
-    ends = op.cast(given[1], np.int64) if len(given) > 1 else op.ints(*map(int, p.endIds))
+    begins = vector(op, given[0])
+    ends = vector(op, given[1]) if len(given) > 1 else op.ints(*map(int, p.endIds))
     forward = np.array(strides) > 0
     limits = np.where(forward, 0, _LAST), np.where(forward, _LAST, _BEFORE_FIRST)
     starts = op.node("Where", op.builder.array(np.array(masks[0])), op.ints(*limits[0]), begins)
@@ -69,7 +69,7 @@ def slice_by_size(op: Source) -> str:
     if count < 0:
         raise Unlowered("a negative size")
     check_positions(count)
-    start = op.node("Reshape", op.cast(begin, np.int64), op.ints(1))
+    start = op.node("Reshape", vector(op, begin), op.ints(1))
     size = op.node("Shape", x, start=axis, end=axis + 1)
     negative = op.node("Less", start, op.ints(0))
     start = op.node("Where", negative, op.node("Add", start, size), start)
@@ -102,7 +102,7 @@ def reverse_sequences(op: Source) -> str:
     sequence = axis_of(op, x, int(op.params.sequenceAxis))
     order = [batch, sequence, *(axis for axis in range(rank) if axis not in {batch, sequence})]
     front = op.node("Transpose", x, perm=order)
-    counts = op.node("Reshape", op.cast(lengths, np.int64), op.ints(-1))
+    counts = vector(op, lengths)
     turned = op.node("ReverseSequence", front, counts, batch_axis=0, time_axis=1)
     result: str = op.node("Transpose", turned, perm=[order.index(axis) for axis in range(rank)])
     return result

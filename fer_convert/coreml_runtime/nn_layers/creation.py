@@ -10,7 +10,7 @@ from torch import Tensor
 from fer_convert.coreml_runtime.limits import MOST_ELEMENTS, check_size
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
 from fer_convert.coreml_runtime.registry import Call, View
-from fer_convert.coreml_runtime.selecting import single
+from fer_convert.coreml_runtime.selecting import integers_of, single
 
 
 @LAYERS.operation("loadConstantND")
@@ -48,7 +48,7 @@ def fill_static(op: View) -> Call:
 def fill_dynamic(op: View) -> Call:
     """``value`` in the shape that the input holds."""
     value = op.params.value
-    return op.call(lambda shape: _full([int(s) for s in shape.tolist()], value), "input")
+    return op.call(lambda shape: _full(integers_of(shape), value), "input")
 
 
 @LAYERS.operation("rangeStatic")
