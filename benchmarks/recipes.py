@@ -54,6 +54,7 @@ RECIPES = (
     Recipe("head", "drawn weights, frozen backbone", (*HEAD, *MILD), True),
     Recipe("tuned", "drawn weights, all layers at 1e-3", (*SCRATCH, *MILD), True),
     Recipe("phases", "drawn weights, head, then all, backbone at 1e-4", (*PHASES, *MILD), True),
+    Recipe("unweighted", "tuned without class weights", (*SCRATCH, *PLAIN), True),
     Recipe("calm", "tuned with smoothing 0.1 and EMA 0.99", (*SCRATCH, *MILD, *CALM), True),
     Recipe("pruned20", "tuned, 20 % pruned", prunes="tuned", options=("--prune=0.2",)),
     Recipe("pruned50", "tuned, 50 % pruned", prunes="tuned", options=("--prune=0.5",)),

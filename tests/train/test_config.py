@@ -41,7 +41,7 @@ def test_command_line_over_file_over_preset_over_default(tmp_path: Path) -> None
     assert (built.lr, built.batch_size, built.data) == (5e-4, 8, "F")  # typed, file, file
     assert (built.epochs, built.arch, built.weight_decay) == (100, "resnet152", 1e-5)  # preset
     assert built.label_smoothing == 0.0  # default
-    assert build_config(BASE, preset="recommended", file=file).ema == 0.999
+    assert build_config(BASE, preset="recommended", file=file).ema == 0.99
 
 
 def test_the_original_recipe_is_the_stated_one() -> None:
@@ -111,9 +111,10 @@ def test_the_resolved_configuration_can_be_used_again(tmp_path: Path) -> None:
     assert again == first
 
 
-def test_options_that_exclude_each_other_replace_those_of_a_lower_layer() -> None:
-    typed = {"data": "D", "finetune": "head", "epochs": 5, "lr": 1e-3}
-    assert build_config(typed, preset="recommended").phases == ()
+def test_options_that_exclude_each_other_replace_those_of_a_lower_layer(tmp_path: Path) -> None:
+    file = write(tmp_path / "c.toml", 'phases = ["head:1:1e-3", "all:1:1e-3:1e-4"]')
+    typed = {"data": "D", "arch": "resnet101", "finetune": "head", "epochs": 5, "lr": 1e-3}
+    assert build_config(typed, file=file).phases == ()
     phases = (parse_phase("all:3:1e-4"),)
     built = build_config({"data": "D", "phases": phases}, preset="original")
     assert built.lr is None and built.total_epochs == 3
@@ -195,7 +196,7 @@ def test_preset_config_and_options_from_the_command_line(
     assert "phases head:1:0.001, then all:1:0.001:0.0001" in ran.err
     assert json.loads(ran.out)["epochs"] == 2
     again = read_config_file(out / "config.toml")
-    assert again["batch_size"] == 8 and again["ema"] == 0.999 and again["input_size"] == 32
+    assert again["batch_size"] == 8 and again["ema"] == 0.99 and again["input_size"] == 32
     wrong = fertrain("train", "--config", file, "--data", faces, "--class-weight", "none")
     assert wrong.code == 2 and "--class-weights" in wrong.err  # click's own suggestion
     write(file, "bathc_size = 3")
