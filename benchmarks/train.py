@@ -154,6 +154,19 @@ class Bench:
             labels=self.faces.labels,
             say=lambda text: None,
         )
+        if self.arguments.weights == "none":
+            self.settle(model)
+
+    def settle(self, model: torch.nn.Module) -> None:
+        """Give random weights BatchNorm statistics of their own: resnet152 overflows without."""
+        norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+        for norm in norms:
+            norm.momentum = None  # the average of all batches
+        images, _ = self.feeds["train"].evaluation(np.arange(self.arguments.batch))
+        with torch.no_grad():
+            model.train()(images)
+        for norm in norms:
+            norm.momentum = 0.1
 
     def stream(self, feed: Feed) -> Iterator[Loaded]:
         """Yield batches for ever, loaded as training loads them."""

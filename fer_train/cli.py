@@ -218,11 +218,13 @@ def _train(
         except Stopped as stopped:
             click.echo(f"{stopped}: stopped before training began.", err=True)
             context.exit(128 + stopped.signum)
-    if options["as_json"] and is_leader():
-        click.echo(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False))
-    if stop.signum is not None and summary["stopped"]:
-        if is_leader():
+        # Still guarded: when the other processes are done first, torchrun ends this one.
+        if options["as_json"] and is_leader():
+            click.echo(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False))
+        if summary["stopped"] and is_leader():
             click.echo(f"{summary['stopped']}: saved. Continue with: {summary['resume']}", err=True)
+    if summary["stopped"]:
+        assert stop.signum is not None
         context.exit(128 + stop.signum)
 
 
