@@ -53,6 +53,12 @@ VIEWS = 2
 #: Epochs over which the cost of computing views is spread in the last column.
 EPOCHS = 100
 
+#: Runs its arguments and prints the child's peak resident memory in KiB.
+PEAK_OF = (
+    "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
+    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+)
+
 Step = Callable[[], Any]
 
 
@@ -345,12 +351,12 @@ def memory(data: Path, scratch: Path) -> None:
         command += ["--arch", "efficientnet_b0", "--weights", "none", "--finetune", "head"]
         command += ["--epochs", "1", "--prune", "0", "--quiet", "--device", "cpu"]
         command += ["--cache", str(scratch / "cache"), "--out", str(scratch / f"memory-{times}")]
-        process = subprocess.Popen(command)
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
+        # Through a small process: the peak of a child counts what its parent held when it forked.
+        done = subprocess.run([sys.executable, "-c", PEAK_OF, *command], stdout=subprocess.PIPE)
+        if done.returncode:
             raise SystemExit(f"{' '.join(command)} failed")
         images = sum(1 for _ in (root / "train").rglob("*.png"))
-        print(f"{f'{times} x the data':<46} {images:>8} {usage.ru_maxrss / 1024:>8.0f}")
+        print(f"{f'{times} x the data':<46} {images:>8} {int(done.stdout) / 1024:>8.0f}")
 
 
 def no_graph(function: Callable[..., Any], *arguments: Any) -> None:
