@@ -95,6 +95,16 @@ def transposed_sizes(
     return full
 
 
+def require_elements(sizes: Sequence[int]) -> None:
+    """Refuse images of no elements, to pool over or left by cropping.
+
+    Raises:
+        ValueError: a size below 1.
+    """
+    if any(size < 1 for size in sizes):
+        raise ValueError(f"no elements: a size of {list(sizes)}")
+
+
 def convolve_transposed(
     x: Tensor,
     weight: Tensor,
@@ -125,6 +135,7 @@ def convolve_transposed(
         starts = [before for before, _ in crops]
         left = [size - before - after for size, (before, after) in zip(full, crops, strict=True)]
         wanted = list(output) or left
+    require_elements(wanted)
     function = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[rank - 1]
     result = function(x, weight, None, list(strides), 0, 0, groups, list(dilations))
     # Negative padding cuts.

@@ -12,6 +12,7 @@ import pytest
 from fer_convert.coreml_runtime import ArtefactError
 from fer_convert.coreml_runtime.fast import FastEngine, NotLowered, lower
 from fer_convert.coreml_runtime.layer_ranks import LEAST_RANKS
+from fer_train.contract.errors import FerError
 from tests.coreml_runtime.layer_filling import borders, filling, last_pixel, nothing, triple, valid
 from tests.coreml_runtime.one_operation import constant, layer_program, mil_program
 
@@ -176,3 +177,20 @@ def test_arrays_where_a_layer_takes_a_vector(
     """The reference engine read one row after another."""
     given = [np.array(array, np.float32) for array in arrays]
     refused(*layer_program(filling(kind, **fields), *given), "where a vector is needed")
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_a_mean_of_nothing(kind: int) -> None:
+    program, feeds = layer_program(filling("globalPooling3d", type=kind), X[None, :, :, :0])
+    for engine in ("reference", "auto"):
+        with pytest.raises(FerError, match=r"no elements|onnxruntime"):
+            program.predict(feeds, engine=engine)
+
+
+@pytest.mark.parametrize("pad", [(4, 5, 0, 0), (20, 20, 0, 0)])
+def test_a_transposed_convolution_that_is_cropped_away(pad: tuple[int, ...]) -> None:
+    values = {"x": X, "weight": RNG.normal(size=(4, 3, 3, 3)).astype(np.float32)}
+    program, feeds = mil_program("conv_transpose", values | {"pad_type": "custom", "pad": pad})
+    for engine in ("reference", "auto"):
+        with pytest.raises(FerError, match=r"no elements|onnxruntime"):
+            program.predict(feeds, engine=engine)

@@ -21,7 +21,13 @@ from fer_convert.coreml_runtime.nn_layers.window_fields import (
     triple,
 )
 from fer_convert.coreml_runtime.registry import Call, View
-from fer_convert.coreml_runtime.windows import Pads, convolve, pad, transposed_sizes
+from fer_convert.coreml_runtime.windows import (
+    Pads,
+    convolve,
+    pad,
+    require_elements,
+    transposed_sizes,
+)
 
 _FindPads = Callable[[Tensor], Pads]
 
@@ -160,6 +166,7 @@ def _transposed(
         full = function(x, weight, None, list(strides), 0, 0, groups, list(dilations))
         natural = tuple(n * s for n, s in zip(x.shape[-rank:], strides, strict=True))
         cuts = _cuts(full.shape[-rank:], crops, output, natural, heavy)
+        require_elements([n - sum(cut) for n, cut in zip(full.shape[-rank:], cuts, strict=True)])
         # Negative padding cuts; a size beyond the last window is filled with zeros.
         placed = pad(full, [(-before, -after) for before, after in cuts])
         return placed if bias is None else placed + bias.reshape(-1, *(1,) * rank)

@@ -12,7 +12,7 @@ from fer_convert.coreml_runtime.nn_layers.batches import over_batches
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
 from fer_convert.coreml_runtime.nn_layers.window_fields import pads_of, pads_of_3d, pair, triple
 from fer_convert.coreml_runtime.registry import Call, View
-from fer_convert.coreml_runtime.windows import Pads, pad, pool
+from fer_convert.coreml_runtime.windows import Pads, pad, pool, require_elements
 
 _MAX, _AVERAGE = 0, 1  # PoolingLayerParams.PoolingType; 2 is L2
 
@@ -89,11 +89,15 @@ def _kind(kind: int) -> Literal["max", "average", "l2"]:
 
 
 def _global(kind: int, axes: tuple[int, ...]) -> Callable[[Tensor], Tensor]:
-    if kind == _MAX:
-        return lambda x: torch.amax(x, axes, keepdim=True)
-    if kind == _AVERAGE:
-        return lambda x: torch.mean(x, axes, keepdim=True)
-    return lambda x: x.square().sum(axes, keepdim=True).sqrt()
+    def kernel(x: Tensor) -> Tensor:
+        require_elements([x.shape[axis] for axis in axes])
+        if kind == _MAX:
+            return torch.amax(x, axes, keepdim=True)
+        if kind == _AVERAGE:
+            return torch.mean(x, axes, keepdim=True)
+        return x.square().sum(axes, keepdim=True).sqrt()
+
+    return kernel
 
 
 def _counts(
