@@ -312,10 +312,10 @@ class Bench:
                 accuracy = script.balanced_accuracy()
                 if accuracy > best:
                     best, reached = accuracy, now
-            ours = self.seconds_to(best, frozen=frozen, limit=4 * self.arguments.epochs)
+            ours = self.seconds_to(best, frozen=frozen, limit=2 * self.arguments.epochs)
             name = f"{'head' if frozen else 'all parameters'}, {best:.3f}"
             if ours is None:
-                print(f"  {name:<44} {reached:>8.1f} {'not in 4 x as many epochs':>8}")
+                print(f"  {name:<44} {reached:>8.1f} {'not in 2 x as many epochs':>8}")
             else:
                 print(f"  {name:<44} {reached:>8.1f} {ours:>8.1f} {reached / ours:>7.1f}")
 
