@@ -9,6 +9,7 @@ process with ``--accumulate N``.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+
+#: Far longer than a thread takes to free a few tensors.
+_LET_GO_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,4 +148,8 @@ def joined_world(device: torch.device) -> Iterator[World]:
         local_rank = int(os.environ.get("LOCAL_RANK", "0"))
         yield World(rank=distributed.get_rank(), size=size, local_rank=local_rank)
     finally:
+        # Destroying gloo's group joins its threads while it holds the GIL; one that still has to
+        # let go of the last message's tensors needs the GIL, and both would wait for ever. Asleep,
+        # this thread holds nothing.
+        time.sleep(_LET_GO_S)
         distributed.destroy_process_group()

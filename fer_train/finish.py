@@ -82,9 +82,6 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
     if session.world.leads:
         records = ("metrics", "pruning", "test", "calibration")
         run.write_record("metrics", {name: summary[name] for name in records})
-        gathers = {name: feed.cache.gather for name, feed in session.feeds.items()}
-        report = leave_report(run, gathers=gathers, reporter=session.reporter)
-        summary["report"] = str(report) if report else None
     session.reporter.note("best", f"epoch {best['epoch']}: val {figures_line(best)} -> {run.best}")
     if session.world.leads:
         gathers = {name: feed.cache.gather for name, feed in session.feeds.items()}
