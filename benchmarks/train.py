@@ -6,7 +6,8 @@
 
 Faces are drawn first unless --data names a folder. Rates are wall-clock images per second of
 training steps, the script's and ours in turn, the best of two rounds each: the machine may be
-shared. Weights are random unless --weights names some: the time of a step does not depend on them.
+shared. Weights are random unless --weights names some, for the script too: the time of a step does
+not depend on them, what a head can learn does.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from fer_train.contract.threads import limit_spinning
 limit_spinning()
 
 import numpy as np  # noqa: E402
+import same_accuracy  # noqa: E402
 import torch  # noqa: E402
 from plain_script import PlainScript  # noqa: E402
 
@@ -41,7 +44,6 @@ from fer_train.engine import Feed, Learner, Loaded, train_step, training_mode  #
 from fer_train.phases import learner_for  # noqa: E402
 from fer_train.prefetch import loader_for  # noqa: E402
 from fer_train.progress import PlainReporter  # noqa: E402
-from fer_train.run import RunFolder  # noqa: E402
 from fer_train.setup import Faces, build_feeds, build_subject, prepare_faces  # noqa: E402
 from fer_train.synthetic.dataset import demo_counts, write_dataset  # noqa: E402
 from fer_train.views import cached_feeds  # noqa: E402
@@ -152,12 +154,12 @@ class Bench:
         training_mode(learner)
         return learner
 
-    def load_weights(self, model: torch.nn.Module) -> None:
+    def load_weights(self, model: torch.nn.Module, labels: tuple[str, ...] | None = None) -> None:
         load_starting_weights(
             model,
             architecture(self.arch),
             source=self.arguments.weights,
-            labels=self.faces.labels,
+            labels=labels or self.faces.labels,
             say=lambda text: None,
         )
         if self.arguments.weights == "none":
@@ -191,7 +193,7 @@ class Bench:
         return lambda: train_step(learner, [next(stream)])
 
     def script(self, *, frozen: bool) -> PlainScript:
-        return PlainScript(
+        script = PlainScript(
             self.data,
             arch=self.arch,
             size=self.size,
@@ -201,6 +203,9 @@ class Bench:
             workers=self.arguments.loader_workers,
             device=self.device,
         )
+        if self.arguments.weights != "none":
+            self.load_weights(script.model, tuple(script.train_data.classes))
+        return script
 
     def script_step(self, *, frozen: bool) -> Step:
         script = self.script(frozen=frozen)
@@ -301,39 +306,19 @@ class Bench:
             print(f"  {name:<44} {spent:>8.1f}")
 
     def accuracy(self) -> None:
-        """Time until our validation balanced accuracy is the script's best."""
-        print(f"  {'seconds to the same balanced accuracy':<44} {'script':>8} {'ours':>8} {'x':>7}")
-        for frozen in (False, True):
-            script = self.script(frozen=frozen)
-            best, reached, started = 0.0, 0.0, time.perf_counter()
-            for _ in range(self.arguments.epochs):
-                script.epoch()
-                now = time.perf_counter() - started
-                accuracy = script.balanced_accuracy()
-                if accuracy > best:
-                    best, reached = accuracy, now
-            ours = self.seconds_to(best, frozen=frozen, limit=2 * self.arguments.epochs)
-            name = f"{'head' if frozen else 'all parameters'}, {best:.3f}"
-            if ours is None:
-                print(f"  {name:<44} {reached:>8.1f} {'not in 2 x as many epochs':>8}")
-            else:
-                print(f"  {name:<44} {reached:>8.1f} {ours:>8.1f} {reached / ours:>7.1f}")
-
-    def seconds_to(self, target: float, *, frozen: bool, limit: int) -> float | None:
-        """Return the training seconds `fertrain train` needs for ``target``, by its history."""
-        out = self.scratch / f"run-{self.arch}-{self.size}-{frozen}"
-        command = [sys.executable, "-m", "fer_train.cli", "train", "--data", str(self.data)]
-        command += ["--arch", self.arch, "--weights", self.arguments.weights, "--lr", "1e-3"]
-        command += ["--input-size", str(self.size), "--batch-size", str(self.arguments.batch)]
-        command += ["--finetune", "head" if frozen else "all", "--epochs", str(limit)]
-        command += ["--prune", "0", "--quiet", "--out", str(out), "--device", self.device.type]
-        subprocess.run(command, check=True)
-        spent = 0.0
-        for row in RunFolder(out).read_history():
-            spent += float(row["seconds"])
-            if float(row["val_balanced_accuracy"]) >= target:
-                return spent
-        return None
+        """Time until fertrain's validation balanced accuracy is the script's best."""
+        shared = [f"--data={self.data}", f"--arch={self.arch}", f"--input-size={self.size}"]
+        shared += [f"--weights={self.arguments.weights}", f"--batch-size={self.arguments.batch}"]
+        shared += ["--prune=0", f"--device={self.device.type}"]
+        shared += [f"--precision={self.arguments.precision}"]
+        for trains in same_accuracy.OURS:
+            same_accuracy.compare(
+                trains,
+                partial(self.script, frozen=trains == "head"),
+                epochs=self.arguments.epochs,
+                command=shared,
+                scratch=self.scratch / f"{self.arch}-{self.size}",
+            )
 
 
 def memory(data: Path, scratch: Path) -> None:

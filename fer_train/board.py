@@ -1,6 +1,7 @@
 """TensorBoard: every figure of every epoch, pictures, and the options beside the final figures.
 
-Tags: ``loss/train``, ``loss/val``, ``accuracy/...``; ``val/<figure>`` and ``val_f1/<class>``;
+Tags: ``loss/train``, ``loss/val``, ``accuracy/...``; ``train/<figure>``, ``val/<figure>`` and
+``val_f1/<class>``;
 ``training/<figure>``, and ``lr/head``, ``lr/backbone`` where the two differ; pictures
 ``val/confusion``, ``val/reliability``, ``train/augmented``; for the HParams table
 ``final_val/<figure>`` and ``final_test/<figure>``.
@@ -26,6 +27,7 @@ _CHARTS = {
     "Training and validation": {
         "loss": ["Multiline", ["loss/train", "loss/val"]],
         "accuracy": ["Multiline", ["accuracy/train", "accuracy/val"]],
+        "macro-F1": ["Multiline", ["train/macro_f1", "val/macro_f1"]],
     },
     "Validation": {
         "F1 of each class": ["Multiline", ["val_f1/.+"]],
@@ -73,6 +75,8 @@ class Board:
         for figure in ("loss", "accuracy"):
             self._scalar(f"{figure}/train", row[f"train_{figure}"], step)
             self._scalar(f"{figure}/val", row[f"val_{figure}"], step)
+        for name in ("balanced_accuracy", "macro_f1"):
+            self._scalar(f"train/{name}", row[f"train_{name}"], step)
         for name in ("balanced_accuracy", "macro_f1", "cross_entropy"):
             self._scalar(f"val/{name}", validation[name], step)
         for label, figures in validation["per_class"].items():

@@ -151,36 +151,33 @@ def prune(context: click.Context, /, checkpoint: Path, **options: Any) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Write every answer to this npz file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress; figures and errors only.")
-def evaluate(checkpoint: Path, as_json: bool, quiet: bool, **options: Any) -> None:
+@click.pass_context
+def evaluate(
+    context: click.Context, /, checkpoint: Path, as_json: bool, quiet: bool, **options: Any
+) -> None:
     """Measure CHECKPOINT on a split of --data, with the pixels and labels it promises.
 
-    A split that training made with --val-fraction or --test-fraction needs the same options (and
-    --split-seed, --exclude) here; then it is the same images.
+    On the data of its training, a split that the training made is made again: the same images.
     """
-    val, test = options["val_fraction"], options["test_fraction"]
-    _checked(lambda: require_held_out(val, test))
+    options["data"] = str(options["data"])
+    given = {name: options[name] for name in _EVALUATING | {"data"}}
+    _checked(lambda: require_held_out(given["val_fraction"], given["test_fraction"]))
 
     from fer_train import evaluation
+    from fer_train.contract.checkpoint import read_checkpoint
     from fer_train.data.cache import default_cache_folder
-    from fer_train.data.layout import DataRequest
-    from fer_train.data.splits import SplitPlan
+    from fer_train.inherit_splits import split_options
     from fer_train.progress import choose_reporter
 
+    typed = {name: value for name, value in _typed(context, options).items() if name in given}
+    known = read_checkpoint(checkpoint)
+    chosen = given | split_options(known, given) | typed | {"arch": known.arch}
+    config = _checked(lambda: TrainConfig(**chosen))
     result = evaluation.evaluate(
         checkpoint,
-        data=options["data"],
+        config,
         split=options["split"],
-        request=DataRequest(
-            layout=options["layout"],
-            label_order=options["label_order"],
-            labels_from=options["labels_from"],
-            exclude=options["exclude"] and Path(options["exclude"]),
-            splits=SplitPlan(val=val, test=test, seed=options["split_seed"]),
-        ),
         cache=options["cache"] or default_cache_folder(),
-        workers=options["workers"],
-        device=options["device"],
-        batch_size=options["batch_size"],
         out=options["out"],
         reporter=choose_reporter(quiet=quiet),
     )

@@ -10,6 +10,7 @@ import torch
 
 from fer_train.augment import AugmentSpec
 from fer_train.calibration import calibration_line, calibration_record
+from fer_train.config import TrainConfig
 from fer_train.contract.architectures import build_model
 from fer_train.contract.checkpoint import Checkpoint, read_checkpoint
 from fer_train.contract.errors import LabelMismatch, NotFound
@@ -18,10 +19,11 @@ from fer_train.contract.network import PixelNormalizer
 from fer_train.data.batches import ordered_batches
 from fer_train.data.cache import open_cache
 from fer_train.data.feed import FaceFeed
-from fer_train.data.layout import DataRequest, FaceFolder, find_faces
-from fer_train.data_source import reporting_scanner
-from fer_train.device import DeviceName, memory_format, select_device
+from fer_train.data.layout import FaceFolder, find_faces
+from fer_train.data_source import data_request, reporting_scanner
+from fer_train.device import memory_format, select_device
 from fer_train.engine import answer
+from fer_train.inherit_splits import describe_split
 from fer_train.losses import Objective
 from fer_train.metrics import measure
 from fer_train.progress import Reporter
@@ -30,22 +32,18 @@ from fer_train.run import answers_as_npz
 
 def evaluate(
     path: Path,
+    config: TrainConfig,
     *,
-    data: Path,
     split: str | None,
-    request: DataRequest,
     cache: Path,
-    workers: int,
-    device: DeviceName,
-    batch_size: int,
     out: Path | None,
     reporter: Reporter,
 ) -> dict[str, Any]:
     """Return the figures of a checkpoint on one split.
 
     Args:
+        config: which data, how they are read and split, device and batch size.
         split: None takes test if the data have it, else val.
-        request: how the data are read; a split the tool made must be made the same way again.
         out: write every answer there (``run.answers_as_npz``).
 
     Raises:
@@ -53,20 +51,24 @@ def evaluate(
     """
     checkpoint = read_checkpoint(path)
     scanner = reporting_scanner(
-        cache=cache, workers=workers, reporter=reporter, check_stop=lambda: None
+        cache=cache, workers=config.workers, reporter=reporter, check_stop=lambda: None
     )
-    found = find_faces(data, request, scanner=scanner)
+    found = find_faces(Path(config.data), data_request(config), scanner=scanner)
     split = split or ("test" if "test" in found.splits else "val")
     if split not in found.splits:
         raise NotFound(
-            f"{data} has no {split} split.", hint=f"It has {', '.join(sorted(found.splits))}."
+            f"{config.data} has no {split} split.",
+            hint=f"It has {', '.join(sorted(found.splits))}.",
         )
     targets = _targets(checkpoint, found, split)
-    reporter.note("data", f"{data}: {found.layout}")
+    reporter.note("data", f"{config.data}: {found.layout}")
     for text in found.notes:
         reporter.note("", text)
+    split_line = describe_split(config, checkpoint, found.made_splits)
+    if split_line is not None:
+        reporter.note(*split_line)
     reporter.note("model", f"{path}: {checkpoint.arch}, {', '.join(checkpoint.labels)}")
-    chosen = select_device(device)
+    chosen = select_device(config.device)
     chosen_split = found.splits[split]
     with reporter.counting(f"decoding {split}", len(chosen_split.samples)) as count_up:
         pixels = open_cache(
@@ -75,7 +77,7 @@ def evaluate(
             size=checkpoint.preprocess.input_size,
             margin=checkpoint.preprocess.crop_margin,
             folder=cache,
-            workers=workers,
+            workers=config.workers,
             on_progress=count_up,
         )
     feed = FaceFeed(
@@ -87,7 +89,7 @@ def evaluate(
         seed=0,
         device=chosen,
     )
-    batches = list(ordered_batches(pixels.count, batch_size=batch_size))
+    batches = list(ordered_batches(pixels.count, batch_size=config.batch_size))
     with reporter.counting(f"measuring {split}", pixels.count) as count_up:
         answers = answer(_network(checkpoint, chosen), feed, batches, on_progress=count_up)
     plain = Objective(
@@ -103,7 +105,7 @@ def evaluate(
         "checkpoint": str(path),
         "sha256": sha256_file(path),
         "arch": checkpoint.arch,
-        "data": str(data),
+        "data": config.data,
         "split": split,
         "sparsity": checkpoint.sparsity.get("global", 0.0),
         "metrics": figures,

@@ -1,4 +1,4 @@
-"""``--from`` and ``fertrain prune`` on the data of the earlier run: who was held out stays so.
+"""``--from``, ``prune`` and ``eval`` on the data of the earlier run: who was held out stays so.
 
 An image the model has learned from says nothing about how good it is. A split the tool made is
 made again from its options, which the checkpoint remembers.

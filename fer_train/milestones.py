@@ -40,7 +40,7 @@ def follow_schedule(session: Session, validation: Mapping[str, Any]) -> None:
     progress.skipped += left_out
     progress.early = Patience()
     session.reporter.note(
-        "early stop",
+        "patience",
         f"no better {config.select} in {config.early_stop} epochs: {left_out} epochs left out",
     )
 

@@ -12,7 +12,7 @@ from fer_train.contract.architectures import Architecture, is_head_parameter
 from fer_train.distributed import World
 from fer_train.ema import Ema
 from fer_train.engine import Learner, freeze_backbone
-from fer_train.folded import FoldedBackbone
+from fer_train.frozen import FrozenBackbone
 from fer_train.losses import Objective
 from fer_train.plan import Plan
 from fer_train.schedule import Plateau, build_optimizer, rate_factor
@@ -58,7 +58,7 @@ def learner_for(subject: Subject, phase: Phase, config: TrainConfig) -> Learner:
         ema=Ema(model, decay=config.ema, buffers=moves) if config.ema else None,
         accumulate=config.accumulate,
         bf16=subject.bf16,
-        backbone=FoldedBackbone(model, arch) if frozen else None,
+        backbone=FrozenBackbone(model, arch, batch=config.batch_size) if frozen else None,
         world=subject.world,
     )
 

@@ -77,7 +77,8 @@ class RunFolder:
         if not rows:
             return
         text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        # Of the last row: an earlier version's rows, in a resumed run, have fewer columns.
+        writer = csv.DictWriter(text, fieldnames=list(rows[-1]), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.root / "history.csv", text.getvalue())

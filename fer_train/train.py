@@ -15,7 +15,7 @@ from fer_train.device import select_device
 from fer_train.distributed import joined_world
 from fer_train.engine import NonFiniteStep, StepResult, train_epoch
 from fer_train.finish import diverged, finish
-from fer_train.metrics import Tally, measure
+from fer_train.metrics import Tally, measure, summarise
 from fer_train.milestones import (
     enter_phase_when_due,
     follow_schedule,
@@ -195,6 +195,7 @@ def _train_one_epoch(session: Session, epoch: int) -> dict[str, Any] | None:
     if not finished:
         return None
     seconds = time.perf_counter() - started
+    averages = summarise(tally.confusion, session.faces.labels)
     return {
         "epoch": epoch,
         "phase": progress.phase + 1,
@@ -202,6 +203,8 @@ def _train_one_epoch(session: Session, epoch: int) -> dict[str, Any] | None:
         "lr": current_lr(learner.optimizer),
         "train_loss": tally.loss,
         "train_accuracy": tally.accuracy,
+        "train_balanced_accuracy": averages["balanced_accuracy"],
+        "train_macro_f1": averages["macro_f1"],
         "grad_norm": tally.grad_norm / tally.steps,
         "seconds": seconds,
         "images_per_second": (tally.seen - seen_before) / seconds,

@@ -85,7 +85,8 @@ def _charts(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
     if selection not in ("loss", "accuracy"):
         title = f"{figures.figure_name(selection)}, which chooses the best epoch"
-        wanted.append((selection, title[0].upper() + title[1:], True, (f"val_{selection}",)))
+        columns = (f"val_{selection}", f"train_{selection}")
+        wanted.append((selection, title[0].upper() + title[1:], True, columns))
     drawn = [
         line_chart(
             title,

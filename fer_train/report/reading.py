@@ -162,6 +162,7 @@ def _typed(row: Mapping[str, str]) -> Row:
         return {
             name: text if name in _WORDS else int(text) if name in _WHOLE else float(text)
             for name, text in row.items()
+            if text != ""  # a column that an earlier version did not write
         }
     except (TypeError, ValueError) as error:
         raise FerError(f"history.csv is damaged: {error}.") from error

@@ -41,6 +41,8 @@ def row(epoch: int, **figures: Any) -> dict[str, Any]:
         "lr": 1e-3,
         "train_loss": 1.0,
         "train_accuracy": 0.5,
+        "train_balanced_accuracy": 0.5,
+        "train_macro_f1": 0.5,
         "grad_norm": 1.0,
         "seconds": 10.0,
         "images_per_second": 100.0,

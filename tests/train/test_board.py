@@ -64,6 +64,8 @@ def test_every_figure_arrives(run: RunFolder, fertrain: Fertrain, tmp_path: Path
         "loss/val": "val_loss",
         "accuracy/train": "train_accuracy",
         "accuracy/val": "val_accuracy",
+        "train/balanced_accuracy": "train_balanced_accuracy",
+        "train/macro_f1": "train_macro_f1",
         "val/balanced_accuracy": "val_balanced_accuracy",
         "val/macro_f1": "val_macro_f1",
         "val/cross_entropy": "val_cross_entropy",

@@ -85,6 +85,26 @@ def test_retraining_and_pruning_hold_out_the_same_images(
     assert "held out are the images its run held out" in pruned.err
 
 
+def test_eval_measures_the_images_that_were_held_out(
+    trained: Path, faces: Path, fertrain: Fertrain, tmp_path: Path
+) -> None:
+    answers, run = tmp_path / "answers.npz", tmp_path / "first"
+    command = ("eval", trained, "--data", faces, "--device", "cpu", "--json", "--out", answers)
+    ran = fertrain(*command)
+    assert ran.code == 0, ran.err
+    assert "held out are the images its run held out" in ran.err
+    with np.load(answers) as saved:
+        assert set(saved["paths"]) == held_out(run)
+    accuracy = json.loads((run / "metrics.json").read_text())["metrics"]["accuracy"]
+    assert json.loads(ran.out)["metrics"]["accuracy"] == pytest.approx(accuracy)
+    # Another split is possible, and said to be none that tells anything.
+    ran = fertrain(*command, "--val-fraction", 0.4)
+    assert ran.code == 0, ran.err
+    assert LEAK in ran.err and "--val-fraction was 0.3, is 0.4" in ran.err
+    refused = fertrain(*command, "--val-fraction", 1.5)
+    assert refused.code == 2 and "--val-fraction" in refused.err
+
+
 def test_a_moved_data_set_is_known_by_its_name(
     trained: Path, faces: Path, again: Callable[..., Ran], tmp_path: Path
 ) -> None:

@@ -126,6 +126,19 @@ def test_a_stopped_run_says_that_nothing_was_measured(tmp_path: Path) -> None:
     assert "Not measured: the run is unfinished." in card and "**Unfinished run.**" in card
 
 
+def test_a_run_begun_by_an_earlier_version_keeps_its_epochs(tmp_path: Path) -> None:
+    """Its first epochs have no training averages; the chart begins where they do."""
+    before = {k: v for k, v in row(1).items() if k not in ("train_macro_f1", "val_cross_entropy")}
+    answers = {"val": made_answers(HITS)}
+    run = write_run(tmp_path / "run", answers=answers, history=[before, row(2), row(3)])
+    assert [r["train_accuracy"] for r in read_run(run.root).history] == [0.5, 0.5, 0.5]
+    page, _ = rendered(run.root)
+    # In the charts of accuracy and of macro-F1.
+    assert page.text.count("validation, epoch 1: 50.0%") == 2
+    assert page.text.count("training, epoch 1: 50.0%") == 1
+    assert page.text.count("training, epoch 2: 50.0%") == 2
+
+
 def test_everything_right(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", answers={"val": made_answers([True] * 16)}, history=[row(1)])
     page, _ = rendered(run.root)
