@@ -22,18 +22,13 @@ def render_page(document: Mapping[str, Any]) -> str:
     """Return report.html for `model.build_document`'s document."""
     splits, data = document["splits"], document["data"]
     counts = data.get("counts", {})
-    charts = _charts(document)
-    selection = document["selection"]
     return (
         page_environment()
         .get_template("report.html.j2")
         .render(
             run=document,
             shown=next((name for name in ("test", "val") if name in splits), None),
-            charts=charts,
-            only_validation=figures.figure_name(selection)
-            if charts and selection not in ("loss", "accuracy")
-            else "",
+            charts=_charts(document),
             averaged=any(
                 option["option"] == "--ema" and option["differs"]
                 for option in document["recipe"]["options"]
