@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from fer_train import __version__
 from fer_train.config import TrainConfig, flag, require_held_out
 from fer_train.config_file import Inherited, build_config, preset_values, read_config_file
+from fer_train.config_prune import pruning_options, refuse_schedule
 from fer_train.config_resume import compare, config_from_dict
 from fer_train.contract.cli_errors import exit_on_sigterm, main_with_errors
 from fer_train.data_commands import data
@@ -115,23 +116,22 @@ def prune(context: click.Context, /, checkpoint: Path, **options: Any) -> None:
 
     Zeroes the smallest weights (--prune, --prune-scope, --prune-steps), measures before and after,
     and trains --recovery-epochs with the zeros kept, all layers at a rate of 1e-4 unless
-    --finetune or --lr say otherwise; loss, augmentation and batches are those the checkpoint was
-    trained with unless given, and on the same data the same images are held out. 0 recovery epochs
-    only prune. The new run's best.pt is the best pruned epoch; zeros per layer are in its
+    --finetune head or --lr say otherwise; loss, augmentation and batches are those the checkpoint
+    was trained with unless given, and on the same data the same images are held out. 0 recovery
+    epochs only prune. The new run's best.pt is the best pruned epoch; zeros per layer are in its
     sparsity.csv. Zeros save nothing by themselves: ferconv stores them sparse.
     """
+    if options["config"] is not None:
+        _checked(lambda: refuse_schedule(options["config"]))
+
     from fer_train.contract.checkpoint import read_checkpoint
     from fer_train.inherit import recipe_options
     from fer_train.progress import choose_reporter
 
-    if options["prune"] == 0:
-        raise click.UsageError("--prune is 0; allowed: above 0, the share of weights to zero.")
-    typed = {**_typed(context, options), "from_checkpoint": str(checkpoint), "prune_at": 0}
-    typed.setdefault("finetune", "all")
-    steps, every = options["prune_steps"], options["prune_every"]
-    typed["epochs"] = options["recovery_epochs"] + (steps - 1) * every
+    typed = {**_typed(context, options), "from_checkpoint": str(checkpoint)}
     recipe = recipe_options(read_checkpoint(checkpoint))
-    config = _checked(lambda: _new_config({**options, "preset": None}, typed, base=recipe))
+    given = {**options, "preset": None}
+    config = _checked(lambda: _new_config(given, typed, base=recipe, complete=pruning_options))
     _train(context, config, options, reporter=choose_reporter(quiet=options["quiet"]))
 
 
@@ -290,7 +290,11 @@ def _typed(context: click.Context, options: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _new_config(
-    options: Mapping[str, Any], typed: Mapping[str, Any], *, base: Mapping[str, Any] | None = None
+    options: Mapping[str, Any],
+    typed: Mapping[str, Any],
+    *,
+    base: Mapping[str, Any] | None = None,
+    complete: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
 ) -> TrainConfig:
     config = build_config(
         typed,
@@ -298,6 +302,7 @@ def _new_config(
         file=options["config"],
         base=base or {},
         inherited=_inherited,
+        complete=complete,
     )
     if "workers" not in typed and config.workers == 0:
         config = replace(config, workers=default_workers())

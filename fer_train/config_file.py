@@ -42,6 +42,7 @@ def build_config(
     file: Path | None = None,
     base: Mapping[str, Any] = MappingProxyType({}),
     inherited: Callable[[Mapping[str, Any]], Inherited] | None = None,
+    complete: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
 ) -> TrainConfig:
     """Merge defaults < preset < file < ``typed`` into one configuration.
 
@@ -52,6 +53,7 @@ def build_config(
     Args:
         base: values in place of defaults, below the preset.
         inherited: given all options so far, ``--from`` among them, asks that checkpoint.
+        complete: given all options, returns them with those that follow from the others.
 
     Raises:
         NotFound: no such file.
@@ -73,7 +75,7 @@ def build_config(
     ]
     if missing:
         raise ValueError(f"{' and '.join(missing)} needed: as an option, or in --config FILE.")
-    return TrainConfig(**merged)
+    return TrainConfig(**complete(merged))
 
 
 def preset_values(name: str) -> dict[str, Any]:
