@@ -306,6 +306,11 @@ def _new_config(
     )
     if "workers" not in typed and config.workers == 0:
         config = replace(config, workers=default_workers())
+    if config.from_checkpoint is not None and config.prune_at == 0:
+        from fer_train.contract.checkpoint import read_checkpoint
+        from fer_train.inherit_zeros import require_zeros_kept
+
+        require_zeros_kept(config, read_checkpoint(config.from_checkpoint))
     return config
 
 

@@ -13,6 +13,7 @@ from fer_train.contract.checkpoint import Checkpoint
 from fer_train.contract.errors import LabelMismatch
 from fer_train.contract.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from fer_train.inherit_splits import SPLIT_OPTIONS
+from fer_train.inherit_zeros import describe_zeros
 
 #: Options whose difference to the earlier run is no news.
 _NOT_RECIPE = frozenset(
@@ -107,7 +108,8 @@ def describe_differences(
         before = checkpoint.config.get(name, now)
         if name not in _NOT_RECIPE and before != now:
             lines.append(f"{flag(name)} was {_show(before)}, is {_show(now)}")
-    return lines
+    zeros = describe_zeros(config, checkpoint)
+    return lines if zeros is None else [*lines, zeros]
 
 
 def _show(value: Any) -> str:
