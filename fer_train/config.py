@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from fer_train.config_phase import Phase, require
-from fer_train.contract.preprocess import MAX_INPUT_SIZE, MIN_INPUT_SIZE, Color
+from fer_train.config_ranges import RANGES
+from fer_train.contract.preprocess import Color
 from fer_train.device import DeviceName, Precision
 
 Finetune = Literal["auto", "head", "all"]
@@ -118,15 +119,10 @@ class TrainConfig:
         for name, allowed in _CHOICES.items():
             value = getattr(self, name)
             require(value in get_args(allowed), flag(name), value, ", ".join(get_args(allowed)))
-        for name, (lowest, highest) in _RANGES.items():
+        for name, numbers in RANGES.items():
             value = getattr(self, name)
             if value is not None:
-                require(lowest <= value <= highest, flag(name), value, _range(lowest, highest))
-        for name in ("prune", "label_smoothing", "ema"):
-            require(getattr(self, name) < 1, flag(name), getattr(self, name), "0 to below 1")
-        for name in ("clip_norm", "plateau_factor", "crop_area_min"):
-            require(getattr(self, name) > 0, flag(name), getattr(self, name), "above 0")
-        require(self.lr is None or self.lr > 0, "--lr", self.lr, "above 0")
+                require(numbers.allows(value), flag(name), value, numbers.describe(value))
         self._require_data_options()
         self._refuse_contradictions()
 
@@ -261,43 +257,6 @@ _CHOICES: Mapping[str, Any] = {
     "precision": Precision,
 }
 
-_ANY = float("inf")
-_RANGES: Mapping[str, tuple[float, float]] = {
-    "epochs": (0, _ANY),
-    "batch_size": (2, _ANY),  # BatchNorm cannot train on one image
-    "accumulate": (1, _ANY),
-    "weight_decay": (0, _ANY),
-    "clip_norm": (0, _ANY),
-    "input_size": (MIN_INPUT_SIZE, MAX_INPUT_SIZE),
-    "crop_margin": (0, 2),
-    "patience": (0, _ANY),
-    "plateau_factor": (0, 0.999),
-    "warmup_epochs": (0, _ANY),
-    "early_stop": (0, _ANY),
-    "ema": (0, 1),
-    "effective_beta": (0, 0.999999),
-    "logit_adjustment": (0, 4),
-    "label_smoothing": (0, 1),
-    "augment": (0, 1),
-    "crop_area_min": (0, 1),
-    "crop_ratio_max": (1, 4),
-    "rotation": (0, 180),
-    "translation": (0, 1),
-    "flip": (0, 1),
-    "brightness": (0, 1),
-    "contrast": (0, 1),
-    "saturation": (0, 1),
-    "prune": (0, 1),
-    "prune_at": (0, _ANY),
-    "prune_steps": (1, _ANY),
-    "prune_every": (1, _ANY),
-    "recovery_epochs": (0, _ANY),
-    "views": (0, 1000),
-    "seed": (0, _ANY),
-    "split_seed": (0, _ANY),
-    "workers": (0, _ANY),
-}
-
 
 def require_held_out(val: float | None, test: float | None) -> None:
     """Raise ValueError unless the shares leave something to train on."""
@@ -314,7 +273,3 @@ _FLAGS = {"from_checkpoint": "--from", "phases": "--phase"}
 def flag(name: str) -> str:
     """Return the command-line option of a field."""
     return _FLAGS.get(name, "--" + name.replace("_", "-"))
-
-
-def _range(lowest: float, highest: float) -> str:
-    return f"{lowest:g} or more" if highest == _ANY else f"{lowest:g} to {highest:g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -29,10 +30,11 @@ class Phase:
     def __post_init__(self) -> None:
         require(self.trains in get_args(Trains), "a phase's layers", self.trains, "head, all")
         require(self.epochs >= 1, "a phase's epochs", self.epochs, "1 or more")
-        require(self.lr > 0, "a phase's rate", self.lr, "above 0")
+        require(0 < self.lr < math.inf, "a phase's rate", self.lr, "above 0, and finite")
         if self.backbone_lr is not None:
             require(self.trains == "all", "a backbone rate", self.backbone_lr, "only with 'all'")
-            require(self.backbone_lr > 0, "a backbone rate", self.backbone_lr, "above 0")
+            in_range = 0 < self.backbone_lr < math.inf
+            require(in_range, "a backbone rate", self.backbone_lr, "above 0, and finite")
 
     def describe(self) -> str:
         """Return what `parse_phase` reads."""

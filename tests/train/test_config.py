@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from math import inf, nan
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -11,6 +13,7 @@ from fer_train.augment import AugmentSpec
 from fer_train.config import TrainConfig
 from fer_train.config_file import build_config, read_config_file, write_toml
 from fer_train.config_phase import Phase, parse_phase
+from fer_train.config_ranges import RANGES
 from fer_train.contract.errors import NotFound
 from fer_train.options import GROUPS
 from fer_train.plan import build_plan
@@ -129,7 +132,6 @@ def test_options_that_exclude_each_other_replace_those_of_a_lower_layer(tmp_path
         ({"phases": (parse_phase("head:1:1"),), "lr": 1.0}, "no --finetune and no --lr"),
         ({"phases": (parse_phase("head:3:1"), parse_phase("all:3:1")), "epochs": 3}, "above 3"),
         ({"new_classes": True}, "--new-classes is for --from"),
-        ({"label_smoothing": 1.0}, "--label-smoothing is 1.0"),
         ({"prune_at": 2, "prune": 0.0}, "only together with --prune"),
         (
             {"prune_at": 2, "prune_steps": 9, "epochs": 5},
@@ -142,6 +144,58 @@ def test_contradictions_are_refused(values: dict[str, object], needle: str) -> N
     with pytest.raises(ValueError) as caught:
         config(**values)
     assert needle in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("lr", inf, "--lr is inf; allowed: above 0, and finite."),
+        ("weight_decay", inf, "--weight-decay is inf; allowed: 0 or more, and finite."),
+        ("warmup_epochs", inf, "--warmup-epochs is inf; allowed: 0 or more, and finite."),
+        (
+            "clip_norm",
+            inf,
+            "--clip-norm is inf; allowed: above 0, and finite (1e9 is never reached, so that "
+            "nothing is clipped).",
+        ),
+        ("lr", nan, "--lr is nan; allowed: above 0."),
+        ("lr", 0.0, "--lr is 0.0; allowed: above 0."),
+        ("batch_size", 1, "--batch-size is 1; allowed: 2 or more."),
+        ("workers", -3, "--workers is -3; allowed: 0 or more."),
+        ("rotation", 181.0, "--rotation is 181.0; allowed: 0 to 180."),
+        # The same words on both sides of the end that is not allowed.
+        ("prune", 1.2, "--prune is 1.2; allowed: 0 to below 1."),
+        ("prune", 1.0, "--prune is 1.0; allowed: 0 to below 1."),
+        ("ema", 1.2, "--ema is 1.2; allowed: 0 to below 1."),
+        ("label_smoothing", 1.0, "--label-smoothing is 1.0; allowed: 0 to below 1."),
+        ("crop_area_min", 0.0, "--crop-area-min is 0.0; allowed: above 0 to 1."),
+    ],
+)
+def test_numbers_out_of_range_are_refused_with_the_range(
+    name: str, value: float, said: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        config(**{name: value})
+    assert str(caught.value) == said
+
+
+def test_every_number_has_a_range() -> None:
+    held_out = {"val_fraction", "test_fraction"}  # checked together
+    numbers = {
+        name
+        for name, hint in get_type_hints(TrainConfig).items()
+        if {int, float} & {hint, *get_args(hint)}
+    }
+    assert numbers - held_out == set(RANGES)
+
+
+def test_infinite_rates_end_before_a_run_begins(fertrain: Fertrain, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    fixed = ("train", "--data", "D", "--arch", "resnet101", "--out", out)
+    for wrong in (("--lr", "inf"), ("--clip-norm", "inf"), ("--phase", "all:3:1e-3:inf")):
+        ran = fertrain(*fixed, *wrong)
+        assert ran.code == 2 and "above 0, and finite" in ran.err
+        assert not out.exists()
 
 
 @pytest.mark.parametrize("text", ["head", "head:1", "tail:1:1e-3", "all:x:1", "all:1:1:1:1"])
