@@ -21,6 +21,8 @@ from fer_train.presets import PRESETS
 _PRESET = "preset"
 #: How a file may spell a field: the option's name is a key too.
 _ALIASES = {"from": "from_checkpoint", "phase": "phases"}
+#: Options of the commands that say nothing about a training.
+_COMMAND_LINE_ONLY = frozenset({"out", "resume", "cache", "json", "quiet", "config", "help"})
 
 
 class Inherited(NamedTuple):
@@ -152,18 +154,16 @@ def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
 def _checked(values: Mapping[str, Any], source: str) -> dict[str, Any]:
     hints = get_type_hints(TrainConfig)
     checked: dict[str, Any] = {}
+    keys: dict[str, str] = {}
     for key, value in values.items():
-        name = key.replace("-", "_")
-        name = _ALIASES.get(name, name)
-        if name not in hints:
-            near = difflib.get_close_matches(name, [*hints, *_ALIASES, _PRESET], n=1)
-            suggestion = f"did you mean {near[0]!r}? " if near else ""
+        name = _field_of(key, source)
+        if name in keys:
             raise ValueError(
-                f"{source}: unknown key {key!r}; {suggestion}"
-                "Keys are the options of fertrain train without the dashes in front."
+                f"{source}: {keys[name]!r} and {key!r} are the same option; allowed: one of them."
             )
+        keys[name] = key
         if name == "phases":
-            checked[name] = tuple(_phase(item, source) for item in value)
+            checked[name] = _phases(key, value, source)
         elif not _fits(value, hints[name]):
             raise ValueError(
                 f"{source}: {key} is {value!r}; allowed: {_describe_type(hints[name])}."
@@ -171,6 +171,35 @@ def _checked(values: Mapping[str, Any], source: str) -> dict[str, Any]:
         else:
             checked[name] = value
     return checked
+
+
+def _field_of(key: str, source: str) -> str:
+    name = key.replace("-", "_")
+    name = _ALIASES.get(name, name)
+    fields_and_aliases = [*get_type_hints(TrainConfig), *_ALIASES]
+    if name in fields_and_aliases:
+        return name
+    if name in _COMMAND_LINE_ONLY:
+        raise ValueError(
+            f"{source}: {key!r} is about one call, not about the training; it belongs on the "
+            f"command line, as --{key}."
+        )
+    near = difflib.get_close_matches(name, [*fields_and_aliases, _PRESET], n=1)
+    suggestion = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(
+        f"{source}: unknown key {key!r}; {suggestion}"
+        "Keys are the options of fertrain train without the dashes in front."
+    )
+
+
+def _phases(key: str, value: object, source: str) -> tuple[Phase, ...]:
+    items = [value] if isinstance(value, (str, Mapping)) else value
+    if not isinstance(items, (list, tuple)):
+        raise ValueError(
+            f"{source}: {key} is {value!r}; allowed: text such as 'all:10:1e-4:1e-5', or a list "
+            "of such."
+        )
+    return tuple(_phase(item, source) for item in items)
 
 
 def _phase(item: object, source: str) -> Phase:

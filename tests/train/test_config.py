@@ -87,6 +87,20 @@ def test_presets_are_complete_recipes(name: str) -> None:
         ("epochs = ", "is not TOML"),
         ("preset = 'best'", "preset is 'best'; allowed: original, recommended"),
         ("phases = ['head:1']", "--phase is 'head:1'"),
+        ("phases = 3", "phases is 3; allowed: text such as"),
+        ("phase = true", "phase is True; allowed: text such as"),
+        ("phases = [3]", "a phase is 3; allowed: text such as"),
+        ("phase = 'all:2'", "--phase is 'all:2'"),
+        ("phase = 'all:2:1e-3'\nphases = []", "'phase' and 'phases' are the same option"),
+        (
+            "phases = ['all:2:1']\n[[phase]]\ntrains = 'head'\nepochs = 2\nlr = 1",
+            "'phases' and 'phase' are the same option; allowed: one of them",
+        ),
+        ("early-stop = 3\nearly_stop = 4", "'early-stop' and 'early_stop' are the same option"),
+        ("from = 'a.pt'\nfrom_checkpoint = 'b.pt'", "'from' and 'from_checkpoint'"),
+        ("out = 'run'", "it belongs on the command line, as --out."),
+        ("json = true", "it belongs on the command line, as --json."),
+        ("resume = 'run'", "it belongs on the command line, as --resume."),
         ("[[phases]]\ntrains = 'head'\nepochs = 2", "a phase is"),
         ("[[phases]]\ntrains = 'head'\nepochs = 2\nlr = 1\nspeed = 1", "a phase is"),
     ],
@@ -95,6 +109,15 @@ def test_a_wrong_file_is_refused(tmp_path: Path, text: str, needle: str) -> None
     with pytest.raises(ValueError) as caught:
         build_config(BASE, file=write(tmp_path / "c.toml", text))
     assert needle in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["phase", "phases"])
+def test_phases_are_one_text_or_a_list_under_either_name(tmp_path: Path, key: str) -> None:
+    for text in ("'all:2:1e-3'", "['all:2:1e-3']"):
+        built = build_config(BASE, file=write(tmp_path / "c.toml", f"{key} = {text}"))
+        assert built.phases == (Phase(trains="all", epochs=2, lr=1e-3),)
+    tables = f"[[{key}]]\ntrains = 'all'\nepochs = 2\nlr = 1e-3"
+    assert build_config(BASE, file=write(tmp_path / "c.toml", tables)).phases == built.phases
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import torch
 from fer_train.contract.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fer_train.pruning import prunable
 from tests.train.faces import Fertrain, Ran, write_faces
+from tests.train.untrained import write_model
 
 
 @pytest.fixture
@@ -171,3 +172,14 @@ def test_eval_of_nothing(fertrain: Fertrain, faces: Path, tmp_path: Path) -> Non
     assert fertrain("eval", tmp_path / "no.pt", "--data", faces).code == 4
     write_faces(tmp_path / "f")
     assert fertrain("eval", "--data", tmp_path / "f").code == 2
+
+
+@pytest.mark.parametrize("option", ["--batch-size=0", "--batch-size=-1", "--workers=-3"])
+def test_eval_and_train_refuse_numbers_out_of_range(
+    fertrain: Fertrain, faces: Path, tmp_path: Path, option: str
+) -> None:
+    best = write_model(tmp_path / "best.pt")
+    name, _, value = option.partition("=")
+    for command in (("eval", best), ("train", "--arch", "resnet101")):
+        ran = fertrain(*command, "--data", faces, option)
+        assert ran.code == 2 and f"{name} is {value}; allowed: " in ran.err
