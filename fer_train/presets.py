@@ -8,8 +8,9 @@ from typing import Any
 
 #: The recipe that the single-script project this toolchain replaces states, done as described:
 #: the backbone really frozen, the plateau really stepped, the pruned network measured. Class
-#: weights come from the counts of the data at hand instead of a list in the source. Its crop may
-#: keep as little as 8 % of a face (torchvision's default).
+#: weights come from the counts of the data at hand instead of a list in the source, and macro-F1
+#: chooses the best epoch. As there, nothing trains after the pruning, and the crop may keep as
+#: little as 8 % of a face (torchvision's default).
 _ORIGINAL: Mapping[str, Any] = MappingProxyType(
     {
         "arch": "resnet152",
@@ -26,6 +27,7 @@ _ORIGINAL: Mapping[str, Any] = MappingProxyType(
         "schedule": "plateau",
         "patience": 5,
         "plateau_factor": 0.1,
+        "select": "macro_f1",
         "class_weights": "inverse",
         "crop_area_min": 0.08,
         "crop_ratio_max": 4 / 3,
@@ -38,6 +40,7 @@ _ORIGINAL: Mapping[str, Any] = MappingProxyType(
         "saturation": 0.0,
         "prune": 0.2,
         "prune_scope": "layer",
+        "recovery_epochs": 0,
     }
 )
 

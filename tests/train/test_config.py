@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from math import inf, nan
 from pathlib import Path
@@ -14,6 +15,7 @@ from fer_train.config import TrainConfig
 from fer_train.config_file import build_config, read_config_file, write_toml
 from fer_train.config_phase import Phase, parse_phase
 from fer_train.config_ranges import RANGES
+from fer_train.contract.checkpoint import read_checkpoint
 from fer_train.contract.errors import NotFound
 from fer_train.options import GROUPS
 from fer_train.plan import build_plan
@@ -56,7 +58,8 @@ def test_the_original_recipe_is_the_stated_one() -> None:
     assert built.batchnorm_frozen and built.resolved_class_weights == "inverse"
     assert (built.weight_decay, built.clip_norm) == (1e-5, 1.0)
     assert (built.schedule, built.patience, built.plateau_factor) == ("plateau", 5, 0.1)
-    assert [(p.position, p.sparsity) for p in plan.prunings] == [(97, pytest.approx(0.2))]
+    assert built.select == "macro_f1" and built.recovery_epochs == 0
+    assert [(p.position, p.sparsity) for p in plan.prunings] == [(100, pytest.approx(0.2))]
     spec = augmentation(built)
     assert spec.crop_area == pytest.approx((0.08, 1.0))
     assert spec.crop_ratio == pytest.approx((3 / 4, 4 / 3))
@@ -255,6 +258,28 @@ def test_a_longer_run_stretches_the_last_phase() -> None:
     phases = (parse_phase("head:2:1"), parse_phase("all:5:1"))
     plan = build_plan(config(phases=phases, epochs=10, prune=0.0))
     assert plan.phase_length(0) == 2 and plan.phase_length(1) == 8 and plan.prunings == ()
+
+
+def test_the_original_recipe_prunes_after_its_last_epoch_and_measures(
+    fertrain: Fertrain, faces: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    smaller = ("--arch", "mobilenet_v3_small", "--weights", "none", "--input-size", 32)
+    ran = fertrain(
+        *("train", "--preset", "original", "--data", faces, *smaller, "--epochs", 2),
+        *("--device", "cpu", "--out", out),
+    )
+    assert ran.code == 0, ran.err
+    rows = list(csv.DictReader((out / "history.csv").open()))
+    assert [(row["epoch"], row["stage"]) for row in rows] == [("1", "dense"), ("2", "dense")]
+    metrics = json.loads((out / "metrics.json").read_text())
+    pruning = metrics["pruning"]
+    assert pruning["after_epoch"] == 2 and pruning["target"] == 0.2
+    # What is measured, saved and reported is the pruned network, beside the one before.
+    assert pruning["before"]["macro_f1"] == max(float(row["val_macro_f1"]) for row in rows)
+    assert pruning["after"]["macro_f1"] == metrics["metrics"]["macro_f1"]
+    best = read_checkpoint(out / "checkpoints" / "best.pt")
+    assert best.sparsity["global"] == pytest.approx(0.2, abs=0.001)
 
 
 def test_preset_config_and_options_from_the_command_line(
