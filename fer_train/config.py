@@ -159,6 +159,7 @@ class TrainConfig:
             )
         if self.new_classes and self.from_checkpoint is None:
             raise ValueError("--new-classes is for --from CHECKPOINT, which is not given.")
+        self._require_short_warmup()
         if self.prune_at is not None:
             require(self.prune > 0, "--prune-at", self.prune_at, "only together with --prune")
             allowed = f"up to {self.total_epochs} (--epochs)"
@@ -167,13 +168,22 @@ class TrainConfig:
             raise ValueError("--epochs is 0; allowed: 1 or more.")
         if self.prune > 0:
             last = self.prune_epoch + (self.prune_steps - 1) * self.prune_every
-            require(
-                last <= self.total_epochs,
-                "the last pruning step, after epoch",
-                last,
-                f"at most {self.total_epochs} (--epochs); see --prune-at, --prune-steps, "
-                "--prune-every",
-            )
+            if last > self.total_epochs:
+                raise ValueError(
+                    f"The last pruning would come after epoch {last}; allowed: up to "
+                    f"{self.total_epochs} (--epochs), with fewer --prune-steps, a shorter "
+                    "--prune-every or an earlier --prune-at."
+                )
+
+    def _require_short_warmup(self) -> None:
+        if self.total_epochs == 0:
+            return  # nothing trains
+        lengths = [phase.epochs for phase in self.resolved_phases[:-1]]
+        # --epochs stretches or cuts the last one.
+        lengths.append(self.total_epochs - sum(lengths))
+        what = "the shortest phase" if len(lengths) > 1 else "the run"
+        allowed = f"below {min(lengths)}, the epochs of {what}, or its rate is never reached"
+        require(self.warmup_epochs < min(lengths), "--warmup-epochs", self.warmup_epochs, allowed)
 
     @property
     def starts_from_weights(self) -> bool:

@@ -49,7 +49,8 @@ def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
     """Rebuild a configuration stored in last.pt.
 
     Raises:
-        ResumeMismatch: fields of another version of the tool.
+        ResumeMismatch: fields of another version of the tool, or values that it allowed and this
+            one does not.
     """
     expected = {field.name for field in fields(TrainConfig)}
     if set(values) != expected:
@@ -59,7 +60,13 @@ def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
             hint="Resume with that version, or start a new run with --from best.pt.",
         )
     phases = tuple(Phase(**phase) for phase in values["phases"])
-    return TrainConfig(**{**values, "phases": phases})
+    try:
+        return TrainConfig(**{**values, "phases": phases})
+    except ValueError as error:
+        raise ResumeMismatch(
+            f"last.pt was trained with options that are not allowed any more. {error}",
+            hint="Resume with the version that wrote it, or start a new run with --from best.pt.",
+        ) from error
 
 
 def compare(saved: TrainConfig, given: Mapping[str, Any]) -> ResumeChanges:

@@ -161,7 +161,21 @@ def test_options_that_exclude_each_other_replace_those_of_a_lower_layer(tmp_path
         ({"prune_at": 2, "prune": 0.0}, "only together with --prune"),
         (
             {"prune_at": 2, "prune_steps": 9, "epochs": 5},
-            "the last pruning step, after epoch is 10",
+            "The last pruning would come after epoch 10; allowed: up to 5 (--epochs), with fewer",
+        ),
+        ({"warmup_epochs": 50, "epochs": 2}, "--warmup-epochs is 50; allowed: below 2, the epochs"),
+        ({"warmup_epochs": 2, "epochs": 2}, "of the run, or its rate is never reached."),
+        (
+            {"phases": (parse_phase("head:1:1"), parse_phase("all:9:1")), "warmup_epochs": 1},
+            "--warmup-epochs is 1; allowed: below 1, the epochs of the shortest phase",
+        ),
+        (
+            {
+                "phases": (parse_phase("head:3:1"), parse_phase("all:9:1")),
+                "warmup_epochs": 2,
+                "epochs": 4,
+            },
+            "--warmup-epochs is 2; allowed: below 1",
         ),
         ({"from_checkpoint": "b.pt", "plateau_factor": 1.5}, "--plateau-factor is 1.5"),
     ],
@@ -170,6 +184,13 @@ def test_contradictions_are_refused(values: dict[str, object], needle: str) -> N
     with pytest.raises(ValueError) as caught:
         config(**values)
     assert needle in str(caught.value)
+
+
+def test_a_warmup_shorter_than_every_phase_is_allowed() -> None:
+    phases = (parse_phase("head:1:1"), parse_phase("all:1:1"))
+    assert config(phases=phases, epochs=9, warmup_epochs=0.5).warmup_epochs == 0.5
+    # Pruning alone: no epoch, and no rate to reach.
+    assert config(epochs=0, prune_at=0, warmup_epochs=0.5).total_epochs == 0
 
 
 @pytest.mark.parametrize(

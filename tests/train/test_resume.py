@@ -259,6 +259,8 @@ def test_options_on_resume_are_of_three_classes() -> None:
         compare(saved, {"phases": (Phase(trains="head", epochs=1, lr=0.1),)})
     with pytest.raises(ResumeMismatch, match="another version"):
         config_from_dict({**saved.to_dict(), "colour_of_the_sky": 1})
+    with pytest.raises(ResumeMismatch, match=r"not allowed any more\. --warmup-epochs is 99"):
+        config_from_dict({**saved.to_dict(), "warmup_epochs": 99})
     assert config_from_dict(TrainConfig(data="D", **RECIPE).to_dict()) == TrainConfig(
         data="D", **RECIPE
     )
