@@ -103,7 +103,7 @@ def load_source(
     given_spec = None if preprocess is None else parse_preprocess(preprocess)
     if file.is_file() and is_torchscript(file):
         return _from_torchscript(file, arch, given_labels, given_spec)
-    record = load_weights_only(file)
+    record = load_weights_only(file, plain_weights="give --arch, --labels, --preprocess")
     if isinstance(record, dict) and record.get("format") == FORMAT:
         del record  # up to three times the weights in last.pt: not to be held twice
         return _from_checkpoint(file, arch, given_labels, given_spec)

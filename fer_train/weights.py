@@ -50,7 +50,7 @@ def load_starting_weights(
         say("none: random initial weights")
         return
     path = _weights_file(arch.name, source, say)
-    record = load_weights_only(path)
+    record = load_weights_only(path, plain_weights="give that file as --weights")
     if isinstance(record, dict) and record.get("format") == FORMAT:
         state, keeps_head = _own_state(path, arch, labels)
     else:

@@ -129,7 +129,8 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} is not a fertrain checkpoint (it has no format = {FORMAT!r}).",
-            hint="For a bare torchvision state dict give ferconv --arch, --labels, --preprocess.",
+            hint="Give the best.pt or last.pt of a run. A bare torchvision state dict is for "
+            "fertrain train --weights, or for ferconv with --arch, --labels and --preprocess.",
         )
     version = record.get("format_version")
     if version != FORMAT_VERSION:
@@ -158,8 +159,16 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     )
 
 
-def load_weights_only(path: Path | str) -> Any:
+def load_weights_only(
+    path: Path | str,
+    *,
+    plain_weights: str = "start a training from them: fertrain train --weights weights.pt",
+) -> Any:
     """``torch.load(weights_only=True)`` on the CPU, with errors that say what the file is.
+
+    Args:
+        plain_weights: what the calling command can do with a bare state dict, for the hint to
+            whoever has a pickled module.
 
     Raises:
         NotFound: no such file.
@@ -179,7 +188,7 @@ def load_weights_only(path: Path | str) -> Any:
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise _unpickling_error(file, error) from error
+        raise _unpickling_error(file, error, plain_weights) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
         raise CheckpointCorrupt(
             f"{file} ({file.stat().st_size} bytes) is damaged or truncated: it cannot be read.",
@@ -256,7 +265,9 @@ def tool_versions(**extra: str) -> dict[str, str]:
     return {**extra, **{p: version(p) for p in packages}, "python": platform.python_version()}
 
 
-def _unpickling_error(file: Path, error: pickle.UnpicklingError) -> CheckpointError:
+def _unpickling_error(
+    file: Path, error: pickle.UnpicklingError, plain_weights: str
+) -> CheckpointError:
     if "global" not in str(error).lower():
         return CheckpointCorrupt(
             f"{file} ({file.stat().st_size} bytes) is not a torch file, or is damaged.",
@@ -266,7 +277,7 @@ def _unpickling_error(file: Path, error: pickle.UnpicklingError) -> CheckpointEr
         f"{file} is a pickled Python object; loading it would run whatever code it carries, so it "
         "is refused.",
         hint="Save plain weights where the class is at hand: "
-        "torch.save(model.state_dict(), 'weights.pt'), then give --arch, --labels, --preprocess.",
+        f"torch.save(model.state_dict(), 'weights.pt'), then {plain_weights}.",
     )
 
 

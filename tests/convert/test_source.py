@@ -103,7 +103,12 @@ BAD_FILES: dict[str, tuple[Callable[[Path, Path], object], dict[str, str], int, 
     "absent": (lambda path, _: None, {}, 4, "no checkpoint file"),
     "empty": (lambda path, _: path.write_bytes(b""), {}, 10, "damaged or truncated"),
     "truncated": (_truncated, {}, 10, "damaged or truncated"),
-    "pickled module": (lambda path, _: torch.save(Pickled(), path), {}, 11, "state_dict()"),
+    "pickled module": (
+        lambda path, _: torch.save(Pickled(), path),
+        {},
+        11,
+        "torch.save(model.state_dict(), 'weights.pt'), then give --arch, --labels, --preprocess.",
+    ),
     "other architecture": (
         lambda path, _: _state(path, lambda s: None, arch="densenet121"),
         FOREIGN,

@@ -183,3 +183,18 @@ def test_eval_and_train_refuse_numbers_out_of_range(
     for command in (("eval", best), ("train", "--arch", "resnet101")):
         ran = fertrain(*command, "--data", faces, option)
         assert ran.code == 2 and f"{name} is {value}; allowed: " in ran.err
+
+
+def test_other_files_get_a_hint_that_the_command_can_follow(
+    fertrain: Fertrain, faces: Path, tmp_path: Path
+) -> None:
+    pickled, bare = tmp_path / "pickled.pt", tmp_path / "bare.pt"
+    torch.save(torch.nn.Linear(1, 1), pickled)
+    torch.save(torch.nn.Linear(1, 1).state_dict(), bare)
+    for command in ("eval", "prune"):
+        ran = fertrain(command, pickled, "--data", faces)
+        assert ran.code == 11 and "then start a training from them: fertrain train" in ran.err
+        assert "--labels" not in ran.err
+        ran = fertrain(command, bare, "--data", faces)
+        assert ran.code == 15 and "Give the best.pt or last.pt of a run." in ran.err
+        assert "is for fertrain train --weights, or for ferconv with --arch" in ran.err

@@ -170,7 +170,7 @@ def test_nan_weights_and_pickles_and_nothing(
     with pytest.raises(NonFiniteWeights):
         load(tmp_path / "nan.pth")
     torch.save(torch.nn.Linear(1, 1), tmp_path / "pickle.pth")
-    with pytest.raises(CheckpointPickled):
+    with pytest.raises(CheckpointPickled, match="then give that file as --weights"):
         load(tmp_path / "pickle.pth")
     with pytest.raises(NotFound):
         load(tmp_path / "missing.pth")
