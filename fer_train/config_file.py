@@ -50,7 +50,8 @@ def build_config(
 
     A preset named in the file applies unless ``preset`` names another. Options that exclude each
     other may come from different layers: the upper layer's ``phases`` replace the lower layer's
-    ``finetune``, ``lr`` and ``epochs``, and the other way round.
+    ``finetune``, ``lr`` and ``epochs``, and the other way round; likewise ``--from`` and
+    ``--weights``.
 
     Args:
         base: values in place of defaults, below the preset.
@@ -68,6 +69,7 @@ def build_config(
     merged = dict(base)
     for layer in (preset_values(preset) if preset else {}, from_file, typed):
         merged = _over(merged, layer)
+    _refuse_two_starts(from_file, typed)
     if merged.get("from_checkpoint") is not None and inherited is not None:
         decided, proposed = inherited(merged)
         _refuse_contradiction({**from_file, **typed}, decided)
@@ -137,6 +139,18 @@ def _refuse_contradiction(given: Mapping[str, Any], inherited: Mapping[str, Any]
         )
 
 
+def _refuse_two_starts(from_file: Mapping[str, Any], typed: Mapping[str, Any]) -> None:
+    default = TrainConfig.__dataclass_fields__["weights"].default
+    for layer, harmless in ((typed, None), (from_file, default)):
+        # RUN/config.toml has every option, so that beside its --from there is the default.
+        if layer.get("from_checkpoint") and layer.get("weights", harmless) != harmless:
+            raise ValueError(
+                f"--from takes the weights of its checkpoint, and --weights {layer['weights']} "
+                "would do nothing; allowed: one of them. --weights FILE takes a checkpoint's "
+                "weights without its labels and pixels."
+            )
+
+
 def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(lower)
     if upper.get("phases"):
@@ -144,6 +158,10 @@ def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
             merged.pop(name, None)
     elif "finetune" in upper or "lr" in upper:
         merged.pop("phases", None)
+    if upper.get("from_checkpoint"):
+        merged.pop("weights", None)
+    elif "weights" in upper:
+        merged.pop("from_checkpoint", None)
     if upper.get("logit_adjustment"):
         merged.pop("class_weights", None)
     elif upper.get("class_weights", "none") not in ("none", "auto"):

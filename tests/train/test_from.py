@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fer_train.config_file import build_config
 from fer_train.contract.checkpoint import read_checkpoint
 from tests.train.faces import Fertrain, Ran, write_faces
 
@@ -88,6 +89,29 @@ def test_options_against_the_contract_are_refused(
     assert ran.code == 2 and "--input-size is 48, the checkpoint's is 40" in ran.err
     ran = fertrain("train", "--data", seven, "--from", of_seven, "--arch", "resnet101", *QUICK)
     assert ran.code == 2 and "--arch is resnet101" in ran.err and "--weights FILE" in ran.err
+
+
+def test_weights_beside_from_are_refused(of_seven: Path, seven: Path, fertrain: Fertrain) -> None:
+    for weights in ("none", "default", of_seven):
+        ask = ("train", "--data", seven, "--from", of_seven, "--weights", weights)
+        ran = fertrain(*ask, *QUICK)
+        assert ran.code == 2 and f"--weights {weights} would do nothing" in ran.err
+
+
+def test_the_upper_layer_says_where_training_starts(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+
+    def built(text: str, **typed: str) -> tuple[str | None, str]:
+        file.write_text(text)
+        config = build_config({"data": "D", "arch": "resnet101", **typed}, file=file)
+        return config.from_checkpoint, config.weights
+
+    assert built("weights = 'none'", from_checkpoint="b.pt") == ("b.pt", "default")
+    assert built("from = 'b.pt'", weights="none") == (None, "none")
+    # What RUN/config.toml of a run --from says.
+    assert built("from_checkpoint = 'b.pt'\nweights = 'default'") == ("b.pt", "default")
+    with pytest.raises(ValueError, match="--weights none would do nothing"):
+        built("from = 'b.pt'\nweights = 'none'")
 
 
 def test_new_classes_only_on_demand(
