@@ -5,7 +5,7 @@
   * NotFound                    4   no such file or folder
   * DeviceUnavailable           5   the requested device does not exist here
   * CheckpointError            15   a checkpoint of another format or version, or a missing field
-    * CheckpointCorrupt        10   truncated or damaged file
+    * CheckpointCorrupt        10   truncated or damaged file, of a checkpoint or of its run
     * CheckpointPickled        11   a pickled module or other code-carrying pickle
     * ArchitectureMismatch     12   the weights belong to another architecture
     * NonFiniteWeights         13   NaN or infinity in the weights

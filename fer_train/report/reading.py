@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_train.contract.errors import FerError, NotFound
+from fer_train.contract.errors import CheckpointCorrupt, NotFound
 from fer_train.metrics import Answers
 from fer_train.run import RunFolder
 
@@ -100,7 +100,7 @@ class RunRecord:
         """Return the answers to a split, or None if the run did not measure it.
 
         Raises:
-            FerError: the file is damaged.
+            CheckpointCorrupt: the file is damaged.
         """
         return _read_answers(self.folder.root / "eval" / f"{split}.npz")
 
@@ -110,7 +110,7 @@ def read_run(path: Path) -> RunRecord:
 
     Raises:
         NotFound: no such folder, not a run, or a run without a finished epoch.
-        FerError: a record in it is damaged.
+        CheckpointCorrupt: a record in it is damaged.
     """
     folder = RunFolder(path)
     if not path.is_dir():
@@ -122,7 +122,7 @@ def read_run(path: Path) -> RunRecord:
             hint="A run folder is what fertrain train --out wrote, or runs/<arch>-<time>.",
         )
     config, metrics = _read_json(path / "config.json"), _read_json(path / "metrics.json")
-    history = [_typed(row) for row in folder.read_history()]
+    history = _read_history(folder)
     if not history and not metrics:
         raise NotFound(
             f"{path} has no finished epoch yet, so there is nothing to show.",
@@ -157,24 +157,28 @@ def _read_json(path: Path) -> dict[str, Any]:
     return record
 
 
-def _typed(row: Mapping[str, str]) -> Row:
+def _read_history(folder: RunFolder) -> list[Row]:
     try:
-        return {
-            name: text if name in _WORDS else int(text) if name in _WHOLE else float(text)
-            for name, text in row.items()
-            if text != ""  # a column that an earlier version did not write
-        }
-    except (TypeError, ValueError) as error:
-        raise FerError(f"history.csv is damaged: {error}.") from error
+        return [_typed(row) for row in folder.read_history()]
+    except (TypeError, ValueError, csv.Error) as error:
+        raise _damaged(folder.root / "history.csv", error) from error
+
+
+def _typed(row: Mapping[str, str]) -> Row:
+    return {
+        name: text if name in _WORDS else int(text) if name in _WHOLE else float(text)
+        for name, text in row.items()
+        if text != ""  # a column that an earlier version did not write
+    }
 
 
 def _read_sparsity(path: Path) -> list[tuple[str, int, int]]:
     if not path.is_file():
         return []
-    rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
     try:
+        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
         return [(row["layer"], int(row["weights"]), int(row["zeros"])) for row in rows]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise _damaged(path, error) from error
 
 
@@ -192,8 +196,8 @@ def _read_answers(path: Path) -> Evaluated | None:
         raise _damaged(path, error) from error
 
 
-def _damaged(path: Path, reason: object) -> FerError:
-    return FerError(
+def _damaged(path: Path, reason: object) -> CheckpointCorrupt:
+    return CheckpointCorrupt(
         f"{path} is damaged: {reason}.",
         hint="fertrain eval on the run's best.pt measures it again.",
     )

@@ -24,7 +24,7 @@ from fer_train.report.html import render_page
 from fer_train.report.mistakes import confident_mistakes, picture_address
 from fer_train.report.model import build_document
 from fer_train.report.reading import read_run
-from fer_train.report.write import leave_report, remake_report, write_report
+from fer_train.report.write import leave_report, remake_report
 from tests.train.faces import Fertrain, Ran
 from tests.train.finished import made_answers, noise, row, write_run
 
@@ -234,12 +234,20 @@ def test_a_report_that_fails_is_said_and_does_not_lose_the_run(
     assert not (run.root / "report.html").exists()
 
 
+@pytest.mark.parametrize("content", [b"epoch,layer\nx,y\n", b"\xff\xfe\n\xff"])
 @pytest.mark.parametrize("name", ["metrics.json", "history.csv", "eval/val.npz", "sparsity.csv"])
-def test_damaged_records_are_named(tmp_path: Path, name: str) -> None:
-    run = write_run(tmp_path / "run", answers={"val": made_answers(HITS)}, history=[row(1)])
-    (run.root / name).write_text("epoch,layer\nx,y\n")
-    with pytest.raises(FerError, match=rf"{name.replace('.', '[.]')} is damaged"):
-        write_report(run.root)
+def test_damaged_records_are_named(
+    tmp_path: Path, fertrain: Fertrain, name: str, content: bytes
+) -> None:
+    runs = [
+        write_run(tmp_path / folder, answers={"val": made_answers(HITS)}, history=[row(1)])
+        for folder in ("run", "other")
+    ]
+    (runs[0].root / name).write_bytes(content)
+    ran = fertrain("report", runs[0].root)
+    assert ran.code == 10 and f"{name} is damaged: " in ran.err and "fault" not in ran.err
+    ran = fertrain("compare", runs[0].root, runs[1].root)
+    assert ran.code == 10 and f"{name} is damaged: " in ran.err and "fault" not in ran.err
 
 
 def test_what_is_no_run_says_so(tmp_path: Path) -> None:
