@@ -6,7 +6,8 @@ corners a rotation uncovers show the photo around the crop where there is one; a
 the batch on any device. Colour comes before greyscale and normalisation, which belong to the
 contract (`contract.network.PixelNormalizer`).
 
-No prefilter is needed: stored images are at most 1.15 times the input size (`data.batches`).
+Stored images are 1.15 times the input size (`data.batches`), too little for plain bilinear sampling
+to alias. Only where small crops are asked for are they larger, and large crops of them averaged.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ from fer_train.contract.preprocess import LUMA
 
 #: Draws of crop area and shape before the whole image is taken, as torchvision does.
 _CROP_TRIES = 10
+
+#: Stored pixels between two samples, at most: plain bilinear sampling that skips more shows
+#: patterns that are not there.
+_LARGEST_STEP = 1.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,12 @@ class AugmentSpec:
     brightness: float = 0.2
     contrast: float = 0.2
     saturation: float = 0.2
+
+    @property
+    def tightest_crop(self) -> float:
+        """The shortest side that a random crop may have, as a share of the image's side."""
+        narrow, wide = self.crop_ratio
+        return math.sqrt(self.crop_area[0] / max(wide, 1 / narrow))
 
     def scaled(self, strength: float) -> AugmentSpec:
         """Return every reach multiplied by ``strength``: 1 leaves it, 0 augments nothing."""
@@ -137,14 +148,20 @@ def affine_maps(drawn: AugmentDraw) -> Tensor:
 
 
 def resample(images: Tensor, maps: Tensor, *, size: int) -> Tensor:
-    """Sample ``[B, 3, S, S]`` bilinearly through ``maps``; black outside the image."""
-    shape = [len(images), images.shape[1], size, size]
+    """Sample ``[B, 3, S, S]`` bilinearly through ``maps``; black outside the image.
+
+    Where S is more than 1.25 times ``size``, each output pixel is the mean of several samples over
+    its whole area, as many for every image of whatever crop.
+    """
+    density = math.ceil(images.shape[-1] / (_LARGEST_STEP * size))
+    shape = [len(images), images.shape[1], size * density, size * density]
     grid = F.affine_grid(maps, shape, align_corners=False)
     sampled = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     # Zero padding inside grid_sample would also darken the outermost half pixel of the image
     # itself; what lies outside is cut off here instead.
     inside = (grid.abs() <= 1).all(dim=-1)
-    return sampled * inside.unsqueeze(1)
+    sampled = sampled * inside.unsqueeze(1)
+    return sampled if density == 1 else F.avg_pool2d(sampled, density)
 
 
 def jitter(images: Tensor, drawn: AugmentDraw) -> Tensor:

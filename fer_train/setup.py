@@ -202,7 +202,11 @@ def _decode(
         size = config.input_size
         if name == "train":
             size = stored_size(
-                found.root, split.samples, input_size=size, margin=config.crop_margin
+                found.root,
+                split.samples,
+                input_size=size,
+                margin=config.crop_margin,
+                augmentation=augmentation(config),
             )
         with reporter.counting(f"decoding {name}", len(split.samples)) as count_up:
 

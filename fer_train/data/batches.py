@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_train.augment import AugmentSpec
 from fer_train.contract.preprocess import LUMA, Color
 from fer_train.data.cache import PixelCache
 from fer_train.data.images import native_side
@@ -17,29 +18,41 @@ from fer_train.seeds import generator
 
 Indices = NDArray[np.int64]
 
-#: Stored side / input side for training images. The tightest random crop has a side of
-#: sqrt(0.8 * 0.9) = 0.85: at 1 / 0.85, about 1.15, even that is sampled pixel for pixel, and the
-#: whole image is reduced by 1.15 at most, too little for plain bilinear sampling to alias.
+#: Stored side / input side for training images, at least. The tightest crop of the default options
+#: has a side of sqrt(0.8 / 1.1) = 0.85: at about 1 / 0.85 even that is sampled pixel for pixel.
 STORED_RATIO = 1.15
+_TIGHTEST_BY_DEFAULT = math.sqrt(0.8 / 1.1)
 
 #: Image headers read to learn how large the originals are.
 _HEADERS = 500
 
 
-def stored_size(root: Path, samples: Sequence[Sample], *, input_size: int, margin: float) -> int:
+def stored_size(
+    root: Path,
+    samples: Sequence[Sample],
+    *,
+    input_size: int,
+    margin: float,
+    augmentation: AugmentSpec,
+) -> int:
     """Return the side at which training images are stored, in pixels.
 
-    ``ceil(1.15 * input_size)``, but no more than the median original (enlarging first and sampling
+    ``ceil(1.15 * input_size)``, and more the smaller the crops are, so that the smallest is still
+    sampled pixel for pixel; but no more than the median original (enlarging first and sampling
     again would blur twice what evaluation sees once) and never less than ``input_size``.
 
     Args:
         margin: ``PreprocessSpec.crop_margin``, for images with a face box.
+        augmentation: how small random crops may be.
     """
+    tighter = _TIGHTEST_BY_DEFAULT / augmentation.tightest_crop
+    # Rounded, so that the last bit of a quotient that should be 1 adds no pixel.
+    wanted = math.ceil(round(STORED_RATIO * max(1.0, tighter) * input_size, 6))
     step = max(1, len(samples) // _HEADERS)
     seen = [native_side(root, sample, margin=margin) for sample in samples[::step]]
     sides = [side for side in seen if side is not None]
     median = int(np.median(sides)) if sides else input_size
-    return min(math.ceil(STORED_RATIO * input_size), max(input_size, median))
+    return min(wanted, max(input_size, median))
 
 
 def shuffled_batches(count: int, *, batch_size: int, seed: int, epoch: int) -> list[Indices]:

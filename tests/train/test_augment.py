@@ -113,6 +113,38 @@ def test_mild_reduction_needs_no_prefilter(picture: Tensor) -> None:
     assert (reduced - expected).abs().mean() < 1.0
 
 
+def test_a_large_reduction_shows_no_pattern_that_is_not_there() -> None:
+    """Stripes of one pixel are grey from afar; plain sampling of every fourth makes bands."""
+    side = 4 * SIZE + 1
+    stripes = (torch.arange(side) % 2 * 255.0).expand(1, 3, side, side)
+    expected = TF.resize(stripes, [SIZE, SIZE], antialias=True)
+    plain = TF.resize(stripes, [SIZE, SIZE], antialias=False)
+    reduced = moved(stripes, identity())
+    inner = slice(2, -2)
+    assert plain[..., inner].std() > 30  # what is to be avoided
+    assert (reduced - expected)[..., inner].abs().max() < 5
+    # Noise, turned and cropped as well: the mean over each pixel's area, not a sample of it.
+    noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)) * 255
+    difference = (moved(noise, identity()) - TF.resize(noise, [SIZE, SIZE], antialias=True)).abs()
+    naive = TF.resize(noise, [SIZE, SIZE], antialias=False)
+    assert difference.mean() < 0.5 * (naive - TF.resize(noise, [SIZE, SIZE])).abs().mean()
+    turned = moved(noise, replace(identity(), angle=torch.tensor([math.radians(30)])))
+    assert turned[..., 14:-14, 14:-14].std() < 0.5 * naive.std()
+
+
+def test_a_small_crop_of_what_is_stored_is_as_sharp_as_one_of_the_original() -> None:
+    """8 % of 224 px, as --preset original crops; of the 56 px of before it was a blurred scrap."""
+    cells = torch.rand(1, 3, 28, 28, generator=torch.Generator().manual_seed(0)) * 255
+    original = F.interpolate(cells, size=(224, 224), mode="bicubic").clamp(0, 255)
+    expected = TF.resized_crop(original, 80, 80, 64, 64, [SIZE, SIZE], antialias=True)
+    crop = replace(identity(), crop=torch.tensor([[0.0, 0.0, 64 / 224, 64 / 224]]))
+    errors = [
+        (moved(TF.resize(original, [side, side], antialias=True), crop) - expected).abs().mean()
+        for side in (193, 56)
+    ]
+    assert errors[0] < errors[1] / 3
+
+
 def test_outside_the_image_is_black_and_the_edge_is_not_darkened() -> None:
     white = torch.full((1, 3, SIZE, SIZE), 255.0)
     shifted = moved(white, replace(identity(), shift=torch.tensor([[0.125, 0.0]])))
