@@ -17,6 +17,7 @@ from fer_train.config_file import Inherited, build_config, preset_values, read_c
 from fer_train.config_prune import pruning_options, refuse_schedule
 from fer_train.config_resume import compare, config_from_dict
 from fer_train.contract.cli_errors import exit_on_sigterm, main_with_errors
+from fer_train.contract.preprocess import MIN_INPUT_SIZE
 from fer_train.data_commands import data
 from fer_train.device import default_workers, prepare_environment
 from fer_train.distributed import is_leader, require_shareable
@@ -225,13 +226,18 @@ def _train(
         context.exit(128 + stop.signum)
 
 
+def _number(name: str, *, least: int, default: int, help: str) -> Callable[[Any], Any]:
+    kind = click.IntRange(min=least)
+    return click.option(name, type=kind, default=default, show_default=True, help=help)
+
+
 @app.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--per-class", default=250, show_default=True, help="Training faces per emotion.")
-@click.option("--val-per-class", default=60, show_default=True, help="Validation faces.")
-@click.option("--test-per-class", default=0, show_default=True, help="Test faces; 0 = no split.")
-@click.option("--size", default=96, show_default=True, help="Side of each image, in pixels.")
-@click.option("--seed", default=0, show_default=True, help="Decides every face.")
+@_number("--per-class", least=1, default=250, help="Training faces per emotion.")
+@_number("--val-per-class", least=1, default=60, help="Validation faces.")
+@_number("--test-per-class", least=0, default=0, help="Test faces; 0 = no split.")
+@_number("--size", least=MIN_INPUT_SIZE, default=96, help="Side of each image, in pixels.")
+@_number("--seed", least=0, default=0, help="Decides every face.")
 @click.option("--workers", default=default_workers(), show_default=True, help="Drawing processes.")
 @click.option("--quiet", is_flag=True, help="No progress; errors only.")
 def synth(out: Path, **options: Any) -> None:
@@ -239,12 +245,16 @@ def synth(out: Path, **options: Any) -> None:
 
     For trying the tools without anyone's photographs. Disgust and contempt are rarer in the
     training split, as in AffectNet. OUT/synthetic.json marks the faces as drawn, and every model
-    trained on them says so.
+    trained on them says so. Faces drawn into OUT earlier are replaced as a whole, when the new ones
+    are complete.
     """
     from fer_train.progress import choose_reporter
-    from fer_train.synthetic.dataset import demo_counts, write_dataset
+    from fer_train.synthetic.dataset import demo_counts, earlier_dataset, write_dataset
 
     reporter = choose_reporter(quiet=options["quiet"])
+    earlier = earlier_dataset(out)
+    if earlier is not None:
+        reporter.note("replacing", f"what was drawn in {out} earlier: {earlier}")
     counts = demo_counts(
         train=options["per_class"], val=options["val_per_class"], test=options["test_per_class"]
     )

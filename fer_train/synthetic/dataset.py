@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -16,11 +17,15 @@ from pathlib import Path
 from fer_train.contract.errors import DataLayoutError, EmptyClass, FerError
 from fer_train.contract.files import atomic_directory, write_json
 from fer_train.contract.labels import EMOTIONS, canonical_name
+from fer_train.contract.preprocess import MIN_INPUT_SIZE
 from fer_train.synthetic.face import GENERATOR_VERSION, draw_face
 
 MARKER = "synthetic.json"
 SCHEMA = "fertrain.synthetic"
 SPLITS: tuple[str, ...] = ("train", "val", "test")
+#: Side in pixels. A face is two head units wide, so that its brows, eyes and lips are 1 to 3 pixels
+#: high here. Less shows no expression, and no network takes it.
+MIN_SIZE = MIN_INPUT_SIZE
 RARE: frozenset[str] = frozenset({"disgust", "contempt"})
 
 #: A face's number is also its file name. Each split has its own range, so no person is in two
@@ -69,6 +74,24 @@ def demo_counts(*, train: int, val: int, test: int, rare_share: float = 0.6) -> 
     return counts
 
 
+def earlier_dataset(root: Path) -> str | None:
+    """Say what `write_dataset` drew into ``root`` before and would replace; None if nothing.
+
+    With the numbers that draw it again.
+    """
+    try:
+        record = json.loads((root / MARKER).read_text(encoding="utf-8"))
+        counts = ", ".join(
+            f"{split} {min(classes.values())} to {max(classes.values())} per class"
+            for split, classes in record["counts"].items()
+        )
+        return f"{record['images']} faces of {record['size']} px, seed {record['seed']} ({counts})"
+    except OSError:
+        return None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return f"faces that its {MARKER} does not describe"
+
+
 def write_dataset(
     root: Path,
     *,
@@ -85,15 +108,20 @@ def write_dataset(
     replaced in one rename; after an interruption it is untouched and nothing else remains.
 
     Args:
-        size: side of each image in pixels.
+        size: side of each image in pixels, at least `MIN_SIZE`.
         workers: processes; 1 draws in this one.
         progress: called with ``(done, total)`` as faces are finished.
 
     Raises:
         OutputExists: ``root`` is neither empty nor an earlier dataset of ours.
         CannotWrite: no space, no permission.
-        DataLayoutError, EmptyClass, LabelMismatch: ``per_class`` is not a usable table.
+        DataLayoutError, EmptyClass, LabelMismatch: ``per_class`` is not a usable table, or
+            ``size`` is too small.
     """
+    if size < MIN_SIZE:
+        raise DataLayoutError(
+            f"Faces of {size} px cannot be drawn.", hint=f"Allowed: {MIN_SIZE} px or more."
+        )
     counts = _validated(per_class)
     jobs = _jobs(counts)
     digest = hashlib.sha256()

@@ -109,6 +109,12 @@ def test_our_own_dataset_is_replaced_and_anything_else_refused(tmp_path: Path) -
     assert [path.name for path in foreign.iterdir()] == ["beach.jpg"]
 
 
+def test_a_size_too_small_for_a_face_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataLayoutError, match="Faces of 31 px"):
+        write_dataset(tmp_path / "faces", per_class=COUNTS, size=31, seed=0, workers=1)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("per_class", "error"),
     [
