@@ -139,11 +139,25 @@ def calibration_record(answers: Answers, *, temperature: float, fitted_on: str) 
 
 def calibration_line(record: Mapping[str, Any]) -> str:
     """Return a `calibration_record` in one line."""
+    limit = at_limit(record["temperature"])
     return (
         f"ECE {record['ece_before']:.4f} -> {record['ece_after']:.4f}, cross-entropy "
         f"{record['cross_entropy_before']:.4f} -> {record['cross_entropy_after']:.4f} at "
-        f"temperature {record['temperature']:.4g}"
+        f"temperature {record['temperature']:.4g}{'' if limit is None else f': {limit}'}"
     )
+
+
+def at_limit(temperature: float) -> str | None:
+    """Return what a temperature at the end of `TEMPERATURE_RANGE` says; None within it."""
+    low, high = TEMPERATURE_RANGE
+    if temperature >= high:
+        return (
+            "the largest allowed, and it is still too sure of itself: its confidence hardly tells "
+            "right answers from wrong ones"
+        )
+    if temperature <= low:
+        return "the smallest allowed, and it is still not sure enough: its logits hardly differ"
+    return None
 
 
 def _float64(answers: Answers) -> Tensor:

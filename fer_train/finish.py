@@ -15,6 +15,7 @@ from fer_train.contract.errors import TrainingDiverged
 from fer_train.data.batches import Indices
 from fer_train.engine import NonFiniteStep
 from fer_train.metrics import measure
+from fer_train.report.one_sided import one_sided
 from fer_train.report.write import leave_report
 from fer_train.schedule import current_lr
 from fer_train.session import Session
@@ -83,6 +84,9 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
         records = ("metrics", "pruning", "test", "calibration")
         run.write_record("metrics", {name: summary[name] for name in records})
     session.reporter.note("best", f"epoch {best['epoch']}: val {figures_line(best)} -> {run.best}")
+    for name, figures in (("val", best), ("test", summary["test"])):
+        if figures and (said := one_sided(figures["confusion"], session.faces.labels)):
+            session.reporter.note("answers", f"on {name} best.pt {said}")
     if session.world.leads:
         gathers = {name: feed.cache.gather for name, feed in session.feeds.items()}
         report = leave_report(run, gathers=gathers, reporter=session.reporter)

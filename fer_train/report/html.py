@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fer_train.calibration import at_limit
 from fer_train.report import figures
 from fer_train.report.curves import Mark, Series, line_chart, reliability_diagram
 
@@ -61,6 +62,7 @@ def page_environment(*, escape: bool = True) -> Environment:
         percent=figures.percent,
         whole_percent=figures.whole_percent,
         interval=figures.interval,
+        at_limit=at_limit,
         decimal=figures.decimal,
         count=figures.count,
         megabytes=figures.megabytes,
@@ -129,6 +131,13 @@ def calibration_sentence(record: Mapping[str, Any]) -> str:
         if before < 2 * _SAME
         else f"This one is {direction}, by {figures.percent(abs(surplus))} on average"
     )
+    limit = at_limit(record["temperature"])
+    if limit is not None:
+        # A smaller ECE is no merit then: it says next to nothing of any image, or much too much.
+        return (
+            f"{first}. Its temperature, {record['temperature']:.3g}, is {limit}. "
+            f"ECE goes from {figures.percent(before)} to {figures.percent(after)}."
+        )
     change = f"from {figures.percent(before)} to {figures.percent(after)}"
     if after < before - _SAME:
         return f"{first}; dividing its logits by {record['temperature']:.3g} brings ECE {change}."

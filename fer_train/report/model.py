@@ -21,6 +21,7 @@ from fer_train.report.calibrated import calibration_of
 from fer_train.report.figures import percent
 from fer_train.report.fitting import judge_fit, same_class_mix
 from fer_train.report.mistakes import describe_mistakes, shown_split
+from fer_train.report.one_sided import one_sided
 from fer_train.report.reading import RunRecord
 from fer_train.report.significance import average_intervals, f1_interval
 
@@ -74,6 +75,8 @@ def build_document(record: RunRecord) -> dict[str, Any]:
 def describe_split(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Return one split's figures with 95 % intervals, per class too, and its confusion matrix.
 
+    ``one_sided`` is a sentence's end where nearly all answers are one class, else None.
+
     A class that was never predicted has no precision, one without images no recall: None.
     """
     confusion = np.array(figures["confusion"], dtype=np.int64)
@@ -106,6 +109,7 @@ def describe_split(figures: Mapping[str, Any]) -> dict[str, Any]:
             }
             for i, label in enumerate(labels)
         ],
+        "one_sided": one_sided(confusion.tolist(), labels),
         "confusion": confusion.tolist(),
         "confusion_shares": (confusion / np.maximum(support, 1)[:, None]).tolist(),
     }

@@ -20,6 +20,7 @@ from fer_train.contract.checkpoint import read_checkpoint, write_checkpoint
 from fer_train.metrics import Answers
 from fer_train.progress import PlainReporter
 from fer_train.progress_text import EpochPlan
+from fer_train.report import one_sided
 from fer_train.signals import StopRequest
 from tests.train.faces import Fertrain, Ran
 
@@ -69,6 +70,21 @@ def test_a_finished_run_has_its_temperature(finished: Path) -> None:
     }
     val = calibration["val"]
     assert val["cross_entropy_after"] < val["cross_entropy_before"]
+
+
+def test_a_run_says_that_its_network_has_one_answer(
+    with_test_split: Path, fertrain: Fertrain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that any network seems to have one answer, the first.
+    monkeypatch.setattr(one_sided, "_ALMOST_ALL", 0.0)
+    monkeypatch.setattr(one_sided, "_TOO_MANY", -1.0)
+    ran = fertrain(*options(with_test_split, tmp_path / "run"))
+    assert ran.code == 0, ran.err
+    lines = [line for line in ran.err.splitlines() if line.startswith("answers ")]
+    assert [line.split(" to ")[0].split(maxsplit=1)[1] for line in lines] == [
+        "on val best.pt answers anger",
+        "on test best.pt answers anger",
+    ]
 
 
 def test_eval_judges_by_the_checkpoints_temperature(

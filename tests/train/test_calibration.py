@@ -11,10 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from fer_train.calibration import calibration_record, cross_entropy, fit_temperature, reliability
+from fer_train.calibration import (
+    at_limit,
+    calibration_line,
+    calibration_record,
+    cross_entropy,
+    fit_temperature,
+    reliability,
+)
 from fer_train.contract.checkpoint import TEMPERATURE_RANGE
 from fer_train.intervals import wilson
 from fer_train.metrics import Answers
+from fer_train.report.html import calibration_sentence
 
 
 def answers(logits: object, targets: object) -> Answers:
@@ -133,6 +141,28 @@ def test_the_record_is_json_and_says_what_the_temperature_did() -> None:
         F.cross_entropy(torch.from_numpy(said.logits), torch.from_numpy(said.targets)).item()
     )
     assert len(record["before"]) == len(record["after"]) == 15
+
+
+@pytest.mark.parametrize(("logit", "word"), [(3.0, "largest"), (1e-3, "smallest"), (None, "")])
+def test_a_temperature_at_the_end_of_its_range_is_no_improvement(
+    logit: float | None, word: str
+) -> None:
+    """One answer to everything, right for one image in eight; and next to no logits, all right."""
+    said = sampled(true_temperature=3.0, count=2000, seed=1)
+    if logit == 3.0:
+        said = answers([[logit, *[0] * 7]] * 16, [n % 8 for n in range(16)])
+    elif logit is not None:
+        said = answers([[logit, 0]] * 99 + [[0.0, 1e-9]], [0] * 100)
+    temperature = fit_temperature(said)
+    record = calibration_record(said, temperature=temperature, fitted_on="val")
+    text, sentence = calibration_line(record), calibration_sentence(record)
+    limit = at_limit(temperature)
+    if limit is None:
+        assert not word and text.endswith(f"at temperature {temperature:.4g}")
+        assert "allowed" not in sentence and "brings ECE" in sentence
+    else:
+        assert limit.startswith(f"the {word} allowed") and text.endswith(limit)
+        assert limit in sentence and "brings ECE" not in sentence
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,29 @@ def test_figures_are_those_of_the_run(tmp_path: Path) -> None:
     assert "Not pruned." in card
 
 
+def test_a_network_with_one_answer_is_named_at_the_top(tmp_path: Path) -> None:
+    logits = np.zeros((48, 8), dtype=np.float32)
+    logits[:, 3] = 3.0
+    one = Answers(logits=logits, targets=np.arange(48) % 8)
+    answers = {"val": made_answers(HITS), "test": one}
+    run = write_run(tmp_path / "run", answers=answers, history=[row(1)])
+    page, card = rendered(run.root)
+    said = "answers happiness to 100 % of the images, which 12.5 % show"
+    assert f"On test it {said}." in " ".join(page.text.split())
+    assert f"**On test the model {said}.**" in card and "On val" not in card
+    # Not "12.5 to 12.5 %": what Wilson says of 6 of 6 and 0 of 6 images.
+    low, high = build_document(read_run(run.root))["splits"]["test"]["balanced_accuracy_interval"]
+    assert low < 0.1 and high > 0.2
+    # The temperature is val's. Where val is like that, too, no temperature helps.
+    assert "largest allowed" not in card
+    run = write_run(tmp_path / "both", answers={"val": one}, history=[row(1)])
+    page, card = rendered(run.root)
+    assert "the largest allowed" in page.text and "the temperature is the largest allowed" in card
+    assert "brings ECE" not in page.text
+    page, card = rendered(write_run(tmp_path / "ok", answers={"val": made_answers(HITS)}).root)
+    assert "of the images, which" not in page.text + card
+
+
 def test_no_test_split_one_epoch_and_a_class_without_images(tmp_path: Path) -> None:
     answers = {"val": made_answers([True, False, True], labels=(0, 1, 1))}
     run = write_run(tmp_path / "run", answers=answers, history=[row(1)])
