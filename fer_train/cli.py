@@ -145,7 +145,9 @@ def prune(context: click.Context, /, checkpoint: Path, **options: Any) -> None:
     help="Folder of faces (or a CSV file) in any layout of docs/data.md.",
 )
 @click.option(
-    "--split", type=click.Choice(["train", "val", "test"]), help="[test if there is one, else val]"
+    "--split",
+    type=click.Choice(["train", "val", "test"]),
+    help="[test, else val, else the only one]",
 )
 @config_options(only=_EVALUATING)
 @_cache_option
@@ -158,7 +160,9 @@ def evaluate(
 ) -> None:
     """Measure CHECKPOINT on a split of --data, with the pixels and labels it promises.
 
-    On the data of its training, a split that the training made is made again: the same images.
+    Only that split is needed, and not every class of the model; data without splits are measured
+    as a whole. On the data of its training, a split that the training made is made again: the same
+    images.
     """
     options["data"] = str(options["data"])
     given = {name: options[name] for name in _EVALUATING | {"data"}}

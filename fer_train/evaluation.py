@@ -13,13 +13,14 @@ from fer_train.calibration import calibration_line, calibration_record
 from fer_train.config import TrainConfig
 from fer_train.contract.architectures import build_model
 from fer_train.contract.checkpoint import Checkpoint, read_checkpoint
-from fer_train.contract.errors import LabelMismatch, NotFound
+from fer_train.contract.errors import DataLayoutError, LabelMismatch, NotFound
 from fer_train.contract.files import sha256_file, write_bytes
 from fer_train.contract.network import PixelNormalizer
 from fer_train.data.batches import ordered_batches
 from fer_train.data.cache import open_cache
 from fer_train.data.feed import FaceFeed
-from fer_train.data.layout import FaceFolder, find_faces
+from fer_train.data.layout import FaceFolder, list_faces
+from fer_train.data.layouts.folders import IMAGE_SUFFIXES
 from fer_train.data_source import data_request, reporting_scanner
 from fer_train.device import memory_format, select_device
 from fer_train.engine import answer
@@ -27,6 +28,7 @@ from fer_train.inherit_splits import describe_split
 from fer_train.losses import Objective
 from fer_train.metrics import measure
 from fer_train.progress import Reporter
+from fer_train.report.one_sided import one_sided
 from fer_train.run import answers_as_npz
 
 
@@ -43,7 +45,8 @@ def evaluate(
 
     Args:
         config: which data, how they are read and split, device and batch size.
-        split: None takes test if the data have it, else val.
+        split: None takes test if the data have it, else val, else the only one there is. Data
+            without splits are one, ``train``. No other split is needed, nor every class.
         out: write every answer there (``run.answers_as_npz``).
 
     Raises:
@@ -53,19 +56,14 @@ def evaluate(
     scanner = reporting_scanner(
         cache=cache, workers=config.workers, reporter=reporter, check_stop=lambda: None
     )
-    found = find_faces(Path(config.data), data_request(config), scanner=scanner)
-    split = split or ("test" if "test" in found.splits else "val")
-    if split not in found.splits:
-        raise NotFound(
-            f"{config.data} has no {split} split.",
-            hint=f"It has {', '.join(sorted(found.splits))}.",
-        )
+    found = list_faces(Path(config.data), data_request(config), scanner=scanner)
+    split = _split_to_measure(found, split)
     targets = _targets(checkpoint, found, split)
     reporter.note("data", f"{config.data}: {found.layout}")
     for text in found.notes:
         reporter.note("", text)
     split_line = describe_split(config, checkpoint, found.made_splits)
-    if split_line is not None:
+    if split_line is not None and "train" in found.splits:
         reporter.note(*split_line)
     reporter.note("model", f"{path}: {checkpoint.arch}, {', '.join(checkpoint.labels)}")
     chosen = select_device(config.device)
@@ -107,6 +105,7 @@ def evaluate(
         "arch": checkpoint.arch,
         "data": config.data,
         "split": split,
+        "unsplit": found.unsplit,
         "sparsity": checkpoint.sparsity.get("global", 0.0),
         "metrics": figures,
         "calibration": calibration_record(
@@ -118,13 +117,17 @@ def evaluate(
 def as_text(result: Mapping[str, Any]) -> str:
     """Return the figures as a table for people."""
     metrics, low_high = result["metrics"], "{:.4f} ({:.2f} to {:.2f})".format
-    width = max(map(len, metrics["per_class"]))
+    labels = list(metrics["per_class"])
+    width = max(map(len, labels))
+    images = f"{metrics['images']} {result['split']} images of {result['data']}"
+    if result["unsplit"]:
+        images = f"all {metrics['images']} images of {result['data']}, which has no splits"
     lines = [
-        f"{result['checkpoint']} on {metrics['images']} {result['split']} images of "
-        f"{result['data']}",
+        f"{result['checkpoint']} on {images}",
         f"accuracy {low_high(metrics['accuracy'], *metrics['accuracy_interval'])}  balanced "
         f"accuracy {metrics['balanced_accuracy']:.4f}  macro-F1 {metrics['macro_f1']:.4f}",
         calibration_line(result["calibration"]),
+        *([f"It {said}."] if (said := one_sided(metrics["confusion"], labels)) else []),
         "",
         f"{'':<{width}}  {'precision (95 %)':<21}  {'recall (95 %)':<21}      F1  images",
     ]
@@ -137,17 +140,43 @@ def as_text(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _split_to_measure(found: FaceFolder, asked: str | None) -> str:
+    """Return the split asked for, or the one that says most about the model."""
+    there = [name for name in ("test", "val", "train") if name in found.splits]
+    if not there:
+        raise DataLayoutError(
+            f"{found.root} ({found.layout}) has no images at all.",
+            hint=f"Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}.",
+        )
+    if asked is None:
+        return there[0]
+    if asked not in there:
+        if found.unsplit:
+            raise NotFound(
+                f"{found.root} has no {asked} split: it has no splits.",
+                hint="Without --split all its images are measured.",
+            )
+        raise NotFound(
+            f"{found.root} has no {asked} split.", hint=f"It has {', '.join(sorted(there))}."
+        )
+    return asked
+
+
 def _targets(checkpoint: Checkpoint, found: FaceFolder, split: str) -> list[int]:
-    """Return indices into the checkpoint's labels, by name."""
-    unknown = [label for label in found.labels if label not in checkpoint.labels]
+    """Return indices into the checkpoint's labels, by name.
+
+    A label that only other splits have, or only an empty folder, is in nobody's way.
+    """
+    images = found.counts()[split]
+    unknown = [label for label in found.labels if images[label] and label not in checkpoint.labels]
     if unknown:
         raise LabelMismatch(
             f"The data have {', '.join(unknown)}, which the checkpoint does not know.",
             hint=f"Checkpoint: {', '.join(checkpoint.labels)}\n"
             f"  Data:       {', '.join(found.labels)}",
         )
-    index = [checkpoint.labels.index(label) for label in found.labels]
-    return [index[target] for target in found.splits[split].targets]
+    index = {label: number for number, label in enumerate(checkpoint.labels)}
+    return [index[found.labels[target]] for target in found.splits[split].targets]
 
 
 def _network(checkpoint: Checkpoint, device: torch.device) -> torch.nn.Module:

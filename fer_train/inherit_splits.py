@@ -25,8 +25,9 @@ _READING = ("layout", "label_order", "labels_from", "soft_labels")
 def split_options(checkpoint: Checkpoint, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that make the checkpoint's split again.
 
-    Nothing if its run made none, or these are other data. Shares of splits that the data bring by
-    now and a findings file that is gone are left out.
+    Nothing if its run made none, or these are other data; nor if they have no training images,
+    of which alone splits are made: a new test set in a folder of the same name. Shares of splits
+    that the data bring by now and a findings file that is gone are left out.
 
     Args:
         given: options of the new run so far.
@@ -44,6 +45,8 @@ def split_options(checkpoint: Checkpoint, given: Mapping[str, Any]) -> dict[str,
     reading = {name: given[name] for name in _READING if given.get(name) is not None}
     listing, _ = read_listing(Path(data), DataRequest(**reading))
     brought = {sample.split for sample in listing.samples}
+    if not brought & {None, "train"}:
+        return {}
     return {name: v for name, v in options.items() if _SHARES.get(name) not in brought - {None}}
 
 

@@ -100,7 +100,8 @@ class FaceFolder:
         labels: class names in canonical order, the order of the logits.
         id_table: class as written in the data -> class name, as applied.
         layout: a sentence for people: which layout was recognised.
-        splits: ``train``, ``val`` and perhaps ``test``.
+        splits: those with images, of ``train``, ``val`` and ``test``.
+        unsplit: the data brought no splits and none were made: all images are in ``train``.
         synthetic: drawn by ``fertrain synth``, not photographed.
         left_out: reason -> number of images or rows.
         notes: sentences for people about everything that is not obvious.
@@ -112,6 +113,7 @@ class FaceFolder:
     id_table: Mapping[str, str]
     layout: str
     splits: Mapping[str, Split]
+    unsplit: bool
     synthetic: bool
     left_out: Mapping[str, int]
     notes: tuple[str, ...]
@@ -167,7 +169,24 @@ def read_listing(path: Path, request: DataRequest) -> tuple[Listing, list[str]]:
 def find_faces(
     path: Path, request: DataRequest | None = None, *, scanner: Scanner | None = None
 ) -> FaceFolder:
+    """Return a data set to train on: `list_faces`, with every class in train, val and test.
+
+    Raises:
+        FerError: as `list_faces`.
+        DataLayoutError: no train or val, or only one class.
+        EmptyClass: a class without images in train, val or an existing test split.
+    """
+    found = list_faces(path, request, scanner=scanner)
+    _require_images(found)
+    return found
+
+
+def list_faces(
+    path: Path, request: DataRequest | None = None, *, scanner: Scanner | None = None
+) -> FaceFolder:
     """Recognise a data set and list its images, cleaned and split as requested.
+
+    It may lack splits and classes: enough to measure an existing model on what there is.
 
     Args:
         path: a folder, or a CSV file of pixels or labels.
@@ -175,8 +194,8 @@ def find_faces(
 
     Raises:
         NotFound: no such folder.
-        DataLayoutError: no layout we know, labels that contradict each other, no train or val.
-        EmptyClass: a class without images in train, val or an existing test split.
+        DataLayoutError: no layout we know, or labels that contradict each other.
+        EmptyClass: a class too small for the splits to be made.
         LabelMismatch: a class that is not one of the eight emotions.
     """
     request = request or DataRequest()
@@ -198,11 +217,10 @@ def find_faces(
             f"splits made from train: {shares}, seed {request.splits.seed}, stratified, duplicates "
             f"kept together; fingerprint {made['sha256'][:12]}"
         )
-    elif all(sample.split is None for sample in samples):
+    unsplit = not made and all(sample.split is None for sample in samples)
+    if unsplit:
         samples = [replace(sample, split="train") for sample in samples]
-    found = _build(listing, samples, left_out=left_out, notes=notes, made=made)
-    _require_images(found)
-    return found
+    return _build(listing, samples, unsplit=unsplit, left_out=left_out, notes=notes, made=made)
 
 
 def describe_losses(listing: Listing) -> list[str]:
@@ -255,6 +273,7 @@ def _build(
     listing: Listing,
     samples: Sequence[Sample],
     *,
+    unsplit: bool,
     left_out: Mapping[str, int],
     notes: list[str],
     made: Mapping[str, Any],
@@ -280,6 +299,7 @@ def _build(
         id_table=listing.id_table,
         layout=listing.title,
         splits=splits,
+        unsplit=unsplit,
         synthetic=(listing.root / SYNTHETIC_MARKER).is_file(),
         left_out=left_out,
         notes=tuple(notes),
@@ -295,7 +315,8 @@ def _require_images(found: FaceFolder) -> None:
                 f"{found.root} ({found.layout}) has no {split} split; it has: {has}.",
                 hint="Let the tool hold some training images out: --val-fraction 0.1."
                 if split == "val"
-                else "Training needs a split called train.",
+                else "Training needs train/<class>/, with val/<class>/ and perhaps test/<class>/ "
+                "beside it. fertrain eval measures a model on any split there is.",
             )
     if len(found.labels) < 2:
         raise DataLayoutError(

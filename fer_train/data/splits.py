@@ -46,7 +46,7 @@ def make_splits(
         The samples, and a record of the plan with a fingerprint of who went where.
 
     Raises:
-        DataLayoutError: the data has the split already.
+        DataLayoutError: the data has the split already, or nothing to make it from.
         EmptyClass: a class with too few different images to share.
         UnreadableImage: images that cannot be compared.
     """
@@ -58,6 +58,12 @@ def make_splits(
                 hint=f"Leave out --{split}-fraction.",
             )
     pool = [index for index, s in enumerate(samples) if s.split in (None, "train")]
+    if not pool:
+        has = ", ".join(sorted({sample.split or "" for sample in samples})) or "no images at all"
+        raise DataLayoutError(
+            f"{root} has no train split to hold images out of; it has: {has}.",
+            hint=f"Leave out {' and '.join(f'--{split}-fraction' for split in plan.wanted())}.",
+        )
     scan = scanner(root, [samples[index] for index in pool])
     failures = [error for error in scan.errors if error]
     if failures:

@@ -298,6 +298,14 @@ def test_rafdb_csv_against_folder(tmp_path: Path, choice: LabelsFrom | None, lab
     assert len(dropped.samples) == len(found.samples) - 1
 
 
+def test_rafdbs_test_folders_alone_are_recognised(tmp_path: Path) -> None:
+    write_rafdb_kaggle(tmp_path)
+    shutil.rmtree(tmp_path / "DATASET" / "train")
+    found = read(tmp_path, "rafdb-folders")
+    assert {sample.split for sample in found.samples} == {"test"}
+    assert labels_of(found.samples)["test/1/test_00001_aligned.jpg"] == "surprise"
+
+
 def test_folder_against_labels_csv(tmp_path: Path) -> None:
     write_noamsegal(tmp_path / "archive")
     found = read(tmp_path, "labels-csv")

@@ -44,17 +44,11 @@ def read_splits(root: Path, options: ReadOptions) -> Listing:
     """Read ``ROOT/<split>/<class>/``; exactly 0..7 in train is the AffectNet folder numbering.
 
     Raises:
-        DataLayoutError: folders that cannot be named, or classes that train has not.
+        DataLayoutError: folders that cannot be named.
     """
     folders = split_folders(root)
-    if "train" not in folders:
-        seen = ", ".join(sorted(entry.name for entry in subfolders(root)))
-        raise DataLayoutError(
-            f"{root} has no train split; it holds: {seen}.",
-            hint="Expected train/<class>/, with val/<class>/ and perhaps test/<class>/ beside it.",
-        )
     order = options.order
-    train = [folder.name for folder in subfolders(folders["train"])]
+    train = [folder.name for folder in subfolders(folders["train"])] if "train" in folders else []
     if order is None and train == [str(index) for index in range(len(EMOTIONS))]:
         order = named_table("affectnet-folders")
     id_table: dict[str, str] = {}

@@ -86,14 +86,13 @@ def recognise_folders(root: Path) -> str | None:
     """Say that folders 1..7 hold files named as only RAF-DB names them, or None."""
     if not root.is_dir():
         return None
-    folders = split_folders(root)
-    train = folders.get("train")
-    if train is None or [f.name for f in subfolders(train)] != [str(n) for n in range(1, 8)]:
+    split = next(iter(split_folders(root).values()), None)
+    if split is None or [f.name for f in subfolders(split)] != [str(n) for n in range(1, 8)]:
         return None
-    first = list(islice((name for name, _ in walk_files(train, root=train)), 5))
+    first = list(islice((name for name, _ in walk_files(split, root=split)), 5))
     names = [Path(name).name for name in first]
     matching = bool(names) and all(_FILE_NAME.fullmatch(name) for name in names)
-    return "RAF-DB folders train/1..7 with train_*_aligned files" if matching else None
+    return f"RAF-DB folders {split.name}/1..7 with *_aligned files" if matching else None
 
 
 def read_folders(root: Path, options: ReadOptions) -> Listing:
