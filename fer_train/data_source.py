@@ -31,15 +31,22 @@ def find_configured_faces(
             cache=cache, workers=config.workers, reporter=reporter, check_stop=check_stop
         ),
     )
-    reporter.note("data", f"{config.data}: {found.layout}")
-    for text in found.notes:
-        reporter.note("", text)
+    describe_found(config.data, found, reporter=reporter)
     for name, counts in found.counts().items():
         listed = ", ".join(f"{label} {count}" for label, count in counts.items())
         reporter.note("", f"{name}: {sum(counts.values())} images ({listed})")
         if found.splits[name].ignored:
             reporter.note("", f"{name}: {found.splits[name].ignored} other files ignored")
     return found
+
+
+def describe_found(data: str, found: FaceFolder, *, reporter: Reporter) -> None:
+    """Tell the user which layout was recognised, and everything that is not obvious."""
+    reporter.note("data", f"{data}: {found.layout}")
+    for text in found.notes:
+        reporter.note("", text)
+    for text in found.warnings:
+        reporter.note("warning", text)
 
 
 def data_request(config: TrainConfig) -> DataRequest:

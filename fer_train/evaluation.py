@@ -21,7 +21,7 @@ from fer_train.data.cache import open_cache
 from fer_train.data.feed import FaceFeed
 from fer_train.data.layout import FaceFolder, list_faces
 from fer_train.data.layouts.folders import IMAGE_SUFFIXES
-from fer_train.data_source import data_request, reporting_scanner
+from fer_train.data_source import data_request, describe_found, reporting_scanner
 from fer_train.device import memory_format, select_device
 from fer_train.engine import answer
 from fer_train.inherit_splits import describe_split
@@ -59,9 +59,7 @@ def evaluate(
     found = list_faces(Path(config.data), data_request(config), scanner=scanner)
     split = _split_to_measure(found, split)
     targets = _targets(checkpoint, found, split)
-    reporter.note("data", f"{config.data}: {found.layout}")
-    for text in found.notes:
-        reporter.note("", text)
+    describe_found(config.data, found, reporter=reporter)
     split_line = describe_split(config, checkpoint, found.made_splits)
     if split_line is not None and "train" in found.splits:
         reporter.note(*split_line)

@@ -11,7 +11,13 @@ import numpy as np
 
 from fer_train.contract.errors import DataLayoutError
 from fer_train.contract.labels import EMOTIONS
-from fer_train.data.exclude import SCHEMA, VERSION, exclusions, read_exclusions, without_excluded
+from fer_train.data.exclude import (
+    SCHEMA,
+    VERSION,
+    read_exclusions,
+    record_exclusions,
+    without_excluded,
+)
 from fer_train.data.finding_kinds import Finding
 from fer_train.data.findings import class_counts, find_all
 from fer_train.data.layout import (
@@ -49,12 +55,10 @@ def check(path: Path, request: DataRequest, *, distance: int, scanner: Scanner) 
     listing, notes = read_listing(path, request)
     notes += describe_losses(listing)
     if request.exclude is not None:
-        exclusions_of_file = read_exclusions(request.exclude)
-        samples, excluded = without_excluded(
-            listing.samples, exclusions_of_file, path=request.exclude
-        )
-        listing = replace(listing, samples=samples)
-        notes += [f"{count} images {reason}" for reason, count in excluded.items()]
+        exclusions = read_exclusions(request.exclude)
+        rest = without_excluded(listing.root, listing.samples, exclusions)
+        listing = replace(listing, samples=rest.samples)
+        notes += [*rest.notes, *(f"warning: {text}" for text in rest.warnings)]
     if not listing.samples:
         raise DataLayoutError(f"{listing.root} ({listing.title}) has no images to check.")
     scan = scanner(listing.root, listing.samples)
@@ -67,7 +71,6 @@ def to_document(checked: Checked) -> dict[str, Any]:
     listing, scan = checked.listing, checked.scan
     counts = class_counts(listing)
     labels = [name for name in EMOTIONS if any(name in of_split for of_split in counts.values())]
-    excluded = exclusions(listing.samples, checked.findings)
     return {
         "schema": SCHEMA,
         "version": VERSION,
@@ -91,7 +94,7 @@ def to_document(checked: Checked) -> dict[str, Any]:
             "correlation": NEAR_CORRELATION,
         },
         "findings": [_finding(finding, listing) for finding in checked.findings],
-        "exclude": [{"name": name, "reason": reason} for name, reason in excluded.items()],
+        "exclude": record_exclusions(listing.root, listing.samples, checked.findings),
     }
 
 

@@ -5,19 +5,56 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fer_train.contract.errors import DataLayoutError, NotFound
+from fer_train.contract.errors import DataLayoutError, NotFound, UnreadableImage
 from fer_train.data.finding_kinds import Finding
-from fer_train.data.samples import Sample
+from fer_train.data.images import content_digest, read_content
+from fer_train.data.samples import Sample, amount
 
 #: Identifies the JSON that ``fertrain data check`` writes.
 SCHEMA, VERSION = "fertrain.data-check", 1
 
 
-def read_exclusions(path: Path) -> dict[str, str]:
-    """Return sample name -> reason, from the ``exclude`` list of a findings file.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusions:
+    """The ``exclude`` list of a findings file.
+
+    Attributes:
+        path: of the file.
+        root: name of the folder that was checked; None if the file does not say.
+        reasons: sample name -> reason.
+        digests: sample name -> SHA-256 of its content; fewer than reasons for unreadable images
+            and files of earlier versions.
+    """
+
+    path: Path
+    root: str | None
+    reasons: Mapping[str, str]
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remaining:
+    """What exclusions leave of a data set.
+
+    Attributes:
+        samples: those that remain.
+        left_out: reason -> how many were taken out.
+        notes: sentences for people on what was taken out.
+        warnings: and on what may be another image than the one that was found wanting.
+    """
+
+    samples: list[Sample]
+    left_out: dict[str, int]
+    notes: list[str]
+    warnings: list[str]
+
+
+def read_exclusions(path: Path) -> Exclusions:
+    """Read the ``exclude`` list of a findings file.
 
     Raises:
         NotFound: no such file.
@@ -41,32 +78,95 @@ def read_exclusions(path: Path) -> dict[str, str]:
             hint=f"Expected {SCHEMA!r}, version {VERSION}. {hint}",
         )
     try:
-        return {str(entry["name"]): str(entry["reason"]) for entry in document["exclude"]}
-    except (KeyError, TypeError) as error:
+        root = document.get("data", {}).get("root")
+        entries = document["exclude"]
+        return Exclusions(
+            path=path,
+            root=None if root is None else str(root),
+            reasons={str(entry["name"]): str(entry["reason"]) for entry in entries},
+            digests={str(e["name"]): str(e["sha256"]) for e in entries if e.get("sha256")},
+        )
+    except (AttributeError, KeyError, TypeError) as error:
         raise DataLayoutError(
             f"The exclude list of {path} is damaged: {error!r}.",
             hint='Expected entries like {"name": "train/3/a.jpg", "reason": "leak"}.',
         ) from error
 
 
-def without_excluded(
-    samples: Sequence[Sample], exclusions: Mapping[str, str], *, path: Path
-) -> tuple[list[Sample], dict[str, int]]:
-    """Return the samples that remain, and reason -> how many were taken out.
+def without_excluded(root: Path, samples: Sequence[Sample], exclusions: Exclusions) -> Remaining:
+    """Leave out the images that a findings file excludes, by name and content.
+
+    An image of such a name but other content is another image, and stays. Where the file says
+    nothing of contents, names alone count, and a folder of another name is warned of: data sets
+    are moved and renamed, but numbered files have the same names everywhere.
 
     Raises:
-        DataLayoutError: no name of the file occurs in the data.
+        DataLayoutError: none of its images is in the data.
     """
-    kept = [sample for sample in samples if sample.name not in exclusions]
-    if exclusions and len(kept) == len(samples):
+    named = [sample for sample in samples if sample.name in exclusions.reasons]
+    others = {
+        sample.name
+        for sample in named
+        if (known := exclusions.digests.get(sample.name)) is not None
+        and _digest(root, sample) not in (known, None)
+    }
+    excluded = {sample.name for sample in named} - others
+    written_for = "" if exclusions.root is None else f" (it was written for {exclusions.root})"
+    if exclusions.reasons and not excluded:
+        count = amount(len(exclusions.reasons), "image")
+        seen = (
+            f"{len(others)} with such a name hold other content"
+            if others
+            else f"for example {next(iter(exclusions.reasons))} is not there"
+        )
         raise DataLayoutError(
-            f"None of the {len(exclusions)} images that {path} excludes is in this data, for "
-            f"example {next(iter(exclusions))}.",
+            f"{exclusions.path} excludes {count}, none of which is in {root}: {seen}{written_for}.",
             hint="Was it written for another folder? Names are relative to the folder checked; "
             "run fertrain data check on this one.",
         )
-    reasons = Counter(exclusions[s.name] for s in samples if s.name in exclusions)
-    return kept, {f"excluded as {reason}": count for reason, count in sorted(reasons.items())}
+    warnings = []
+    if others:
+        warnings.append(
+            f"{amount(len(others), 'image')} such as {min(others)} that {exclusions.path} names "
+            f"have other content than what was checked and stay{written_for}: run fertrain data "
+            "check again"
+        )
+    here = root.resolve().name
+    if excluded - set(exclusions.digests) and exclusions.root not in (None, here):
+        warnings.append(
+            f"{exclusions.path} was written for a folder {exclusions.root}, this one is {here}: "
+            "images of the same names are left out, whatever they show"
+        )
+    counts = Counter(exclusions.reasons[s.name] for s in named if s.name in excluded)
+    return Remaining(
+        samples=[sample for sample in samples if sample.name not in excluded],
+        left_out={f"excluded as {reason}": n for reason, n in sorted(counts.items())},
+        notes=[
+            f"{amount(n, 'image')} excluded as {reason}" for reason, n in sorted(counts.items())
+        ],
+        warnings=warnings,
+    )
+
+
+def record_exclusions(
+    root: Path, samples: Sequence[Sample], findings: Sequence[Finding]
+) -> list[dict[str, str]]:
+    """Return the ``exclude`` list for a findings file, with the content of what can be read."""
+    by_name = {sample.name: sample for sample in samples}
+    entries = []
+    for name, reason in exclusions(samples, findings).items():
+        entry = {"name": name, "reason": reason}
+        digest = _digest(root, by_name[name])
+        entries.append(entry if digest is None else {**entry, "sha256": digest})
+    return entries
+
+
+def _digest(root: Path, sample: Sample) -> str | None:
+    """Return the SHA-256 of a sample's content; None if it cannot be read."""
+    try:
+        return content_digest(read_content(root, sample))
+    except (NotFound, UnreadableImage):
+        return None
 
 
 def exclusions(samples: Sequence[Sample], findings: Sequence[Finding]) -> dict[str, str]:

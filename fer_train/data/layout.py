@@ -21,7 +21,7 @@ from fer_train.data.exclude import read_exclusions, without_excluded
 from fer_train.data.label_order import read_label_order
 from fer_train.data.layouts import AUTO, recognise
 from fer_train.data.layouts.folders import IMAGE_SUFFIXES
-from fer_train.data.samples import SPLITS, Listing, ReadOptions, Sample
+from fer_train.data.samples import DISAGREEING, SPLITS, Listing, ReadOptions, Sample, amount
 from fer_train.data.splits import Scanner, SplitPlan, make_splits
 
 #: Written by ``fertrain synth``: these faces were drawn, and the model must say so for ever.
@@ -105,6 +105,7 @@ class FaceFolder:
         synthetic: drawn by ``fertrain synth``, not photographed.
         left_out: reason -> number of images or rows.
         notes: sentences for people about everything that is not obvious.
+        warnings: and about what is probably a mistake.
         made_splits: record of the splits the tool made; empty if the data brought its own.
     """
 
@@ -118,6 +119,7 @@ class FaceFolder:
     left_out: Mapping[str, int]
     notes: tuple[str, ...]
     made_splits: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return split -> class name -> number of images."""
@@ -203,11 +205,12 @@ def list_faces(
     _require_agreement(listing, request)
     notes += describe_losses(listing)
     samples, left_out = listing.samples, dict(listing.dropped)
+    warnings: list[str] = []
     if request.exclude is not None:
-        exclusions = read_exclusions(request.exclude)
-        samples, excluded = without_excluded(samples, exclusions, path=request.exclude)
-        left_out |= excluded
-        notes += [f"{count} images {reason}" for reason, count in excluded.items()]
+        rest = without_excluded(listing.root, samples, read_exclusions(request.exclude))
+        samples, warnings = rest.samples, rest.warnings
+        left_out |= rest.left_out
+        notes += rest.notes
     made: dict[str, Any] = {}
     if request.splits.wanted():
         assert scanner is not None
@@ -220,17 +223,24 @@ def list_faces(
     unsplit = not made and all(sample.split is None for sample in samples)
     if unsplit:
         samples = [replace(sample, split="train") for sample in samples]
-    return _build(listing, samples, unsplit=unsplit, left_out=left_out, notes=notes, made=made)
+    found = _build(listing, samples, unsplit=unsplit, left_out=left_out, notes=notes, made=made)
+    return replace(found, warnings=tuple(warnings))
 
 
 def describe_losses(listing: Listing) -> list[str]:
     """Return sentences on rows and images that a layout left out, and on contradictions."""
-    notes = [f"{count} {reason} left out" for reason, count in listing.dropped.items()]
+    dropped = dict(listing.dropped)
+    # The same images as the disagreements, which are named below.
+    left_out = " left out" if dropped.pop(DISAGREEING, 0) else ""
+    notes = [f"{count} {reason} left out" for reason, count in dropped.items()]
     if listing.missing:
         shown = ", ".join(listing.missing[:_SHOWN])
-        notes.append(f"{len(listing.missing)} rows name files that are not here, such as {shown}")
+        count = len(listing.missing)
+        rows = "1 row names a file" if count == 1 else f"{count:,} rows name files"
+        notes.append(f"{rows} not here, such as {shown}")
     if listing.disagreements:
-        notes.append(f"{len(listing.disagreements)} images {_examples(listing)}")
+        images = amount(len(listing.disagreements), "image")
+        notes.append(f"{images} {_examples(listing)}{left_out}")
     return notes
 
 

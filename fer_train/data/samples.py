@@ -13,6 +13,9 @@ from fer_train.data.label_order import LabelTable
 #: In the order in which they give way: an image in two splits is taken out of the earlier one.
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 
+#: Reason in `Listing.dropped` for what ``--labels-from drop`` leaves out.
+DISAGREEING = "images on which folder and CSV disagree"
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -93,3 +96,8 @@ class Listing:
     dropped: Mapping[str, int] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     disagreements: list[Disagreement] = field(default_factory=list)
+
+
+def amount(count: int, noun: str) -> str:
+    """Return ``"1 image"``, ``"1,200 images"``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -13,9 +13,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from fer_train.config import TrainConfig
+from fer_train.contract.errors import DataLayoutError
 from fer_train.data.exclude import read_exclusions
 from fer_train.data.layout import DataRequest, find_faces
 from fer_train.data.samples import SPLITS
+from fer_train.data_source import find_configured_faces
+from fer_train.progress import PlainReporter
 from tests.data.trees import picture, save, write_fer2013, write_noamsegal
 from tests.train.faces import Fertrain
 
@@ -116,7 +120,7 @@ def test_what_is_excluded_and_why(messy: Path, tmp_path: Path, fertrain: Fertrai
         "train/happy/copy.png": "duplicate",
     }
     path = tmp_path / "out" / "findings.json"
-    assert read_exclusions(path) == reasons
+    assert read_exclusions(path).reasons == reasons
     # What remains is clean, but for what is only worth knowing and what belongs to val and test.
     rest = check(fertrain, messy, tmp_path / "rest", "--exclude", path)
     kinds = [f["kind"] for f in rest["findings"] if f["severity"] == "problem"]
@@ -148,7 +152,9 @@ def test_excluded_images_are_not_trained_on(
         "excluded as unreadable": 2,
     }
     found = find_faces(messy, DataRequest(exclude=path))
-    assert not set(read_exclusions(path)) & {n for s in found.splits.values() for n in s.paths}
+    assert not set(read_exclusions(path).reasons) & {
+        n for s in found.splits.values() for n in s.paths
+    }
 
 
 def test_the_report_holds_its_pictures_and_asks_for_nothing(
@@ -226,7 +232,7 @@ def test_findings_of_other_data_or_no_findings(tmp_path: Path, fertrain: Fertrai
     entry = {"name": "elsewhere/a.png", "reason": "leak"}
     good = {"schema": "fertrain.data-check", "version": 1, "exclude": [entry]}
     for content, needle in (
-        (json.dumps(good), "None of the 1 images"),
+        (json.dumps(good), "none of which is in"),
         (json.dumps(good | {"version": 2}), "version 1"),
         (json.dumps(good | {"exclude": [{"name": "x"}]}), "damaged"),
         (json.dumps([1]), "not a findings file"),
@@ -239,3 +245,89 @@ def test_findings_of_other_data_or_no_findings(tmp_path: Path, fertrain: Fertrai
         assert ran.code == 20 and needle in ran.err, ran.err
     ran = fertrain("data", "check", tmp_path / "faces", "--exclude", tmp_path)
     assert ran.code == 4 and "findings.json" in ran.err
+
+
+def found_in(fertrain: Fertrain, root: Path, out: Path) -> Path:
+    """A data set with one image too many in train; returns its findings."""
+    for split in ("train", "val"):
+        for index, name in enumerate(("happy", "sad")):
+            for number in range(2):
+                save(root / split / name / f"{number}.png", 10 * index + number + len(split))
+    shutil.copy(root / "train" / "sad" / "0.png", root / "train" / "sad" / "1.png")
+    found = check(fertrain, root, out)
+    (entry,) = found["exclude"]
+    assert entry["name"] == "train/sad/1.png" and len(entry["sha256"]) == 64
+    return out / "findings.json"
+
+
+def test_findings_of_other_data_exclude_nothing(tmp_path: Path, fertrain: Fertrain) -> None:
+    """Numbered files have the same names everywhere: what they show decides."""
+    path = found_in(fertrain, tmp_path / "five", tmp_path / "out")
+    other = tmp_path / "faces"
+    for split in ("train", "val"):
+        for index, name in enumerate(("happy", "sad")):
+            for number in range(2):
+                save(other / split / name / f"{number}.png", 500 + 10 * index + number + len(split))
+    with pytest.raises(DataLayoutError, match="none of which is in") as caught:
+        find_faces(other, DataRequest(exclude=path))
+    assert "1 with such a name hold other content" in str(caught.value)
+    assert "written for five" in str(caught.value)
+    # Moved and renamed, it is the same data set; who repaired an image keeps it, and is told.
+    moved = tmp_path / "six"
+    (tmp_path / "five").rename(moved)
+    found = find_faces(moved, DataRequest(exclude=path))
+    assert "train/sad/1.png" not in found.splits["train"].paths and found.warnings == ()
+    assert "1 image excluded as duplicate" in found.notes
+    document = json.loads(path.read_text())
+    document["exclude"].append({"name": "train/sad/0.png", "reason": "leak", "sha256": "0" * 64})
+    path.write_text(json.dumps(document))
+    found = find_faces(moved, DataRequest(exclude=path))
+    assert "train/sad/0.png" in found.splits["train"].paths
+    (warning,) = found.warnings
+    assert "1 image such as train/sad/0.png" in warning and "stay" in warning
+
+
+def test_findings_without_contents_warn_of_another_folder(
+    tmp_path: Path, fertrain: Fertrain, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As earlier versions wrote them."""
+    root = tmp_path / "five"
+    path = found_in(fertrain, root, tmp_path / "out")
+    document = json.loads(path.read_text())
+    for entry in document["exclude"]:
+        del entry["sha256"]
+    path.write_text(json.dumps(document))
+    assert find_faces(root, DataRequest(exclude=path)).warnings == ()
+    root.rename(tmp_path / "faces")
+    (warning,) = find_faces(tmp_path / "faces", DataRequest(exclude=path)).warnings
+    assert "written for a folder five, this one is faces" in warning
+    ran = fertrain(
+        *("data", "check", tmp_path / "faces", "--exclude", path, "--out", tmp_path / "again")
+    )
+    assert "warning: " in ran.out and "written for a folder five" in ran.out
+    find_configured_faces(
+        TrainConfig(data=str(tmp_path / "faces"), arch="resnet101", exclude=str(path)),
+        cache=tmp_path / "cache",
+        reporter=PlainReporter(),
+        check_stop=lambda: None,
+    )
+    assert "warning   " in (said := capfd.readouterr().err) and "for a folder five" in said
+
+
+def test_what_is_dropped_is_said_once(tmp_path: Path, fertrain: Fertrain) -> None:
+    write_noamsegal(tmp_path / "archive")
+    ran = fertrain(
+        *("data", "check", tmp_path / "archive", "--labels-from", "drop", "--out", tmp_path / "out")
+    )
+    assert ran.code == 0, ran.err
+    lines = [line.strip() for line in ran.out.splitlines() if "disagree" in line]
+    notes = [line for line in lines if not line.startswith("problem")]
+    assert notes == [
+        "1 image whose folder and CSV row disagree (anger/image0000006.jpg: folder anger, "
+        "CSV surprise) left out"
+    ]
+    assert "1 row names a file not here, such as sad/image0000099.jpg" in ran.out
+    kept = fertrain(
+        *("data", "check", tmp_path / "archive", "--labels-from", "csv", "--out", tmp_path / "out")
+    )
+    assert "CSV surprise)\n" in kept.out

@@ -27,7 +27,7 @@ from fer_train.data.layouts.folders import (
     name_classes,
     split_folders,
 )
-from fer_train.data.samples import Disagreement, Listing, ReadOptions, Sample
+from fer_train.data.samples import DISAGREEING, Disagreement, Listing, ReadOptions, Sample
 
 FILE_NAMES = ("labels.csv", "label.csv", "annotations.csv")
 _PATHS = ("pth", "path", "image", "image_path", "filename", "file_name", "file", "img", "name")
@@ -68,7 +68,7 @@ def read(root: Path, options: ReadOptions) -> Listing:
         if by_folder and by_csv and by_folder != by_csv:
             disagreements.append(Disagreement(name, by_folder, by_csv))
             if options.labels_from == "drop":
-                dropped["images on which folder and CSV disagree"] += 1
+                dropped[DISAGREEING] += 1
                 continue
         if by_csv is None and options.labels_from == "csv":
             dropped[f"images without a row in {path.name}"] += 1

@@ -22,7 +22,7 @@ from fer_train.contract.errors import DataLayoutError
 from fer_train.data.label_order import named_table
 from fer_train.data.layouts import tables
 from fer_train.data.layouts.folders import read_splits, split_folders, subfolders, walk_files
-from fer_train.data.samples import Disagreement, Listing, ReadOptions, Sample
+from fer_train.data.samples import DISAGREEING, Disagreement, Listing, ReadOptions, Sample
 
 # "patition" is how the published file is spelled.
 _LISTS = tuple(
@@ -120,7 +120,7 @@ def read_folders(root: Path, options: ReadOptions) -> Listing:
     dropped: dict[str, int] = {}
     if options.labels_from == "drop" and differing:
         samples = [sample for sample in samples if sample.name not in differing]
-        dropped = {"images on which folder and CSV disagree": len(differing)}
+        dropped = {DISAGREEING: len(differing)}
     if options.labels_from == "csv":
         samples = [replace(s, label=differing.get(s.name, s.label)) for s in samples]
     return replace(
