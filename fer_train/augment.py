@@ -26,9 +26,10 @@ from fer_train.contract.preprocess import LUMA
 #: Draws of crop area and shape before the whole image is taken, as torchvision does.
 _CROP_TRIES = 10
 
-#: Stored pixels between two samples, at most: plain bilinear sampling that skips more shows
-#: patterns that are not there.
-_LARGEST_STEP = 1.25
+#: Stored pixels from one output pixel to the next up to which one bilinear sample is enough: larger
+#: steps skip pixels and show patterns that are not there. Then several samples are averaged, this
+#: many pixels apart at most.
+_PLAIN_STEP, _AVERAGED_STEP = 1.25, 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +154,8 @@ def resample(images: Tensor, maps: Tensor, *, size: int) -> Tensor:
     Where S is more than 1.25 times ``size``, each output pixel is the mean of several samples over
     its whole area, as many for every image of whatever crop.
     """
-    density = math.ceil(images.shape[-1] / (_LARGEST_STEP * size))
+    step = images.shape[-1] / size
+    density = 1 if step <= _PLAIN_STEP else max(2, math.ceil(step / _AVERAGED_STEP))
     shape = [len(images), images.shape[1], size * density, size * density]
     grid = F.affine_grid(maps, shape, align_corners=False)
     sampled = F.grid_sample(images, grid, padding_mode="border", align_corners=False)

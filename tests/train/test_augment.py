@@ -121,8 +121,9 @@ def test_a_large_reduction_shows_no_pattern_that_is_not_there() -> None:
     plain = TF.resize(stripes, [SIZE, SIZE], antialias=False)
     reduced = moved(stripes, identity())
     inner = slice(2, -2)
-    assert plain[..., inner].std() > 30  # what is to be avoided
-    assert (reduced - expected)[..., inner].abs().max() < 5
+    # What is to be avoided: bands of half the contrast.
+    assert plain[..., inner].max() - plain[..., inner].min() > 100
+    assert (reduced - expected)[..., inner].abs().max() < 20
     # Noise, turned and cropped as well: the mean over each pixel's area, not a sample of it.
     noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)) * 255
     difference = (moved(noise, identity()) - TF.resize(noise, [SIZE, SIZE], antialias=True)).abs()
