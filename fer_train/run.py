@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_train.contract.errors import NotFound, OutputExists
+from fer_train.contract.errors import CannotWrite, NotFound, OutputExists
 from fer_train.contract.files import cannot_write, write_bytes, write_json, write_text
 from fer_train.metrics import Answers
 
@@ -119,18 +120,55 @@ def create_run(out: Path | None, *, arch: str) -> RunFolder:
         OutputExists: the folder exists; runs are never mixed.
         CannotWrite: no permission, no space.
     """
-    root = out or Path("runs") / f"{arch}-{datetime.now():%Y%m%d-%H%M%S}"
+    root = _new_root(out, arch)
+    _require_place_for(root)
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
         root.mkdir()
-    except FileExistsError:
-        raise OutputExists(
-            f"{root} exists already.",
-            hint=f"Choose another --out, or continue that run: fertrain train --resume {root}",
-        ) from None
+    except FileExistsError:  # made by another process just now
+        raise _exists(root) from None
     except OSError as error:
         raise cannot_write(root, error) from error
     return RunFolder(root)
+
+
+def require_creatable(out: Path | None, *, arch: str) -> None:
+    """Check, without creating anything, that `create_run` can make its folder.
+
+    Raises:
+        OutputExists, CannotWrite: as `create_run` would.
+    """
+    _require_place_for(_new_root(out, arch))
+
+
+def _new_root(out: Path | None, arch: str) -> Path:
+    return out or Path("runs") / f"{arch}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _require_place_for(root: Path) -> None:
+    if os.path.lexists(root):
+        raise _exists(root)
+    try:
+        above = next(parent for parent in root.parents if parent.exists())
+    except OSError as error:
+        raise cannot_write(root, error) from error
+    if not above.is_dir():
+        raise CannotWrite(
+            f"Cannot write {root}: {above} is a file.",
+            hint="Choose another --out, within a folder or where nothing is yet.",
+        )
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise CannotWrite(
+            f"Cannot write {root}: nothing may be created in {above.resolve()}.",
+            hint="Choose another --out, or change the folder's permissions.",
+        )
+
+
+def _exists(root: Path) -> OutputExists:
+    return OutputExists(
+        f"{root} exists already.",
+        hint=f"Choose another --out, or continue that run: fertrain train --resume {root}",
+    )
 
 
 def find_run(path: Path) -> RunFolder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +15,11 @@ import torch
 
 from fer_train.contract import files
 from fer_train.contract.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from fer_train.contract.errors import CheckpointError
+from fer_train.contract.errors import CannotWrite, CheckpointError
 from fer_train.contract.labels import EMOTIONS
 from fer_train.contract.preprocess import PreprocessSpec
 from fer_train.device import select_device, to_device
+from fer_train.run import create_run, require_creatable
 from tests.train.faces import Fertrain, Ran, write_faces
 
 SmallRun = Callable[..., Ran]
@@ -119,6 +121,20 @@ def test_bad_data_has_its_own_exit_codes(fertrain: Fertrain, tmp_path: Path) -> 
     damaged = attempt(tmp_path / "damaged")
     assert damaged.code == 22 and "val/2/1.png" in damaged.err
     assert not out.exists()
+
+
+def test_where_a_run_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / "a" / "b"
+    require_creatable(deep, arch="resnet101")
+    assert not (tmp_path / "a").exists()  # asking makes nothing
+    assert create_run(deep, arch="resnet101").root.is_dir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite, match="file is a file") as caught:
+        create_run(tmp_path / "file" / "run", arch="resnet101")
+    assert caught.value.exit_code == 30
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(CannotWrite, match=f"nothing may be created in {tmp_path.resolve()}"):
+        require_creatable(tmp_path / "c" / "d", arch="resnet101")
 
 
 @pytest.mark.parametrize(
