@@ -47,7 +47,7 @@ from fer_train.progress import PlainReporter  # noqa: E402
 from fer_train.setup import Faces, build_feeds, build_subject, prepare_faces  # noqa: E402
 from fer_train.synthetic.dataset import demo_counts, write_dataset  # noqa: E402
 from fer_train.views import cached_feeds  # noqa: E402
-from fer_train.weights import load_starting_weights  # noqa: E402
+from fer_train.weights import load_starting_weights, read_starting_weights  # noqa: E402
 
 ARCHITECTURES = ("efficientnet_b0", "resnet152", "densenet121")
 PARTS = ("rates", "profile", "accuracy", "memory")
@@ -155,10 +155,11 @@ class Bench:
         return learner
 
     def load_weights(self, model: torch.nn.Module, labels: tuple[str, ...] | None = None) -> None:
+        arch, source = architecture(self.arch), self.arguments.weights
         load_starting_weights(
             model,
-            architecture(self.arch),
-            source=self.arguments.weights,
+            arch,
+            weights=read_starting_weights(arch, source=source, say=lambda text: None),
             labels=labels or self.faces.labels,
             say=lambda text: None,
         )

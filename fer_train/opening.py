@@ -16,18 +16,19 @@ from fer_train.contract.architectures import architecture, require_input_size
 from fer_train.contract.checkpoint import Checkpoint, read_checkpoint
 from fer_train.contract.errors import LabelMismatch, ResumeMismatch
 from fer_train.contract.files import write_text
+from fer_train.data.layouts import recognise
 from fer_train.distributed import World
 from fer_train.inherit import describe_differences, load_inherited
 from fer_train.inherit_splits import describe_split
 from fer_train.phases import Subject, learner_for
 from fer_train.plan import Plan, build_plan
 from fer_train.progress import Reporter
-from fer_train.run import RunFolder, create_run
+from fer_train.run import RunFolder, create_run, require_creatable
 from fer_train.session import Session
 from fer_train.setup import Faces, build_feeds, build_subject, prepare_faces
 from fer_train.signals import StopRequest
 from fer_train.state import Progress, read_progress, restore_learner
-from fer_train.weights import load_starting_weights
+from fer_train.weights import StartingWeights, load_starting_weights, read_starting_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,12 @@ def open_session(
     saved = None if resume is None else resume.checkpoint
     progress = Progress() if saved is None else read_progress(saved.train_state)
     inherited = read_checkpoint(config.from_checkpoint) if config.from_checkpoint else None
+    # What fails at once must not wait for images to be decoded, which may take an hour.
+    starting_weights = None
+    if saved is None and world.leads:
+        require_creatable(out, arch=config.arch)
+        if inherited is None:
+            starting_weights = _read_weights(config, reporter)
     with world.one_after_another():
         faces = prepare_faces(
             config,
@@ -86,7 +93,7 @@ def open_session(
             load_starting_weights(
                 model,
                 architecture(config.arch),
-                source=config.weights,
+                weights=starting_weights,
                 labels=faces.labels,
                 say=lambda text: reporter.note("weights", text),
             )
@@ -123,6 +130,16 @@ def open_session(
         board=Board(run.tensorboard, start_epoch=progress.epoch + 1) if world.leads else None,
         reporter=reporter,
         stop=stop,
+    )
+
+
+def _read_weights(config: TrainConfig, reporter: Reporter) -> StartingWeights | None:
+    # Weights may have to be downloaded: a mistyped --data comes first.
+    recognise(Path(config.data), name=config.layout)
+    return read_starting_weights(
+        architecture(config.arch),
+        source=config.weights,
+        say=lambda text: reporter.note("weights", text),
     )
 
 

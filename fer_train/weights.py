@@ -7,6 +7,7 @@ import http.client
 import re
 import urllib.request
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,36 +30,62 @@ _TIMEOUT_S = 30
 _OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
 
 
-def load_starting_weights(
-    model: nn.Module,
-    arch: Architecture,
-    *,
-    source: str,
-    labels: tuple[str, ...],
-    say: Callable[[str], None],
-) -> None:
-    """Load weights into ``model``, in place, and tell ``say`` which.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartingWeights:
+    """A file of weights that fits an architecture but for the number of classes.
 
-    ``source`` is ``default``, ``none``, the name of one of torchvision's, or a file. The head is
-    kept only from one of our own checkpoints with the same labels.
+    Attributes:
+        name: of the file.
+        state: state dict, head included.
+        labels: what the outputs mean, in one of our own checkpoints; None in any other file.
+    """
+
+    name: str
+    state: Mapping[str, Tensor]
+    labels: tuple[str, ...] | None
+
+
+def read_starting_weights(
+    arch: Architecture, *, source: str, say: Callable[[str], None]
+) -> StartingWeights | None:
+    """Read and check weights; None for ``none``. Needs neither network nor data.
+
+    ``source`` is ``default``, ``none``, the name of one of torchvision's, or a file; ``say`` is
+    told about a download.
 
     Raises:
         NotFound: no such file or name, or weights that are neither cached nor reachable.
         CheckpointError: damaged, pickled, another architecture, NaN.
     """
     if source == "none":
-        say("none: random initial weights")
-        return
+        return None
     path = _weights_file(arch.name, source, say)
     record = load_weights_only(path, plain_weights="give that file as --weights")
     if isinstance(record, dict) and record.get("format") == FORMAT:
-        state, keeps_head = _own_state(path, arch, labels)
-    else:
-        state, keeps_head = _foreign_state(record, path, arch), False
+        return _own_weights(path, arch)
+    return StartingWeights(name=path.name, state=_foreign_state(record, path, arch), labels=None)
+
+
+def load_starting_weights(
+    model: nn.Module,
+    arch: Architecture,
+    *,
+    weights: StartingWeights | None,
+    labels: tuple[str, ...],
+    say: Callable[[str], None],
+) -> None:
+    """Load weights into ``model``, in place, and tell ``say`` which.
+
+    The head is kept only from one of our own checkpoints with the same labels.
+    """
+    if weights is None:
+        say("none: random initial weights")
+        return
+    state, keeps_head = weights.state, weights.labels == labels
     if not keeps_head:
         state = {key: v for key, v in state.items() if not is_head_parameter(key, arch)}
     model.load_state_dict({**model.state_dict(), **state})
-    say(f"{path.name}: backbone {'and head' if keeps_head else 'only, head starts random'}")
+    say(f"{weights.name}: backbone {'and head' if keeps_head else 'only, head starts random'}")
 
 
 def _weights_file(name: str, source: str, say: Callable[[str], None]) -> Path:
@@ -118,16 +145,14 @@ def fetch_pretrained(name: str, *, version: str = "DEFAULT", say: Callable[[str]
     return path
 
 
-def _own_state(
-    path: Path, arch: Architecture, labels: tuple[str, ...]
-) -> tuple[dict[str, Tensor], bool]:
+def _own_weights(path: Path, arch: Architecture) -> StartingWeights:
     checkpoint = read_checkpoint(path)
     if checkpoint.arch != arch.name:
         raise ArchitectureMismatch(
             f"{path} is a {checkpoint.arch}, not a {arch.name}.",
             hint=f"Use --arch {checkpoint.arch}, or other weights.",
         )
-    return dict(checkpoint.model), checkpoint.labels == labels
+    return StartingWeights(name=path.name, state=checkpoint.model, labels=checkpoint.labels)
 
 
 def _foreign_state(record: Any, path: Path, arch: Architecture) -> dict[str, Tensor]:

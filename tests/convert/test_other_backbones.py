@@ -13,7 +13,7 @@ from fer_train.contract.architectures import architecture, build_model
 from fer_train.contract.checkpoint import Checkpoint, write_checkpoint
 from fer_train.contract.labels import EMOTIONS
 from fer_train.contract.preprocess import PreprocessSpec
-from fer_train.weights import load_starting_weights
+from fer_train.weights import load_starting_weights, read_starting_weights
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v3_small", "shufflenet_v2_x0_5", "googlenet"])
@@ -43,12 +43,9 @@ def test_auxiliary_classifiers_of_a_pretrained_file_are_left_out(tmp_path: Path)
     torch.save(theirs.state_dict(), tmp_path / "googlenet.pth")
     assert any(key.startswith("aux1.") for key in theirs.state_dict())
     model = build_model("googlenet", num_classes=8)
-    load_starting_weights(
-        model,
-        architecture("googlenet"),
-        source=str(tmp_path / "googlenet.pth"),
-        labels=EMOTIONS,
-        say=lambda text: None,
-    )
+    arch = architecture("googlenet")
+    source = str(tmp_path / "googlenet.pth")
+    weights = read_starting_weights(arch, source=source, say=lambda text: None)
+    load_starting_weights(model, arch, weights=weights, labels=EMOTIONS, say=lambda text: None)
     key = "inception5b.branch1.conv.weight"
     assert torch.equal(model.state_dict()[key], theirs.state_dict()[key])

@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import shutil
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 import torch
 
 from fer_train.contract import files
+from fer_train.contract.architectures import build_model
 from fer_train.contract.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fer_train.contract.errors import CannotWrite, CheckpointError
 from fer_train.contract.labels import EMOTIONS
@@ -121,6 +124,35 @@ def test_bad_data_has_its_own_exit_codes(fertrain: Fertrain, tmp_path: Path) -> 
     damaged = attempt(tmp_path / "damaged")
     assert damaged.code == 22 and "val/2/1.png" in damaged.err
     assert not out.exists()
+
+
+def test_what_fails_at_once_does_not_wait_for_the_images(
+    small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("Name or service not known")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(urllib.request, "urlopen", offline)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "file").write_text("")
+    torch.save(build_model("mobilenet_v3_small", num_classes=8).state_dict(), tmp_path / "other.pt")
+    torch.save(torch.nn.Linear(1, 1), tmp_path / "pickled.pt")
+    for out, weights, code, needle in (
+        ("there", "none", 31, "there exists already"),
+        ("file/run", "none", 30, f"{tmp_path / 'file'} is a file"),
+        ("run", tmp_path / "misspelled.pt", 4, "neither a file nor a name"),
+        ("run", tmp_path / "other.pt", 12, "not those of efficientnet_b0"),
+        ("run", tmp_path / "pickled.pt", 11, "pickled"),
+        ("run", "default", 4, "cannot be downloaded"),
+    ):
+        ran = small_run(tmp_path / out, "--weights", weights, "--cache", tmp_path / "cache")
+        assert ran.code == code and needle in ran.err, ran.err
+        # Nothing was decoded, and nothing is left of the attempt.
+        assert not (tmp_path / "cache").exists() and not (tmp_path / "run").exists()
+    # A mistyped --data is said before anything is downloaded for it.
+    ran = small_run(tmp_path / "run", "--weights", "default", "--data", tmp_path / "nowhere")
+    assert ran.code == 4 and "no data folder" in ran.err
 
 
 def test_where_a_run_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from fer_train.contract.errors import (
 )
 from fer_train.contract.labels import EMOTIONS
 from fer_train.contract.preprocess import PreprocessSpec
-from fer_train.weights import fetch_pretrained, load_starting_weights
+from fer_train.weights import fetch_pretrained, load_starting_weights, read_starting_weights
 
 ARCH = architecture("efficientnet_b0")
 
@@ -38,8 +38,9 @@ def imagenet_state() -> dict[str, torch.Tensor]:
 def load(source: object, *, arch: str = ARCH.name) -> tuple[torch.nn.Module, list[str]]:
     torch.manual_seed(0)
     model, said = build_model(arch, num_classes=8), []
+    weights = read_starting_weights(architecture(arch), source=str(source), say=said.append)
     load_starting_weights(
-        model, architecture(arch), source=str(source), labels=EMOTIONS, say=said.append
+        model, architecture(arch), weights=weights, labels=EMOTIONS, say=said.append
     )
     return model, said
 
