@@ -15,6 +15,7 @@ from fer_train.contract.errors import TrainingDiverged
 from fer_train.data.batches import Indices
 from fer_train.engine import NonFiniteStep
 from fer_train.metrics import measure
+from fer_train.pruning import saved_when
 from fer_train.report.one_sided import one_sided
 from fer_train.report.write import leave_report
 from fer_train.schedule import current_lr
@@ -83,7 +84,8 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
     if session.world.leads:
         records = ("metrics", "pruning", "test", "calibration")
         run.write_record("metrics", {name: summary[name] for name in records})
-    session.reporter.note("best", f"epoch {best['epoch']}: val {figures_line(best)} -> {run.best}")
+    when = saved_when(best["epoch"], progress.pruning)
+    session.reporter.note("best", f"{when}: val {figures_line(best)} -> {run.best}")
     for name, figures in (("val", best), ("test", summary["test"])):
         if figures and (said := one_sided(figures["confusion"], session.faces.labels)):
             session.reporter.note("answers", f"on {name} best.pt {said}")

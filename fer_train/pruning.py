@@ -81,6 +81,19 @@ def sparsity_rows(model: nn.Module, masks: Masks) -> list[tuple[str, int, int]]:
     return [(name, w.numel(), int((w == 0).sum())) for name, w in weights.items()]
 
 
+def saved_when(epoch: int, pruning: Mapping[str, Any] | None) -> str:
+    """Say when best.pt was saved; right after the last pruning no epoch had followed.
+
+    Args:
+        epoch: of best.pt's figures.
+        pruning: the run's record of its prunings, if it had any.
+    """
+    steps = (pruning or {}).get("steps", [])
+    if steps and steps[-1]["after_epoch"] == epoch:
+        return f"right after pruning, epoch {epoch}" if epoch else "right after pruning"
+    return f"epoch {epoch}"
+
+
 def _keep_largest(values: Tensor, sparsity: float) -> Tensor:
     method = prune.L1Unstructured(amount=sparsity)  # type: ignore[no-untyped-call]
     mask: Tensor = method.compute_mask(values, torch.ones_like(values))  # type: ignore[no-untyped-call]

@@ -17,6 +17,7 @@ from fer_train.contract.checkpoint import read_checkpoint
 from fer_train.contract.errors import FerError
 from fer_train.contract.files import sha256_file, size_bytes
 from fer_train.intervals import wilson
+from fer_train.pruning import saved_when
 from fer_train.report.calibrated import calibration_of
 from fer_train.report.figures import percent
 from fer_train.report.fitting import judge_fit, same_class_mix
@@ -166,12 +167,8 @@ def _events(record: RunRecord) -> Iterator[dict[str, Any]]:
 
 
 def _best_stage(record: RunRecord) -> str | None:
-    """Say when best.pt was saved; right after the last pruning no epoch had followed."""
     epoch = record.best_epoch()
-    steps = (record.metrics.get("pruning") or {}).get("steps", [])
-    if steps and steps[-1]["after_epoch"] == epoch:
-        return f"right after pruning, epoch {epoch}" if epoch else "right after pruning"
-    return None if epoch is None else f"epoch {epoch}"
+    return None if epoch is None else saved_when(epoch, record.metrics.get("pruning"))
 
 
 def _pruning(record: RunRecord) -> dict[str, Any] | None:

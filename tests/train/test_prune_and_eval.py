@@ -79,6 +79,7 @@ def test_zero_recovery_epochs_only_prune(
         *("--device", "cpu", "--out", out),
     )
     assert ran.code == 0, ran.err
+    assert "best      right after pruning: val accuracy" in ran.err
     before, best = read_checkpoint(trained), read_checkpoint(out / "checkpoints" / "best.pt")
     for name, value in best.model.items():
         kept = value != 0 if name in best.sparsity["layers"] else ...
@@ -87,6 +88,19 @@ def test_zero_recovery_epochs_only_prune(
     assert best.sparsity["global"] == pytest.approx(0.25, abs=0.001)
     refused = fertrain("prune", trained, "--data", faces, "--prune", 0)
     assert refused.code == 2 and "--prune is 0" in refused.err
+
+
+def test_the_terminal_and_the_report_say_alike_which_weights_were_saved(
+    small_run: Callable[..., Ran], tmp_path: Path
+) -> None:
+    """No epoch after the pruning was better: best.pt is the pruned network before them."""
+    out = tmp_path / "run"
+    # A rate that changes no weight.
+    still = ("--finetune", "head", "--lr", 1e-12, "--epochs", 2)
+    ran = small_run(out, *still, "--prune", 0.2, "--recovery-epochs", 1)
+    assert ran.code == 0, ran.err
+    assert "best      right after pruning, epoch 1: val accuracy" in ran.err
+    assert "right after pruning, epoch 1" in (out / "report.html").read_text()
 
 
 def test_eval_measures_what_training_measured(
