@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from fer_train import __version__
-from fer_train.config import TrainConfig, flag, require_held_out
+from fer_train.config import TrainConfig, require_held_out
 from fer_train.config_file import Inherited, build_config, preset_values, read_config_file
 from fer_train.config_prune import pruning_options, refuse_schedule
 from fer_train.config_resume import compare, config_from_dict
@@ -99,7 +99,7 @@ def train(context: click.Context, /, **options: Any) -> None:
     reporter = choose_reporter(quiet=options["quiet"])
     resume = None
     if config is None:
-        config, resume = _resumed(options, typed, reporter)
+        config, resume = _resumed(options, typed)
     _train(context, config, options, reporter=reporter, resume=resume)
 
 
@@ -338,7 +338,7 @@ def _inherited(options: Mapping[str, Any]) -> Inherited:
 
 
 def _resumed(
-    options: Mapping[str, Any], typed: Mapping[str, Any], reporter: Reporter
+    options: Mapping[str, Any], typed: Mapping[str, Any]
 ) -> tuple[TrainConfig, ResumePoint]:
     """Return the saved configuration with what the user gave, and where to continue."""
     if options["out"] is not None:
@@ -359,14 +359,9 @@ def _resumed(
     checkpoint = read_checkpoint(run.last)
     saved = config_from_dict(checkpoint.config)
     changes = compare(saved, given)
-    for name, (old, new) in changes.used.items():
-        reporter.note("resume", f"{flag(name)} was {old}, is now {new}")
-    for name, (old, new) in changes.ignored.items():
-        reporter.note(
-            "warning", f"{flag(name)} {new} is ignored: the run was started with {old} and keeps it"
-        )
     used = {name: new for name, (_, new) in changes.used.items()}
-    return _checked(lambda: replace(saved, **used)), ResumePoint(run=run, checkpoint=checkpoint)
+    config = _checked(lambda: replace(saved, **used))
+    return config, ResumePoint(run=run, checkpoint=checkpoint, changes=changes)
 
 
 def _checked(build: Callable[[], Built]) -> Built:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from fer_train.config import TrainConfig, flag
@@ -41,8 +41,8 @@ KEPT = frozenset({"seed", "select", "schedule", "warmup_epochs", "ema", "prune_s
 class ResumeChanges:
     """Differences between last.pt and what the user gave: name -> (old, new)."""
 
-    used: Mapping[str, tuple[Any, Any]]
-    ignored: Mapping[str, tuple[Any, Any]]
+    used: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    ignored: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:

@@ -18,6 +18,7 @@ from fer_train.metrics import measure
 from fer_train.pruning import saved_when
 from fer_train.report.one_sided import one_sided
 from fer_train.report.write import leave_report
+from fer_train.run import RunFolder
 from fer_train.schedule import current_lr
 from fer_train.session import Session
 from fer_train.views import require_agreement
@@ -30,20 +31,12 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
     """
     progress, run = session.progress, session.run
     best = progress.best if session.best_path == run.best else None
-    summary: dict[str, Any] = {
-        "run": str(run.root),
-        "best": str(run.best) if best else None,
-        "last": str(run.last),
-        "device": str(session.learner.objective.weights.device),
-        "epochs": progress.epoch,
-        "metrics": best,
-        "pruning": progress.pruning or None,
-        "test": None,
-        "calibration": None,
-        "report": None,
-        "stopped": None,
-        "resume": None,
-    }
+    summary = summary_of(
+        run,
+        device=str(session.learner.objective.weights.device),
+        epochs=progress.epoch,
+        record={"metrics": best, "pruning": progress.pruning or None},
+    )
     if not complete:
         # Another process may have got the signal.
         signums = [number for number in session.world.gather(session.stop.signum) if number]
@@ -82,7 +75,9 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
                 session.reporter.note("", f"before pruning: {before}")
     summary["calibration"] = calibration
     if session.world.leads:
-        records = ("metrics", "pruning", "test", "calibration")
+        # A run killed after its last epoch's last.pt has not written that row.
+        run.write_history(progress.history)
+        records = ("epochs", "metrics", "pruning", "test", "calibration")
         run.write_record("metrics", {name: summary[name] for name in records})
     when = saved_when(best["epoch"], progress.pruning)
     session.reporter.note("best", f"{when}: val {figures_line(best)} -> {run.best}")
@@ -94,6 +89,28 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
         report = leave_report(run, gathers=gathers, reporter=session.reporter)
         summary["report"] = None if report is None else str(report)
     return summary
+
+
+def summary_of(
+    run: RunFolder, *, device: str | None, epochs: int, record: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what ``--json`` prints, for a run that was not stopped.
+
+    Args:
+        record: what metrics.json has, as far as it is known.
+    """
+    figures = {name: record.get(name) for name in ("metrics", "pruning", "test", "calibration")}
+    return {
+        "run": str(run.root),
+        "best": str(run.best) if figures["metrics"] else None,
+        "last": str(run.last),
+        "device": device,
+        "epochs": epochs,
+        **figures,
+        "report": None,
+        "stopped": None,
+        "resume": None,
+    }
 
 
 def diverged(

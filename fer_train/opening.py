@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import nn
 from fer_train.board import Board
 from fer_train.config import TrainConfig
 from fer_train.config_file import write_toml
+from fer_train.config_resume import ResumeChanges
 from fer_train.contract.architectures import architecture, require_input_size
 from fer_train.contract.checkpoint import Checkpoint, read_checkpoint
 from fer_train.contract.errors import LabelMismatch, ResumeMismatch
@@ -33,10 +34,15 @@ from fer_train.weights import StartingWeights, load_starting_weights, read_start
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumePoint:
-    """A run and the last.pt it continues from."""
+    """A run and the last.pt it continues from.
+
+    Attributes:
+        changes: what the user asked for that is not as in last.pt, to be told.
+    """
 
     run: RunFolder
     checkpoint: Checkpoint
+    changes: ResumeChanges = field(default_factory=ResumeChanges)
 
 
 def open_session(

@@ -12,7 +12,7 @@ import numpy as np
 from fer_train.config import TrainConfig
 from fer_train.data.batches import shuffled_batches
 from fer_train.device import select_device
-from fer_train.distributed import joined_world
+from fer_train.distributed import is_leader, joined_world
 from fer_train.engine import NonFiniteStep, StepResult, train_epoch
 from fer_train.finish import diverged, finish
 from fer_train.metrics import Tally, measure, summarise
@@ -29,6 +29,7 @@ from fer_train.prefetch import loader_for
 from fer_train.progress import PlainReporter, Reporter
 from fer_train.progress_text import EpochPlan, StepFigures
 from fer_train.pruning import pruned_positions
+from fer_train.resuming import completed, describe_changes
 from fer_train.schedule import current_lr, current_rates, set_rates
 from fer_train.seeds import seed_torch
 from fer_train.session import Session
@@ -52,25 +53,36 @@ def train(
     Args:
         out: the new run's folder; None for a name of its own.
         cache: folder of decoded images.
-        resume: continue this run instead; ``config`` is then its own, perhaps with more epochs.
+        resume: continue this run instead; ``config`` is then its own, perhaps with more epochs. A
+            complete run without further ones is only summarised.
 
     Raises:
         FerError: anything a person can do something about.
         Stopped: a signal arrived before training began; nothing was written.
     """
+    if not is_leader():
+        reporter = PlainReporter(quiet=True)
+    if resume is not None:
+        summary = completed(config, resume, reporter=reporter)
+        if summary is not None:
+            return summary
+        describe_changes(resume.changes, reporter)
     device = select_device(config.device)
     with joined_world(device) as world:
         session = open_session(
             config,
             out=out,
             cache=cache,
-            reporter=reporter if world.leads else PlainReporter(quiet=True),
+            reporter=reporter,
             stop=stop,
             resume=resume,
             device=device,
             world=world,
         )
         try:
+            if resume is not None and session.progress.position >= session.plan.epochs:
+                # No epoch will tell last.pt that the run has ended here.
+                session.save_last(metrics=dict(resume.checkpoint.metrics))
             complete = _fit(session)
             summary = finish(session, complete=complete)
             if session.board is not None and complete:
@@ -90,12 +102,17 @@ def train(
 def _fit(session: Session) -> bool:
     """Run the remaining epochs; return False when a signal stopped them."""
     progress, plan = session.progress, session.plan
-    if progress.epoch == 0 and progress.tally is None:
-        if session.board is not None:
-            session.board.samples(_augmented_samples(session))
+    if progress.epoch == 0 and progress.tally is None and session.board is not None:
+        session.board.samples(_augmented_samples(session))
+    ended = progress.position >= plan.epochs
+    if ended and progress.tally is not None:
+        session.reporter.note("resume", f"epoch {progress.epoch + 1} had begun and is left out")
+    # Due before any epoch, or because a resume has moved it; an epoch that has begun comes first.
+    if ended or progress.tally is None:
         pruned = prune_when_due(session)
         if pruned is not None:
-            session.save_last(metrics={"split": "val", "epoch": 0, **pruned})
+            progress.tally = None
+            session.save_last(metrics={"split": "val", "epoch": progress.epoch, **pruned})
     while progress.position < plan.epochs:
         enter_phase_when_due(session)
         epoch = progress.epoch + 1

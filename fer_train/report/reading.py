@@ -121,7 +121,7 @@ def read_run(path: Path) -> RunRecord:
             f"{path} is no run folder: it has no config.json.",
             hint="A run folder is what fertrain train --out wrote, or runs/<arch>-<time>.",
         )
-    config, metrics = _read_json(path / "config.json"), _read_json(path / "metrics.json")
+    config, metrics = read_json(path / "config.json"), read_json(path / "metrics.json")
     history = _read_history(folder)
     if not history and not metrics:
         raise NotFound(
@@ -137,7 +137,7 @@ def read_run(path: Path) -> RunRecord:
         folder=folder,
         options=config.get("options", {}),
         resolved=config.get("resolved", {}),
-        data=_read_json(path / "data.json"),
+        data=read_json(path / "data.json"),
         metrics=metrics,
         history=history,
         sparsity=_read_sparsity(path / "sparsity.csv"),
@@ -145,7 +145,12 @@ def read_run(path: Path) -> RunRecord:
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a record of the run folder; empty if it has not been written.
+
+    Raises:
+        FerError: it is damaged.
+    """
     if not path.is_file():
         return {}
     try:

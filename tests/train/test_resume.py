@@ -287,6 +287,3 @@ def test_resume_from_the_command_line(
     assert "--batch-size was 6 and is now 16" in refused.err
     assert fertrain("train", "--resume", tmp_path).code == 4
     assert fertrain("train", "--resume", straight.best).code == 4
-    done = fertrain("train", "--resume", straight.root, "--seed", 9, "--patience", 3)
-    assert done.code == 0, done.err
-    assert "--seed 9 is ignored" in done.err and "--patience was 0, is now 3" in done.err
