@@ -344,8 +344,8 @@ def _resumed(
     if options["out"] is not None:
         raise click.UsageError("--resume continues in the run's own folder: leave out --out.")
 
-    from fer_train.contract.checkpoint import read_checkpoint
     from fer_train.opening import ResumePoint
+    from fer_train.resuming import read_last
     from fer_train.run import find_run
 
     given: dict[str, Any] = {}
@@ -356,7 +356,7 @@ def _resumed(
         given.pop("preset", None)
     given |= typed
     run = find_run(options["resume"])
-    checkpoint = read_checkpoint(run.last)
+    checkpoint = read_last(run)
     saved = config_from_dict(checkpoint.config)
     changes = compare(saved, given)
     used = {name: new for name, (_, new) in changes.used.items()}

@@ -1,12 +1,14 @@
-"""Before a run is continued: is it complete, is --epochs behind it?"""
+"""Before a run is continued: can last.pt be read, is the run complete, is --epochs behind it?"""
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from fer_train.config import TrainConfig, flag
 from fer_train.config_resume import ResumeChanges
-from fer_train.contract.errors import ResumeMismatch
+from fer_train.contract.checkpoint import Checkpoint, read_checkpoint
+from fer_train.contract.errors import CheckpointCorrupt, ResumeMismatch
 from fer_train.finish import figures_line, summary_of
 from fer_train.opening import ResumePoint
 from fer_train.plan import Plan, build_plan
@@ -14,7 +16,31 @@ from fer_train.progress import Reporter
 from fer_train.pruning import saved_when
 from fer_train.report.reading import read_json
 from fer_train.report.write import REPORT
+from fer_train.run import RunFolder
 from fer_train.state import Progress, read_progress
+
+
+def read_last(run: RunFolder) -> Checkpoint:
+    """Return the run's last.pt.
+
+    Raises:
+        CheckpointCorrupt: it is damaged; the hint says what the run has kept.
+        FerError: as `read_checkpoint`.
+    """
+    try:
+        return read_checkpoint(run.last)
+    except CheckpointCorrupt as error:
+        kept = next((path for path in (run.best, run.best_dense) if path.is_file()), None)
+        if kept is None:
+            command = ["fertrain", "train", "--config", str(run.root / "config.toml")]
+            hint = f"The run has kept no other checkpoint; start it again: {shlex.join(command)}"
+        else:
+            command = ["fertrain", "train", "--from", str(kept), "--data"]
+            hint = (
+                f"This run cannot be continued, but {kept.name} keeps what its best epoch learned; "
+                f"a new run begins with it: {shlex.join(command)} …"
+            )
+        raise CheckpointCorrupt(error.message, hint=hint) from error
 
 
 def completed(

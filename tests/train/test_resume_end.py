@@ -181,3 +181,18 @@ def test_a_run_killed_between_its_last_epoch_and_its_end_still_ends(
     assert json.loads((run.root / "metrics.json").read_text())["epochs"] == 2
     assert epochs_of(run) == ["1", "2"]
     assert steps_of(run, "final_val/macro_f1") == [1, 2]
+
+
+def test_a_damaged_last_names_what_the_run_has_kept(
+    faces: Path, cache: Path, fertrain: Fertrain, tmp_path: Path
+) -> None:
+    run = stopped(faces, cache, tmp_path / "run", epoch=1, epochs=2, prune=0)
+    run.last.write_bytes(run.last.read_bytes()[:1000])
+    ran = fertrain("train", "--resume", run.root)
+    assert ran.code == 10 and "last.pt" in ran.err and "previous checkpoint" not in ran.err
+    assert f"fertrain train --from {run.best} --data" in ran.err
+    run.best.rename(run.best_dense)
+    assert f"--from {run.best_dense} " in fertrain("train", "--resume", run.root).err
+    run.best_dense.unlink()
+    ran = fertrain("train", "--resume", run.root)
+    assert ran.code == 10 and f"fertrain train --config {run.root / 'config.toml'}" in ran.err
