@@ -28,6 +28,9 @@ SMALL: dict[str, Any] = {
     "workers": 1,
 }
 
+#: A rate that changes no weight: every epoch is exactly as good as the one before.
+STILL: dict[str, Any] = {"finetune": "head", "lr": 1e-12}
+
 
 def stopped(
     faces: Path, cache: Path, out: Path, *, steps: int = -1, epoch: int = -1, **options: Any
@@ -196,3 +199,17 @@ def test_a_damaged_last_names_what_the_run_has_kept(
     run.best_dense.unlink()
     ran = fertrain("train", "--resume", run.root)
     assert ran.code == 10 and f"fertrain train --config {run.root / 'config.toml'}" in ran.err
+
+
+def test_another_patience_and_factor_decide_the_rates_that_follow(
+    faces: Path, cache: Path, fertrain: Fertrain, tmp_path: Path
+) -> None:
+    run = stopped(faces, cache, tmp_path / "run", epoch=2, epochs=5, prune=0, **STILL)
+    options = ("--patience", 0, "--plateau-factor", 0.5, "--seed", 9)
+    ran = fertrain("train", "--resume", run.root, *options)
+    assert ran.code == 0, ran.err
+    assert "--patience was 5, is now 0" in ran.err and "--seed 9 is ignored" in ran.err
+    with (run.root / "history.csv").open() as file:
+        rates = [float(row["lr"]) / STILL["lr"] for row in csv.DictReader(file)]
+    # With the patience and the factor of the start, the rate would not have been cut at all.
+    assert rates == pytest.approx([1, 1, 1, 0.5, 0.25])
