@@ -13,15 +13,24 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from fer_train.contract.errors import FerError
+from fer_train.signals import Stopped
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 
 #: Far longer than a thread takes to free a few tensors.
 _LET_GO_S = 0.5
+
+#: Where the first process to fail leaves its rank and exit code, in the store of the launcher.
+_FAILURE = "fertrain/failure"
+_STORE_S = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +145,14 @@ def require_shareable(*, accumulate: int, views: int) -> None:
 
 @contextmanager
 def joined_world(device: torch.device) -> Iterator[World]:
-    """Join the processes that torchrun started, for the block; without torchrun, a world of one."""
+    """Join the processes that torchrun started, for the block; without torchrun, a world of one.
+
+    Where several fail, the first says why. The others only miss it in the middle of a message, or
+    fail alike: they leave without a word, with its exit code.
+
+    Raises:
+        SystemExit: another process failed before this one.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World()
@@ -144,12 +160,36 @@ def joined_world(device: torch.device) -> Iterator[World]:
     from torch import distributed
 
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    rank, local_rank = distributed.get_rank(), int(os.environ.get("LOCAL_RANK", "0"))
+    store = distributed.TCPStore(  # type: ignore[attr-defined]
+        os.environ["MASTER_ADDR"],
+        int(os.environ["MASTER_PORT"]),
+        is_master=False,
+        timeout=timedelta(seconds=_STORE_S),
+    )
     try:
-        local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-        yield World(rank=distributed.get_rank(), size=size, local_rank=local_rank)
+        yield World(rank=rank, size=size, local_rank=local_rank)
+    except Exception as error:
+        first, code = _first_failure(store, rank, error)
+        if first != rank:
+            raise SystemExit(code) from error
+        raise
     finally:
         # Destroying gloo's group joins its threads while it holds the GIL; one that still has to
         # let go of the last message's tensors needs the GIL, and both would wait for ever. Asleep,
         # this thread holds nothing.
         time.sleep(_LET_GO_S)
         distributed.destroy_process_group()
+
+
+def _first_failure(store: TCPStore, rank: int, error: Exception) -> tuple[int, int]:
+    """Return rank and exit code of the process that failed first; this one if it did."""
+    code = error.exit_code if isinstance(error, FerError) else 1
+    if isinstance(error, Stopped):
+        code = 128 + error.signum
+    try:
+        first = store.compare_set(_FAILURE, "", f"{rank} {code}").decode()
+    except RuntimeError:  # the launcher is gone, and with it whatever was left there
+        return rank, code
+    first_rank, first_code = map(int, first.split())
+    return first_rank, first_code

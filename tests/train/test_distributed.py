@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.distributed import TCPStore
 
 from fer_train.contract.checkpoint import read_checkpoint
 from fer_train.distributed import World
@@ -128,6 +129,32 @@ def test_a_signal_to_one_process_stops_and_saves_in_all(
     assert f"fertrain train --resume {out}" in rest
     saved = read_checkpoint(out / "checkpoints" / "last.pt").train_state
     assert saved is not None and saved["epoch"] >= 1
+
+
+@pytest.mark.timeout(300)
+def test_only_the_first_process_to_fail_says_why(
+    odd_faces: Path, cache: Path, tmp_path: Path
+) -> None:
+    """Started without torchrun, which might end the other process before it can say anything."""
+    out = tmp_path / "run"
+    out.mkdir()
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    joined = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
+    joined |= {"TORCHELASTIC_USE_AGENT_STORE": "True"}
+    processes = [
+        subprocess.Popen(
+            command(1, options(odd_faces, cache, out)),
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+            env=environment() | joined | {"RANK": rank, "LOCAL_RANK": rank},
+        )
+        for rank in ("0", "1")
+    ]
+    leader, other = (process.communicate()[1] for process in processes)
+    assert "exists already" in leader
+    assert "error" not in other and "fault" not in other, other
+    assert [process.returncode for process in processes] == [31, 31]
 
 
 def test_processes_must_share_the_batches_of_a_step(
