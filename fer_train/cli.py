@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from fer_train import __version__
 from fer_train.config import TrainConfig, require_held_out
 from fer_train.config_file import Inherited, build_config, preset_values, read_config_file
+from fer_train.config_phase import require
 from fer_train.config_prune import pruning_options, refuse_schedule
 from fer_train.config_resume import compare, config_from_dict
 from fer_train.contract.cli_errors import exit_on_sigterm, main_with_errors
@@ -45,7 +46,7 @@ _DECIDED_WHEN_PRUNING = frozenset(
 #: Options of `train` that `eval` has too.
 _EVALUATING = frozenset(
     {"layout", "label_order", "labels_from", "exclude", "val_fraction", "test_fraction"}
-    | {"split_seed", "batch_size", "device", "workers"}
+    | {"split_seed", "device", "workers"}
 )
 
 #: Parameters of `train` that are not fields of TrainConfig.
@@ -150,6 +151,7 @@ def prune(context: click.Context, /, checkpoint: Path, **options: Any) -> None:
     help="[test, else val, else the only one]",
 )
 @config_options(only=_EVALUATING)
+@click.option("--batch-size", default=64, show_default=True, help="Images at a time.")
 @_cache_option
 @click.option("--out", type=click.Path(path_type=Path), help="Write every answer to this npz file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -167,6 +169,8 @@ def evaluate(
     options["data"] = str(options["data"])
     given = {name: options[name] for name in _EVALUATING | {"data"}}
     _checked(lambda: require_held_out(given["val_fraction"], given["test_fraction"]))
+    batch_size = options["batch_size"]
+    _checked(lambda: require(batch_size >= 1, "--batch-size", batch_size, "1 or more"))
 
     from fer_train import evaluation
     from fer_train.contract.checkpoint import read_checkpoint
@@ -182,6 +186,7 @@ def evaluate(
         checkpoint,
         config,
         split=options["split"],
+        batch_size=batch_size,
         cache=options["cache"] or default_cache_folder(),
         out=options["out"],
         reporter=choose_reporter(quiet=quiet),

@@ -37,6 +37,7 @@ def evaluate(
     config: TrainConfig,
     *,
     split: str | None,
+    batch_size: int,
     cache: Path,
     out: Path | None,
     reporter: Reporter,
@@ -44,7 +45,7 @@ def evaluate(
     """Return the figures of a checkpoint on one split.
 
     Args:
-        config: which data, how they are read and split, device and batch size.
+        config: which data, how they are read and split, on which device.
         split: None takes test if the data have it, else val, else the only one there is. Data
             without splits are one, ``train``. No other split is needed, nor every class.
         out: write every answer there (``run.answers_as_npz``).
@@ -85,7 +86,7 @@ def evaluate(
         seed=0,
         device=chosen,
     )
-    batches = list(ordered_batches(pixels.count, batch_size=config.batch_size))
+    batches = list(ordered_batches(pixels.count, batch_size=batch_size))
     with reporter.counting(f"measuring {split}", pixels.count) as count_up:
         answers = answer(_network(checkpoint, chosen), feed, batches, on_progress=count_up)
     plain = Objective(
