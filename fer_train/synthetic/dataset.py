@@ -82,7 +82,7 @@ def earlier_dataset(root: Path) -> str | None:
     try:
         record = json.loads((root / MARKER).read_text(encoding="utf-8"))
         counts = ", ".join(
-            f"{split} {min(classes.values())} to {max(classes.values())} per class"
+            f"{split} {' or '.join(map(str, sorted(set(classes.values()))))} per class"
             for split, classes in record["counts"].items()
         )
         return f"{record['images']} faces of {record['size']} px, seed {record['seed']} ({counts})"

@@ -44,8 +44,8 @@ def test_replacing_an_earlier_set_is_said(tmp_path: Path) -> None:
     assert first.returncode == 0 and "replacing " not in first.stderr
     again = synth(tmp_path / "faces", *few, "--size", "32", "--seed", "7")
     assert again.returncode == 0, again.stderr
-    said = "earlier: 30 faces of 40 px, seed 0 (train 1 to 2 per class, val 1 to 1 per class, "
-    assert "replacing " in again.stderr and said + "test 1 to 1 per class)" in again.stderr
+    said = "earlier: 30 faces of 40 px, seed 0 (train 1 or 2 per class, val 1 per class, "
+    assert "replacing " in again.stderr and said + "test 1 per class)" in again.stderr
     assert not (tmp_path / "faces" / "test").exists()
     (tmp_path / "faces" / "synthetic.json").write_text("[]")
     assert "does not describe" in synth(tmp_path / "faces", *few, "--size", "32").stderr
