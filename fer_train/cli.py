@@ -184,6 +184,7 @@ def evaluate(
     config = _checked(lambda: TrainConfig(**chosen))
     result = evaluation.evaluate(
         checkpoint,
+        known,
         config,
         split=options["split"],
         batch_size=batch_size,

@@ -12,7 +12,7 @@ from fer_train.augment import AugmentSpec
 from fer_train.calibration import calibration_line, calibration_record
 from fer_train.config import TrainConfig
 from fer_train.contract.architectures import build_model
-from fer_train.contract.checkpoint import Checkpoint, read_checkpoint
+from fer_train.contract.checkpoint import Checkpoint
 from fer_train.contract.errors import DataLayoutError, LabelMismatch, NotFound
 from fer_train.contract.files import sha256_file, write_bytes
 from fer_train.contract.network import PixelNormalizer
@@ -34,6 +34,7 @@ from fer_train.run import answers_as_npz
 
 def evaluate(
     path: Path,
+    checkpoint: Checkpoint,
     config: TrainConfig,
     *,
     split: str | None,
@@ -45,6 +46,7 @@ def evaluate(
     """Return the figures of a checkpoint on one split.
 
     Args:
+        path: where ``checkpoint`` was read from.
         config: which data, how they are read and split, on which device.
         split: None takes test if the data have it, else val, else the only one there is. Data
             without splits are one, ``train``. No other split is needed, nor every class.
@@ -53,7 +55,6 @@ def evaluate(
     Raises:
         FerError: anything wrong with the checkpoint or the data.
     """
-    checkpoint = read_checkpoint(path)
     scanner = reporting_scanner(
         cache=cache, workers=config.workers, reporter=reporter, check_stop=lambda: None
     )
