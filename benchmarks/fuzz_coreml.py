@@ -45,8 +45,8 @@ from coreml_fuzzing.seeds import seeds  # noqa: E402
 from google.protobuf.message import DecodeError  # noqa: E402
 
 from fer_convert.coreml_runtime import Program, load  # noqa: E402
-from fer_convert.coreml_runtime.mil_constexpr import EXPANSIONS  # noqa: E402
-from fer_convert.coreml_runtime.mil_ops import MIL  # noqa: E402
+from fer_convert.coreml_runtime.read.compressed import EXPANSIONS  # noqa: E402
+from fer_convert.coreml_runtime.reference.mil import MIL  # noqa: E402
 from fer_train.contract.errors import FerError  # noqa: E402
 
 # Four runs, of values as large as the runtime allows, on a machine that has other work.

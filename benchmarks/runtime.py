@@ -134,11 +134,10 @@ def prepare(folder: Path, arguments: argparse.Namespace, arch: str) -> int:
 
 
 def export(folder: Path, arguments: argparse.Namespace, arch: str, kind: Any) -> None:
-    from fer_convert.contract_json import contract_record, contract_text
-    from fer_convert.conversion import convert_all
-    from fer_convert.describe import describe
+    from fer_convert.artefact import contract_record, contract_text, describe
+    from fer_convert.export.artefacts import convert_all
+    from fer_convert.export.quiet import quiet
     from fer_convert.progress import Progress
-    from fer_convert.quiet import quiet
 
     source = _source(folder, arguments, arch)
     with quiet():
@@ -165,7 +164,7 @@ def measure_time(folder: Path, arguments: argparse.Namespace, arch: str) -> dict
     import torch
 
     from fer_convert.artefact import FILE_NAMES
-    from fer_convert.runners import ModuleRunner, OnnxRunner
+    from fer_convert.parity.runners import ModuleRunner, OnnxRunner
 
     source, images = _source(folder, arguments, arch), _images(arguments.size)
     opened: dict[tuple[str, str], Callable[[Any], Any]] = {}
@@ -244,9 +243,9 @@ def measure_memory(
     import torch
 
     from fer_convert.artefact import FILE_NAMES
-    from fer_convert.coreml_runtime import fast, mil_ops, nn_layers, plan  # noqa: F401
-    from fer_convert.coreml_runtime.proto import proto_module
-    from fer_convert.runners import ModuleRunner, OnnxRunner
+    from fer_convert.coreml_runtime import fast, nn_layers  # noqa: F401
+    from fer_convert.coreml_runtime.read.proto import proto_module
+    from fer_convert.parity.runners import ModuleRunner, OnnxRunner
 
     proto_module("Model_pb2")
     threads = torch.get_num_threads()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from plain_script import PlainScript
 
-from fer_train.run import RunFolder
+from fer_train.run_folder import RunFolder
 
 #: What fertrain does against the script, per what is trained: a name, for how many times the
 #: script's epochs (a schedule that ends needs no more) and options of `train`.

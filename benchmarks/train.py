@@ -34,20 +34,20 @@ import same_accuracy  # noqa: E402
 import torch  # noqa: E402
 from plain_script import PlainScript  # noqa: E402
 
-from fer_train.config import TrainConfig  # noqa: E402
+from fer_train.config.options import TrainConfig  # noqa: E402
 from fer_train.contract.architectures import architecture, features  # noqa: E402
 from fer_train.data.batches import shuffled_batches  # noqa: E402
 from fer_train.data.cache import default_cache_folder  # noqa: E402
-from fer_train.device import select_device  # noqa: E402
-from fer_train.distributed import World  # noqa: E402
-from fer_train.engine import Feed, Learner, Loaded, train_step, training_mode  # noqa: E402
-from fer_train.phases import learner_for  # noqa: E402
-from fer_train.prefetch import loader_for  # noqa: E402
-from fer_train.progress import PlainReporter  # noqa: E402
-from fer_train.setup import Faces, build_feeds, build_subject, prepare_faces  # noqa: E402
+from fer_train.learning.engine import Feed, Learner, Loaded, train_step, training_mode  # noqa: E402
+from fer_train.learning.prefetch import loader_for  # noqa: E402
+from fer_train.learning.weights import load_starting_weights, read_starting_weights  # noqa: E402
+from fer_train.machine.device import select_device  # noqa: E402
+from fer_train.machine.distributed import World  # noqa: E402
+from fer_train.progress.reporter import PlainReporter  # noqa: E402
+from fer_train.run.cached_features import cached_feeds  # noqa: E402
+from fer_train.run.faces import Faces, build_feeds, prepare_faces  # noqa: E402
+from fer_train.run.network import build_subject, learner_for  # noqa: E402
 from fer_train.synthetic.dataset import demo_counts, write_dataset  # noqa: E402
-from fer_train.views import cached_feeds  # noqa: E402
-from fer_train.weights import load_starting_weights, read_starting_weights  # noqa: E402
 
 ARCHITECTURES = ("efficientnet_b0", "resnet152", "densenet121")
 PARTS = ("rates", "profile", "accuracy", "memory")

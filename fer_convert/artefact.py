@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from fer_convert.source import Source
 
 ArtefactKind = Literal["torchscript", "onnx", "mlmodel", "mlpackage-fp32", "mlpackage-fp16"]
+
+
 Precision = Literal["fp32", "fp16"]
+
 
 #: File or folder name of each kind inside the build folder.
 FILE_NAMES: dict[ArtefactKind, str] = {
@@ -17,6 +24,7 @@ FILE_NAMES: dict[ArtefactKind, str] = {
     "mlpackage-fp32": "EmotionNet-fp32.mlpackage",
     "mlpackage-fp16": "EmotionNet.mlpackage",
 }
+
 
 #: Git hosts refuse a file above this, and SwiftPM users clone whatever a package tracks.
 GIT_HOST_LIMIT_BYTES = 100_000_000
@@ -42,3 +50,99 @@ class Artefact:
     bytes: int
     sha256: str
     seconds: float
+
+
+SCHEMA = "emotionkit.contract"
+
+
+VERSION = 1
+
+
+#: Name of the artefacts' input in every format.
+INPUT_NAME = "image"
+
+
+#: Core ML's names for a classifier's outputs; Vision reads them by these.
+LABEL_OUTPUT = "classLabel"
+
+
+PROBABILITIES_OUTPUT = "classLabel_probs"
+
+
+def contract_record(source: Source, *, demo: bool) -> dict[str, Any]:
+    """Return the contract of a model.
+
+    Args:
+        demo: the model was trained on drawn faces and must not be mistaken for a real one.
+    """
+    return {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "architecture": source.architecture,
+        "labels": list(source.labels),
+        "preprocess": source.preprocess.to_dict(),
+        "temperature": source.temperature,
+        "input": INPUT_NAME,
+        "outputs": {"label": LABEL_OUTPUT, "probabilities": PROBABILITIES_OUTPUT},
+        "checkpoint_sha256": source.sha256,
+        "demo": demo,
+    }
+
+
+def contract_text(record: Mapping[str, Any]) -> str:
+    """Return the contract as the compact JSON string that artefacts carry."""
+    return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """Human-readable metadata, the same in every format.
+
+    Attributes:
+        contract: the ``emotionkit.contract`` JSON string.
+        summary: one paragraph.
+        image: what the input is.
+        label: what the label output is.
+        probabilities: what the probabilities output is.
+    """
+
+    contract: str
+    author: str
+    license: str
+    version: str
+    summary: str
+    image: str
+    label: str
+    probabilities: str
+
+
+def describe(
+    source: Source, *, contract: str, author: str, license: str, version: str, demo: bool
+) -> Description:
+    """Compose the metadata of a model."""
+    spec = source.preprocess
+    side = spec.input_size
+    colour = "It is converted to greyscale inside" if spec.color == "gray" else "Colour is used"
+    calibrated = (
+        ""
+        if source.temperature == 1.0
+        else f" Probabilities are calibrated inside, too (temperature {source.temperature:.4g})."
+    )
+    warning = " DEMONSTRATION: trained on drawn faces, not on people." if demo else ""
+    return Description(
+        contract=contract,
+        author=author,
+        license=license,
+        version=version,
+        summary=(
+            f"Facial expression classifier ({source.architecture}, {len(source.labels)} classes). "
+            f"Normalisation is inside the model: give it plain pixels."
+            f"{calibrated}{warning}"
+        ),
+        image=(
+            f"One face, {side} x {side} RGB: a square of {1 + spec.crop_margin:g} times the longer "
+            f"side of the face box, resized bilinearly. {colour} the model."
+        ),
+        label="The most probable expression.",
+        probabilities=f"Probability of each of: {', '.join(source.labels)}.",
+    )

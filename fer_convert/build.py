@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from fer_convert import __version__
-from fer_convert.artefact import ArtefactKind
-from fer_convert.compress import StorageChoice, choose_storage
-from fer_convert.contract_json import contract_record, contract_text
-from fer_convert.conversion import convert_all
-from fer_convert.describe import describe
-from fer_convert.golden import golden_record
-from fer_convert.package import GOLDEN, MANIFEST, PUBLISHED, manifest_record, write_package
+from fer_convert.artefact import ArtefactKind, contract_record, contract_text, describe
+from fer_convert.export.artefacts import convert_all
+from fer_convert.export.quiet import quiet
+from fer_convert.export.sparse import StorageChoice, choose_storage
 from fer_convert.progress import Progress, peak_memory_bytes
-from fer_convert.quiet import quiet
 from fer_convert.source import Source, load_source
+from fer_convert.swift_package.golden import golden_record
+from fer_convert.swift_package.write import (
+    GOLDEN,
+    MANIFEST,
+    PUBLISHED,
+    manifest_record,
+    write_package,
+)
 from fer_train.contract.checkpoint import tool_versions
 from fer_train.contract.files import atomic_directory, refuse_foreign_output, write_json
 
@@ -107,7 +111,7 @@ def build(request: BuildRequest, progress: Progress) -> BuildResult:
             progress=progress,
         )
         # Imported late: it brings the portable runtime, which a failed conversion does not need.
-        from fer_convert.comparison import compare_all
+        from fer_convert.parity.bench import compare_all
 
         reference, subjects = compare_all(
             source, artefacts, images=images, contract=contract, progress=progress

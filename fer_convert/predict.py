@@ -19,7 +19,7 @@ from fer_train.contract.pixels import face_crop, load_rgb
 if TYPE_CHECKING:
     from fer_convert.coreml_runtime.answer import Answer
     from fer_convert.coreml_runtime.program import Engine
-    from fer_convert.coreml_runtime.registry import Precision
+    from fer_convert.coreml_runtime.reference.operations import Precision
 
 _BAR = 30  # characters of a probability of 1
 _EIGHTHS = " ▏▎▍▌▋▊▉"

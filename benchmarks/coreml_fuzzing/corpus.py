@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from coreml_fuzzing.messages import MANIFEST, Case
-from fer_convert.coreml_runtime.mil_constexpr import EXPANSIONS
-from fer_convert.coreml_runtime.mil_ops import MIL
 from fer_convert.coreml_runtime.nn_layers import LAYERS
-from fer_convert.coreml_runtime.proto import proto_module
+from fer_convert.coreml_runtime.read.compressed import EXPANSIONS
+from fer_convert.coreml_runtime.read.proto import proto_module
+from fer_convert.coreml_runtime.reference.mil import MIL
 
 _ROOT = Path(__file__).resolve().parents[2]
 

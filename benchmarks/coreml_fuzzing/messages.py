@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fer_convert.coreml_runtime.element_types import BLOB_TYPES, MIL_TYPES, TYPES, ElementType
-from fer_convert.coreml_runtime.proto import proto_module
+from fer_convert.coreml_runtime.read.proto import proto_module
 
 SPEC_FILE = Path("Data/com.apple.CoreML/model.mlmodel")
 WEIGHT_FILE = Path("Data/com.apple.CoreML/weights/weight.bin")

@@ -9,7 +9,7 @@ import numpy as np
 
 from coreml_fuzzing.compressed import COMPRESSED
 from coreml_fuzzing.messages import FP32, INT32, Block, Case, tensor_type
-from fer_convert.coreml_runtime.proto import proto_module
+from fer_convert.coreml_runtime.read.proto import proto_module
 
 
 def seeds() -> list[Case]:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from fer_convert import coreml_runtime
 from fer_convert.artefact import FILE_NAMES, ArtefactKind
-from fer_convert.coreml_runtime.registry import Precision
+from fer_convert.coreml_runtime.reference.operations import Precision
 from fer_convert.parity.fixtures import Fixture, load_fixtures
 from fer_convert.parity.measures import decision_margin
-from fer_convert.runners import CheckpointRunner, ModuleRunner
+from fer_convert.parity.runners import CheckpointRunner, ModuleRunner
 from fer_convert.source import Source, load_source
 
 KINDS: tuple[ArtefactKind, ...] = ("mlpackage-fp32", "mlpackage-fp16")
@@ -118,9 +118,8 @@ def _portable(path: Path, images: Sequence[Fixture], precision: Precision) -> An
 
 def _convert(source: Source, folder: Path) -> None:
     """As ``ferconv build`` does."""
-    from fer_convert.contract_json import contract_record, contract_text
-    from fer_convert.conversion import convert_all
-    from fer_convert.describe import describe
+    from fer_convert.artefact import contract_record, contract_text, describe
+    from fer_convert.export.artefacts import convert_all
     from fer_convert.progress import Progress
 
     description = describe(

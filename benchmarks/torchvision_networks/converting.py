@@ -66,8 +66,8 @@ def convert(job: Job) -> Result:
 
 def captured(classifier: Classifier, size: int, way: str) -> Any:
     """The network as coremltools takes it, probabilities alone."""
+    from fer_convert.export.network import ProbabilitiesOnly
     from fer_convert.export.rewriting import rewritten
-    from fer_convert.exportable import ProbabilitiesOnly
 
     example = torch.full((1, 3, size, size), 127.5)
     if way == "export":

@@ -8,8 +8,7 @@ from typing import Any
 from fer_convert.coreml_runtime.description import Feature
 from fer_convert.coreml_runtime.element_types import Array
 from fer_convert.coreml_runtime.errors import ExecutionFailed
-from fer_convert.coreml_runtime.five_dimensions import presented
-from fer_convert.coreml_runtime.images import picture
+from fer_convert.coreml_runtime.images import picture, presented
 
 Label = str | int
 

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from fer_convert.coreml_runtime.registry import Table
+from fer_convert.coreml_runtime.reference.operations import Table
 
 _HEAD = """\
 # Operations of the portable Core ML runtime
@@ -24,9 +24,9 @@ loaded, by name and place (exit code 51).
 def catalogue() -> str:
     """Return the page as Markdown."""
     from fer_convert.coreml_runtime import fast
-    from fer_convert.coreml_runtime.mil_constexpr import EXPANSIONS
-    from fer_convert.coreml_runtime.mil_ops import MIL
     from fer_convert.coreml_runtime.nn_layers import LAYERS
+    from fer_convert.coreml_runtime.read.compressed import EXPANSIONS
+    from fer_convert.coreml_runtime.reference.mil import MIL
 
     lines = [_HEAD]
     lines += _section("ML Program", MIL, fast.MIL)

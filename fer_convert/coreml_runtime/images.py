@@ -10,16 +10,20 @@ import numpy as np
 
 from fer_convert.coreml_runtime.description import Feature
 from fer_convert.coreml_runtime.element_types import Array
-from fer_convert.coreml_runtime.errors import RefusedInput
-from fer_convert.coreml_runtime.five_dimensions import split_shape
+from fer_convert.coreml_runtime.errors import ArtefactError, RefusedInput
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+
 # Which channels of an RGB picture a layout takes, in its order; its own inverse.
 _CHANNELS: Mapping[str, tuple[int, ...]] = {"RGB": (0, 1, 2), "BGR": (2, 1, 0)}
+
+
 # The picture modes that coremltools' MLModel.predict accepts for a layout.
 _MODES: Mapping[str, str] = {"RGB": "RGB", "BGR": "RGB", "GRAYSCALE": "L", "GRAYSCALE_FLOAT16": "F"}
+
+
 _MAX_DEFAULT = 1 << 28  # elements of an array that only the file asks for
 
 
@@ -200,3 +204,47 @@ def _check_size(feature: Feature, *, width: int, height: int) -> None:
             f"[{height}, {width}].",
             hint="Core ML refuses it as well; crop and resize before predicting.",
         )
+
+
+_ALLOWED = (1, 3)  # how many sizes a declared shape has
+
+
+def lifted(shape: Sequence[int | None], name: str) -> tuple[int | None, ...]:
+    """The five dimensions of an array declared as ``shape``; None stands for sequence and batch.
+
+    Raises:
+        ArtefactError: the declared shape is neither C nor C, H, W.
+    """
+    if len(shape) not in _ALLOWED:
+        raise ArtefactError(
+            f"Array '{name}' declares the shape {list(shape)}; a network of the five-dimensional "
+            "mapping (before iOS 13) takes C or C, H, W."
+        )
+    return (None, None, *shape, *(1,) * (3 - len(shape)))
+
+
+def split_shape(given: Sequence[int], rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """What a caller's array has as sequence and batch, and as the ``rank`` declared sizes.
+
+    A shape that cannot be split so is returned whole, as the declared sizes.
+    """
+    shape = tuple(given)
+    if len(shape) == 5 and shape[2 + rank :] == (1,) * (3 - rank):
+        return shape[:2], shape[2 : 2 + rank]
+    if len(shape) == rank + 2:
+        return shape[:2], shape[2:]
+    return (1, 1), shape
+
+
+def presented(array: Array, declared: Sequence[int]) -> Array:
+    """A computed array as the caller gets it; see the module's head."""
+    if array.ndim == 5 and declared and array.size == _elements(declared):
+        return array.reshape(tuple(declared))
+    return array
+
+
+def _elements(shape: Sequence[int]) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from fer_convert.coreml_runtime.description import Description, function_name, read_description
 from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
 from fer_convert.coreml_runtime.graph import Graph
-from fer_convert.coreml_runtime.mil_reader import read_program
-from fer_convert.coreml_runtime.nn_reader import FLAVOURS, read_network
-from fer_convert.coreml_runtime.package import SavedModel, open_model
 from fer_convert.coreml_runtime.pipeline import Pipeline
 from fer_convert.coreml_runtime.program import Format, Program
+from fer_convert.coreml_runtime.read.mil_program import read_program
+from fer_convert.coreml_runtime.read.nn_network import FLAVOURS, read_network
+from fer_convert.coreml_runtime.read.saved_model import SavedModel, open_model
 
 if TYPE_CHECKING:
-    from fer_convert.coreml_runtime.registry import Table
+    from fer_convert.coreml_runtime.reference.operations import Table
 
 
 _PIPELINES = {"pipeline", "pipelineClassifier", "pipelineRegressor"}
@@ -82,7 +82,7 @@ def load_saved(saved: SavedModel, *, function: str | None = None) -> Program:
     table: Table
     format_name: Format
     if kind == "mlProgram":
-        from fer_convert.coreml_runtime.mil_ops import MIL as table
+        from fer_convert.coreml_runtime.reference.mil import MIL as table
 
         format_name = "mlprogram"
         graph = read_program(saved, function_name(saved.spec, function), table)

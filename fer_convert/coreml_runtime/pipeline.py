@@ -12,7 +12,7 @@ from fer_convert.coreml_runtime.errors import RefusedInput
 from fer_convert.coreml_runtime.program import Engine, Program
 
 if TYPE_CHECKING:
-    from fer_convert.coreml_runtime.registry import Precision
+    from fer_convert.coreml_runtime.reference.operations import Precision
 
 
 class Pipeline:

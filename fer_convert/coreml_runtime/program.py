@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from fer_convert.coreml_runtime.fast import FastEngine
-    from fer_convert.coreml_runtime.plan import Plan
-    from fer_convert.coreml_runtime.registry import Precision, Table
+    from fer_convert.coreml_runtime.reference.operations import Precision, Table
+    from fer_convert.coreml_runtime.reference.plan import Plan
 
 Format = Literal["neuralnetwork", "mlprogram"]
 Engine = Literal["auto", "reference", "fast"]
@@ -252,7 +252,7 @@ class Program:
         return {f.name: feed(f, inputs.get(f.name)) for f in self.inputs}
 
     def _plan(self, precision: Precision) -> Plan:
-        from fer_convert.coreml_runtime.plan import make_plan
+        from fer_convert.coreml_runtime.reference.plan import make_plan
 
         if precision not in self._plans:
             self._plans[precision] = make_plan(self.graph, self._table, precision)

@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_convert.artefact import Precision
-from fer_convert.compress import Storage, store_sparse
-from fer_convert.contract_json import INPUT_NAME, LABEL_OUTPUT, PROBABILITIES_OUTPUT, SCHEMA
-from fer_convert.describe import Description
+from fer_convert.artefact import (
+    INPUT_NAME,
+    LABEL_OUTPUT,
+    PROBABILITIES_OUTPUT,
+    SCHEMA,
+    Description,
+    Precision,
+)
+from fer_convert.export.sparse import Storage, store_sparse
 from fer_convert.source import Source
 
 if TYPE_CHECKING:
@@ -76,7 +81,7 @@ def _convert(traced: torch.jit.ScriptModule, *, source: Source, **options: Any) 
     import coremltools as ct
     import torch
 
-    from fer_convert.exportable import ProbabilitiesOnly, example_input
+    from fer_convert.export.network import ProbabilitiesOnly, example_input
 
     example = example_input(source)
     with torch.no_grad():

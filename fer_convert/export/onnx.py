@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_convert.contract_json import INPUT_NAME, SCHEMA
-from fer_convert.describe import Description
+from fer_convert.artefact import INPUT_NAME, SCHEMA, Description
 from fer_convert.source import Source
 from fer_train.contract.files import atomic_write
 
@@ -27,7 +26,7 @@ def save_onnx(
     import onnx
     import torch
 
-    from fer_convert.exportable import example_input
+    from fer_convert.export.network import example_input
 
     names = (INPUT_NAME, *OUTPUT_NAMES)
     with atomic_write(path) as temporary:

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_convert.contract_json import SCHEMA
+from fer_convert.artefact import SCHEMA
 from fer_convert.source import Source
 from fer_train.contract.files import write_bytes
 
@@ -23,8 +23,8 @@ def trace(source: Source) -> torch.jit.ScriptModule:
     """
     import torch
 
+    from fer_convert.export.network import ExportableNetwork, example_input
     from fer_convert.export.rewriting import rewritten
-    from fer_convert.exportable import ExportableNetwork, example_input
 
     with torch.no_grad():
         # The check of torch itself compares two runs in memory; parity compares what is on disk.

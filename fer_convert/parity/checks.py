@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fer_convert.contract_json import SCHEMA
+from fer_convert.artefact import SCHEMA
 from fer_convert.parity.result import Check, CheckName, ImageMeasure, Prediction, Verdict, severity
 from fer_convert.parity.thresholds import HALF_ERROR_FLOOR, Thresholds
 from fer_train.contract.labels import describe_order

@@ -9,9 +9,11 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_convert.artefact import Artefact
 from fer_convert.parity.thresholds import Thresholds
 
 Verdict = Literal["PASS", "FAIL", "NOT RUN"]
+
 
 #: The named checks of an artefact, in the order a report lists them.
 CheckName = Literal[
@@ -180,3 +182,14 @@ def overall_verdict(parities: Iterable[ArtefactParity]) -> Verdict:
     A runtime that is not required counts when it ran and is left out when it did not.
     """
     return worst_verdict(p.verdict for p in parities if p.required or p.verdict != "NOT RUN")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One row of the report: a parity run, and the file it is about.
+
+    ``artefact`` is None for the exportable module (no file) and for a conversion that failed.
+    """
+
+    artefact: Artefact | None
+    parity: ArtefactParity

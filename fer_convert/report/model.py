@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -9,10 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fer_convert.artefact import GIT_HOST_LIMIT_BYTES, Artefact
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fer_convert.artefact import GIT_HOST_LIMIT_BYTES
 from fer_convert.parity.fixtures import Fixture, Kind
-from fer_convert.parity.result import ArtefactParity, Verdict, overall_verdict
-from fer_convert.report.thumbnails import thumbnail_png
+from fer_convert.parity.result import Subject, Verdict, overall_verdict
 from fer_train.contract.checkpoint import Checkpoint
 
 #: More faces than this make a page nobody scrolls through; the figures of all stay in the JSON.
@@ -47,17 +51,6 @@ class CheckpointInfo:
             sparsity=checkpoint.sparsity,
             created_with=checkpoint.created_with,
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """One row of the report: a parity run, and the file it is about.
-
-    ``artefact`` is None for the exportable module (no file) and for a conversion that failed.
-    """
-
-    artefact: Artefact | None
-    parity: ArtefactParity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,3 +177,22 @@ def _warnings(subjects: Sequence[Subject], *, verdict: Verdict, gated: bool) -> 
                 "a smaller precision, pruning or backbone."
             )
     return list(dict.fromkeys(warnings))
+
+
+#: Inputs up to this side are kept pixel for pixel; 64 of them make about half a megabyte of page.
+MAX_SIDE = 64  # px
+
+
+def thumbnail_png(image: NDArray[np.uint8]) -> tuple[bytes, bool]:
+    """Encode uint8 RGB ``[S, S, 3]`` as PNG.
+
+    Returns:
+        The file's bytes, and whether it holds the exact pixels (False: reduced to `MAX_SIDE`).
+    """
+    picture = Image.fromarray(image)
+    exact = max(picture.size) <= MAX_SIDE
+    if not exact:
+        picture = picture.resize((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue(), exact

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_train.augment import AugmentSpec
 from fer_train.contract.preprocess import LUMA, Color
+from fer_train.data.augment import AugmentSpec
 from fer_train.data.cache import PixelCache
 from fer_train.data.images import native_side
 from fer_train.data.samples import Sample
-from fer_train.seeds import generator
+from fer_train.machine.seeds import generator
 
 Indices = NDArray[np.int64]
 

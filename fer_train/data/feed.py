@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fer_train.augment import AugmentSpec, augment, draw
+from fer_train.data.augment import AugmentSpec, augment, draw
 from fer_train.data.batches import Indices
 from fer_train.data.cache import PixelCache
-from fer_train.device import memory_format, to_device
-from fer_train.seeds import generator
+from fer_train.machine.device import memory_format, to_device
+from fer_train.machine.seeds import generator
 
 
 class FaceFeed:

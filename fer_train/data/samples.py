@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fer_train.config import LabelsFrom
+from fer_train.config.options import LabelsFrom
 from fer_train.contract.pixels import Box
 from fer_train.data.label_order import LabelTable
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_train.calibration import at_limit
+from fer_train.learning.calibration import at_limit
 from fer_train.report import figures
 from fer_train.report.curves import Mark, Series, line_chart, reliability_diagram
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+
 TEMPLATES = Path(__file__).with_name("templates")
+
 
 #: What the calibration's sentence calls equal, as ECE.
 _SAME = 0.005
@@ -150,3 +153,30 @@ def made_splits_text(record: Mapping[str, Any]) -> str:
     """Return the record of splits the tool made as one line."""
     shares = ", ".join(f"{name} {share:g}" for name, share in record.get("fractions", {}).items())
     return f"{shares} of the training images, seed {record.get('seed')}, duplicates kept together"
+
+
+#: What Markdown or HTML inside it would take for markup.
+_MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
+
+
+def render_card(document: Mapping[str, Any]) -> str:
+    """Return model-card.md for `model.build_document`'s document."""
+    splits, counts = document["splits"], document["data"].get("counts", {})
+    environment = page_environment(escape=False)
+    environment.filters["md"] = markdown
+    made = document["data"].get("made_splits")
+    text = environment.get_template("model-card.md.j2").render(
+        run=document,
+        labels=next((split["labels"] for split in splits.values()), []),
+        pixels=document["recipe"]["preprocess"],
+        shown=next((name for name in ("test", "val") if name in splits), None),
+        counts=counts,
+        data_labels=list(dict.fromkeys(x for split in counts.values() for x in split)),
+        made_splits=made_splits_text(made) if made else "",
+    )
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def markdown(text: object) -> str:
+    """Return text that Markdown shows as it is: names of folders come from anywhere."""
+    return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))

@@ -17,16 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fer_train.config import TrainConfig
+from fer_train.config.options import TrainConfig
 from fer_train.contract.errors import FerError
 from fer_train.contract.files import write_bytes
 from fer_train.contract.preprocess import LUMA
+from fer_train.data.dataset import read_listing
 from fer_train.data.images import crop, decode, read_content
-from fer_train.data.layout import read_listing
-from fer_train.data_source import data_request
-from fer_train.metrics import Answers
-from fer_train.report.reading import Evaluated, RunRecord
-from fer_train.run import RunFolder
+from fer_train.data.request import data_request
+from fer_train.learning.metrics import Answers
+from fer_train.run_folder import Evaluated, RunFolder, RunRecord
 
 #: Pictures shown; more make a page that nobody looks through.
 SHOWN = 24

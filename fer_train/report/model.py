@@ -10,21 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from fer_train.config import TrainConfig, flag
-from fer_train.config_phase import Phase
+from fer_train.config.options import TrainConfig, flag
+from fer_train.config.phase import Phase
 from fer_train.contract.architectures import build_model
 from fer_train.contract.checkpoint import read_checkpoint
 from fer_train.contract.errors import FerError
 from fer_train.contract.files import sha256_file, size_bytes
-from fer_train.intervals import wilson
-from fer_train.pruning import saved_when
-from fer_train.report.calibrated import calibration_of
+from fer_train.learning.calibration import calibration_record, fit_temperature
+from fer_train.learning.pruning import saved_when
+from fer_train.learning.statistics import average_intervals, f1_interval, wilson
 from fer_train.report.figures import percent
-from fer_train.report.fitting import judge_fit, same_class_mix
+from fer_train.report.judgement import judge_fit, one_sided, same_class_mix
 from fer_train.report.mistakes import describe_mistakes, shown_split
-from fer_train.report.one_sided import one_sided
-from fer_train.report.reading import RunRecord
-from fer_train.report.significance import average_intervals, f1_interval
+from fer_train.run_folder import RunRecord
 
 #: Options that say where and on what machine, not how.
 _PLACE = frozenset({"data", "device", "workers"})
@@ -290,3 +288,27 @@ def _versions(record: RunRecord) -> dict[str, str]:
         except FerError:
             continue
     return {}
+
+
+def calibration_of(record: RunRecord) -> dict[str, Any]:
+    """Return split -> `calibration_record`; empty without answers.
+
+    Raises:
+        FerError: a file of answers is damaged.
+    """
+    recorded: dict[str, Any] = dict(record.metrics.get("calibration") or {})
+    missing = [n for n in ("val", "test") if record.figures(n) is not None and n not in recorded]
+    if not missing:
+        return recorded
+    val = record.evaluated("val")
+    if val is None or not len(val.answers.logits):
+        return recorded
+    # As a run does it today: the temperature is chosen on val and only applied to test.
+    temperature = fit_temperature(val.answers)
+    for name in missing:
+        found = record.evaluated(name)
+        if found is not None and len(found.answers.logits):
+            recorded[name] = calibration_record(
+                found.answers, temperature=temperature, fitted_on="val"
+            )
+    return recorded

@@ -7,13 +7,11 @@ from pathlib import Path
 
 from fer_train.contract.errors import FerError
 from fer_train.contract.files import write_text
-from fer_train.progress import Reporter
-from fer_train.report.card import render_card
-from fer_train.report.html import render_page
+from fer_train.progress.reporter import Reporter
+from fer_train.report.html import render_card, render_page
 from fer_train.report.mistakes import Gather, fetch_pictures, keep_pictures, shown_split
 from fer_train.report.model import build_document
-from fer_train.report.reading import read_run
-from fer_train.run import RunFolder
+from fer_train.run_folder import RunFolder, read_run
 
 REPORT, CARD = "report.html", "model-card.md"
 

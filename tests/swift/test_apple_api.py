@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.swift.conftest import REPOSITORY
+from tests.swift.apps import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "ci"))
 from apple_sources import code_only, words

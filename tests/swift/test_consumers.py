@@ -9,8 +9,8 @@ import json
 import shutil
 from pathlib import Path
 
-from fer_convert.package import MODELS
-from tests.swift.conftest import (
+from fer_convert.swift_package.write import MODELS
+from tests.swift.apps import (
     EMOTIONKIT,
     REPOSITORY,
     App,

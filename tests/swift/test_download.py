@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from fer_convert.package import MODELS
-from tests.swift.conftest import App
+from fer_convert.swift_package.write import MODELS
+from tests.swift.apps import App
 
 
 @dataclass

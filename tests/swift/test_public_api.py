@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.swift.conftest import REPOSITORY
+from tests.swift.apps import REPOSITORY
 
 
 def test_the_public_api_is_the_pinned_one() -> None:

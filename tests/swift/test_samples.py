@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.swift.conftest import EMOTIONKIT, REPOSITORY, run
+from tests.swift.apps import EMOTIONKIT, REPOSITORY, run
 
 _ARTICLES = sorted((EMOTIONKIT / "Sources" / "EmotionKit" / "EmotionKit.docc").glob("*.md"))
 _SCRATCH = REPOSITORY / ".build-stubs"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from fer_convert.coreml_runtime.fast.builder import Unlowered, tensor
-from fer_convert.coreml_runtime.fast.lowering import Source
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered, tensor
+from fer_convert.coreml_runtime.fast.translation import Source
 
 _LAST, _BEFORE_FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 _REDUCTIONS = {

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fer_convert.coreml_runtime.fast.builder import Unlowered
-from fer_convert.coreml_runtime.fast.lowering import Source
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
+from fer_convert.coreml_runtime.fast.translation import Source
 from fer_convert.coreml_runtime.limits import MOST_ELEMENTS, check_size
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_convert.coreml_runtime.fast.builder import Unlowered
-from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.moving import broadcast_fill, interleave, join
 from fer_convert.coreml_runtime.fast.nn_batches import checked_ints, checked_shape, single, vector
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.tables import LAYERS
+from fer_convert.coreml_runtime.fast.translation import Source
 from fer_convert.coreml_runtime.limits import MOST_ELEMENTS, check_size
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fer_convert.coreml_runtime.fast.builder import Unlowered
-from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.nn_batches import over_batches
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.tables import LAYERS
+from fer_convert.coreml_runtime.fast.translation import Source
 
 
 @LAYERS.lowering("batchnorm")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fer_convert.coreml_runtime.fast.builder import Unlowered
-from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.nn_batches import last_sizes, over_batches
 from fer_convert.coreml_runtime.fast.nn_window_fields import (
     amounts_of,
@@ -14,7 +12,9 @@ from fer_convert.coreml_runtime.fast.nn_window_fields import (
     pair,
     triple,
 )
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.tables import LAYERS
+from fer_convert.coreml_runtime.fast.translation import Source
 from fer_convert.coreml_runtime.fast.windows import Padding, flat, pool, refuse_large_windows
 
 _MAX, _AVERAGE = 0, 1  # PoolingLayerParams.PoolingType

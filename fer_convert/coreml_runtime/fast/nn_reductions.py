@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_convert.coreml_runtime.fast.builder import Unlowered
-from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.nn_batches import axis_of, single
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.tables import LAYERS
+from fer_convert.coreml_runtime.fast.translation import Source
 
 _REDUCTIONS = {
     "reduceSum": "ReduceSum", "reduceMean": "ReduceMean", "reduceProd": "ReduceProd",

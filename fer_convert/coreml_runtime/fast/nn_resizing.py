@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from fer_convert.coreml_runtime.element_types import Array
-from fer_convert.coreml_runtime.fast.builder import Unlowered
-from fer_convert.coreml_runtime.fast.lowering import Source
 from fer_convert.coreml_runtime.fast.nn_batches import last_sizes, over_batches
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.tables import LAYERS
+from fer_convert.coreml_runtime.fast.translation import Source
 from fer_convert.coreml_runtime.limits import check_size
 
 _PAD_MODES = {"constant": "constant", "reflection": "reflect", "replication": "edge"}

@@ -1,11 +1,11 @@
-"""The two tables; the modules beside this one fill them."""
+"""The table of layers; the modules beside this one fill it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fer_convert.coreml_runtime.fast.builder import Unlowered
-from fer_convert.coreml_runtime.fast.lowering import Source, Translations
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
+from fer_convert.coreml_runtime.fast.translation import Source, Translations
 from fer_convert.coreml_runtime.layer_ranks import LEAST_RANKS
 
 
@@ -19,5 +19,4 @@ class _Layers(Translations):
         return super().__call__(source)
 
 
-MIL = Translations()
 LAYERS = _Layers()

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from fer_convert.coreml_runtime.fast.builder import Unlowered
-from fer_convert.coreml_runtime.fast.lowering import Source
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
+from fer_convert.coreml_runtime.fast.translation import Source
 
 Padding = Sequence[tuple[int, int]] | Literal["same", "same_lower"]
 
@@ -18,6 +18,19 @@ Padding = Sequence[tuple[int, int]] | Literal["same", "same_lower"]
 def flat(pads: Sequence[tuple[int, int]]) -> list[int]:
     """ONNX's order: every start, then every end."""
     return [before for before, _ in pads] + [after for _, after in pads]
+
+
+def declared_padding(op: Source, rank: int) -> Padding:
+    """The padding that an ML Program's operation declares, over ``rank`` dimensions."""
+    kind = op.option("pad_type", str, "valid").lower()
+    if kind == "same":
+        return "same"
+    if kind == "same_lower":
+        return "same_lower"
+    if kind not in {"valid", "custom"}:
+        raise Unlowered(f"pad_type '{kind}'")
+    amounts = op.integers("pad", (0,) * 2 * rank) if kind == "custom" else (0,) * 2 * rank
+    return list(zip(amounts[::2], amounts[1::2], strict=True))
 
 
 def pad_attributes(padding: Padding) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.errors import ArtefactError
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
-from fer_convert.coreml_runtime.registry import Call, View
+from fer_convert.coreml_runtime.reference.operations import Call, View
 
 _EXACT, _TANH_APPROXIMATION = 0, 1  # GeluLayerParams.GeluMode
 

@@ -20,8 +20,8 @@ from fer_convert.coreml_runtime.nn_layers.window_fields import (
     pair,
     triple,
 )
-from fer_convert.coreml_runtime.registry import Call, View
-from fer_convert.coreml_runtime.windows import (
+from fer_convert.coreml_runtime.reference.operations import Call, View
+from fer_convert.coreml_runtime.reference.windows import (
     Pads,
     convolve,
     pad,

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.limits import MOST_ELEMENTS, check_size
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
-from fer_convert.coreml_runtime.registry import Call, View
-from fer_convert.coreml_runtime.selecting import integers_of, single
+from fer_convert.coreml_runtime.reference.operations import Call, View
+from fer_convert.coreml_runtime.reference.selecting import integers_of, single
 
 
 @LAYERS.operation("loadConstantND")

@@ -9,7 +9,7 @@ from fer_convert.coreml_runtime.limits import check_size
 from fer_convert.coreml_runtime.nn_layers.resizing import target_size
 from fer_convert.coreml_runtime.nn_layers.sampling import GRIDS, sample
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
-from fer_convert.coreml_runtime.registry import Call, View
+from fer_convert.coreml_runtime.reference.operations import Call, View
 
 _WIDTH_FIRST, _CENTRED = {1, 3}, {2, 3}  # BoxCoordinatesMode.Coordinates
 

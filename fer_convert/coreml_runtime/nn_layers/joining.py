@@ -10,8 +10,8 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.limits import check_size
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
-from fer_convert.coreml_runtime.registry import Call, View
-from fer_convert.coreml_runtime.selecting import integers_of
+from fer_convert.coreml_runtime.reference.operations import Call, View
+from fer_convert.coreml_runtime.reference.selecting import integers_of
 
 
 @LAYERS.operation("concat")

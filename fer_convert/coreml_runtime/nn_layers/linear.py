@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
-from fer_convert.coreml_runtime.registry import Call, View
+from fer_convert.coreml_runtime.reference.operations import Call, View
 
 
 @LAYERS.operation("innerProduct")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.nn_layers.batches import over_batches
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
-from fer_convert.coreml_runtime.registry import Call, View
+from fer_convert.coreml_runtime.reference.operations import Call, View
 
 # What a layer uses where a file holds none, or 0.
 _BATCHNORM_EPSILON, _EPSILON = 1e-5, 1e-6

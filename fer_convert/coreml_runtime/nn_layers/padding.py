@@ -7,8 +7,8 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.nn_layers.batches import over_batches
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
-from fer_convert.coreml_runtime.registry import Call, View
-from fer_convert.coreml_runtime.windows import Pads, pad
+from fer_convert.coreml_runtime.reference.operations import Call, View
+from fer_convert.coreml_runtime.reference.windows import Pads, pad
 
 
 @LAYERS.operation("padding")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
-from fer_convert.coreml_runtime.registry import Call, View
+from fer_convert.coreml_runtime.reference.operations import Call, View
 
 
 @LAYERS.operation("scaler")

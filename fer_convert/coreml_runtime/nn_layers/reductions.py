@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
-from fer_convert.coreml_runtime.registry import Call, View
-from fer_convert.coreml_runtime.selecting import single
+from fer_convert.coreml_runtime.reference.operations import Call, View
+from fer_convert.coreml_runtime.reference.selecting import single
 
 Reduction = Callable[[Tensor, tuple[int, ...], bool], Tensor]
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.nn_layers.slicing import ranked
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
-from fer_convert.coreml_runtime.registry import Call, View
-from fer_convert.coreml_runtime.selecting import integers_of
+from fer_convert.coreml_runtime.reference.operations import Call, View
+from fer_convert.coreml_runtime.reference.selecting import integers_of
 
 _CHANNEL_LAST = 1
 

@@ -12,7 +12,7 @@ from fer_convert.coreml_runtime.limits import check_size, check_steps
 from fer_convert.coreml_runtime.nn_layers.batches import over_batches
 from fer_convert.coreml_runtime.nn_layers.sampling import GRIDS, Grid, half_pixels, sample
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
-from fer_convert.coreml_runtime.registry import Call, View
+from fer_convert.coreml_runtime.reference.operations import Call, View
 
 _NEAREST = 0  # UpsampleLayerParams.InterpolationMode
 _STRICT, _UPSAMPLE = 0, 2  # SamplingMode.Method

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from fer_convert.coreml_runtime.grids import interpolate
 from fer_convert.coreml_runtime.limits import check_size
+from fer_convert.coreml_runtime.reference.grids import interpolate
 
 # float64 lengths [*] and a number of points -> float64 positions [*, points]
 Grid = Callable[[Tensor, int], Tensor]

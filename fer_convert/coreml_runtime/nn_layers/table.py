@@ -7,7 +7,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from fer_convert.coreml_runtime.layer_ranks import LEAST_RANKS
-from fer_convert.coreml_runtime.registry import Call, Table, View
+from fer_convert.coreml_runtime.reference.operations import Call, Table, View
 
 
 class _Layers(Table):

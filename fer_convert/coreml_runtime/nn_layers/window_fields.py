@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from fer_convert.coreml_runtime.registry import View
-from fer_convert.coreml_runtime.windows import Pads, same_pads
+from fer_convert.coreml_runtime.reference.operations import View
+from fer_convert.coreml_runtime.reference.windows import Pads, same_pads
 
 _TOP_LEFT_HEAVY = 1  # SamePadding.SamePaddingMode
 _CUSTOM, SAME = 0, 2  # PaddingType of Convolution3DLayerParams and Pooling3DLayerParams

@@ -1,0 +1,5 @@
+"""``python -m fer_convert``: the command ``ferconv``."""
+
+from fer_convert.cli import main
+
+main()

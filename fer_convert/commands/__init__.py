@@ -1,0 +1,1 @@
+"""The commands of ``ferconv``, one module each; heavy imports wait until one runs."""

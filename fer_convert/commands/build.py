@@ -1,0 +1,110 @@
+"""``ferconv build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from fer_convert.artefact import ArtefactKind
+from fer_convert.commands.paths import EMOTIONKIT_HELP, FILE, FOLDER, NO_GATE_HELP
+from fer_convert.export.sparse import StorageChoice
+
+
+@click.command()
+@click.option("--checkpoint", type=FILE, required=True, help="best.pt, a state dict, TorchScript.")
+@click.option("--out", type=FOLDER, default=Path("build"), show_default=True)
+@click.option(
+    "--fixtures",
+    type=FOLDER,
+    default=Path(__file__).resolve().parents[2] / "fixtures",
+    show_default="the checkout's fixtures",
+    help="Images to compare on (with or without a manifest.json).",
+)
+@click.option(
+    "--only",
+    "kinds",
+    type=click.Choice(get_args(ArtefactKind)),
+    multiple=True,
+    help="Make only this artefact; may be repeated.  [default: all]",
+)
+@click.option("--arch", help="For a bare state dict: its architecture.")
+@click.option("--labels", help="For foreign files: names in logit order, or a known order's name.")
+@click.option("--preprocess", help="For foreign files: JSON, or a JSON file.")
+@click.option(
+    "--storage",
+    type=click.Choice(get_args(StorageChoice)),
+    default="auto",
+    show_default=True,
+    help="How ML Programs store a pruned network's zeros.",
+)
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="Mark a model as a demonstration (one trained on drawn faces always is).",
+)
+@click.option("--author", default="fer-toolchain", show_default=True, help="Model metadata.")
+@click.option("--license", default="unspecified", show_default=True, help="Model metadata.")
+@click.option("--model-version", default="1.0", show_default=True, help="Model metadata.")
+@click.option("--emotionkit", type=FOLDER, help=EMOTIONKIT_HELP)
+@click.option("--package/--no-package", default=True, help="Write the Swift package, or not.")
+@click.option("--no-gate", is_flag=True, help=NO_GATE_HELP)
+@click.option("--json", "as_json", is_flag=True, help="Print a machine-readable summary.")
+@click.option("--quiet", is_flag=True, help="Print only the summary, and errors.")
+def build(
+    *,
+    checkpoint: Path,
+    out: Path,
+    fixtures: Path,
+    kinds: tuple[ArtefactKind, ...],
+    arch: str | None,
+    labels: str | None,
+    preprocess: str | None,
+    storage: StorageChoice,
+    demo: bool,
+    author: str,
+    license: str,
+    model_version: str,
+    emotionkit: Path | None,
+    package: bool,
+    no_gate: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Convert a checkpoint, run every artefact from disk against it, report, package.
+
+    Exit code: 0 all artefacts PASS, 40 one FAILs, 41 one could not be compared. On 40 and 41 the
+    artefacts and the report are kept for you to look at, and there is no Swift package.
+    """
+    from fer_convert.build import ALL_KINDS, BuildRequest
+    from fer_convert.build import build as run_build
+    from fer_convert.commands.summary import print_json, print_table, raise_unless_passed
+    from fer_convert.progress import Progress
+    from fer_convert.swift_package.write import PUBLISHED, find_emotionkit
+
+    chosen = tuple(kind for kind in ALL_KINDS if not kinds or kind in kinds)
+    packaged = package and PUBLISHED in chosen
+    progress = Progress(quiet=quiet)
+    request = BuildRequest(
+        checkpoint=checkpoint,
+        out=out,
+        fixtures=fixtures,
+        kinds=chosen,
+        arch=arch,
+        labels=labels,
+        preprocess=preprocess,
+        storage=storage,
+        demo=demo,
+        author=author,
+        license=license,
+        model_version=model_version,
+        emotionkit=find_emotionkit(emotionkit) if packaged else None,
+        gate=not no_gate,
+    )
+    result = run_build(request, progress)
+    if as_json:
+        print_json(result, out)
+    else:
+        print_table(result, out)
+    raise_unless_passed(result, out)

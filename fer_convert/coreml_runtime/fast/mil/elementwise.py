@@ -1,0 +1,184 @@
+"""ML Program: arithmetic, casts, functions, activations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
+from fer_convert.coreml_runtime.fast.translation import Source, Translations
+
+OPERATIONS = Translations()
+
+_NARROW = {"int4", "int8", "int16", "uint8", "uint16"}
+
+
+_FUNCTIONS = {
+    "abs": "Abs", "acos": "Acos", "asin": "Asin", "atan": "Atan", "atanh": "Atanh",
+    "ceil": "Ceil", "cos": "Cos", "cosh": "Cosh", "erf": "Erf", "exp": "Exp", "floor": "Floor",
+    "relu": "Relu", "round": "Round", "sigmoid": "Sigmoid", "sign": "Sign", "sin": "Sin",
+    "sinh": "Sinh", "softplus": "Softplus", "softsign": "Softsign", "sqrt": "Sqrt", "tan": "Tan",
+    "tanh": "Tanh",
+}  # fmt: skip
+
+
+_PAIRS = {"add": "Add", "sub": "Sub", "mul": "Mul", "maximum": "Max", "minimum": "Min"}
+
+
+_RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
+
+
+@OPERATIONS.lowering(*_FUNCTIONS)
+def function(op: Source) -> str:
+    _only_floats(op, "x")
+    result: str = op.node(_FUNCTIONS[op.kind], op.operand("x"))
+    return result
+
+
+@OPERATIONS.lowering(*_PAIRS)
+def pair(op: Source) -> str:
+    _no_narrow(op)
+    result: str = op.node(_PAIRS[op.kind], op.operand("x"), op.operand("y"))
+    return result
+
+
+@OPERATIONS.lowering("real_div")
+def real_div(op: Source) -> str:
+    _only_floats(op, "x", "y")
+    result: str = op.node("Div", op.operand("x"), op.operand("y"))
+    return result
+
+
+@OPERATIONS.lowering("floor_div")
+def floor_div(op: Source) -> str:
+    x, y = op.operand("x"), op.operand("y")
+    if op.result.element.is_float:
+        result: str = op.node("Floor", op.node("Div", x, y))
+        return result
+    _check_divisor(op)
+    # ONNX divides integers towards zero; in double, int32 is exact.
+    wide = op.node("Div", op.cast(x, np.float64), op.cast(y, np.float64))
+    return op.cast(op.node("Floor", wide), np.int32)
+
+
+@OPERATIONS.lowering("mod")
+def mod(op: Source) -> str:
+    x, y = op.operand("x"), op.operand("y")
+    if not op.result.element.is_float:
+        _check_divisor(op)
+        result: str = op.node("Mod", x, y)
+        return result
+    rest, zero = op.node("Mod", x, y, fmod=1), op.scalar(0.0)  # with the sign of x
+    other = op.node("Less", op.node("Mul", op.node("Sign", rest), op.node("Sign", y)), zero)
+    result = op.node("Where", other, op.node("Add", rest, y), rest)
+    return result
+
+
+@OPERATIONS.lowering("pow")
+def power(op: Source) -> str:
+    _only_floats(op, "x", "y")
+    result: str = op.node("Pow", op.operand("x"), op.operand("y"))
+    return result
+
+
+@OPERATIONS.lowering("cast")
+def cast(op: Source) -> str:
+    name, x, given = op.option("dtype", str), op.operand("x"), op.element("x")
+    if name in {"fp16", "fp32"}:
+        return op.cast(x, np.float32)
+    if name == "bool":
+        return op.cast(x, np.bool_)
+    low, high = _RANGES.get(name, (-(1 << 31), (1 << 31) - 1))
+    if name != "int32" and name not in _RANGES:
+        raise Unlowered(f"dtype '{name}'")
+    if not given.is_float:
+        whole = op.cast(x, np.int32)
+        if name not in _RANGES or given.name in {name, "bool"}:
+            return whole
+        # Narrower integers wrap around; ONNX's Mod has the sign of its divisor.
+        start, count = op.scalar(low, np.int32), op.scalar(high - low + 1, np.int32)
+        result: str = op.node("Add", op.node("Mod", op.node("Sub", whole, start), count), start)
+        return result
+    wide = op.cast(x, np.float64)
+    known = op.node("Where", op.node("IsNaN", wide), op.scalar(0, np.float64), wide)
+    bounds = (op.scalar(low, np.float64), op.scalar(high, np.float64))
+    return op.cast(op.node("Clip", known, *bounds), np.int32)
+
+
+@OPERATIONS.lowering("clip")
+def clip(op: Source) -> str:
+    low, high = op.operand("alpha"), op.operand("beta")
+    result: str = op.node("Clip", op.operand("x"), low, high)
+    return result
+
+
+@OPERATIONS.lowering("threshold")
+def threshold(op: Source) -> str:
+    result: str = op.node("Max", op.operand("x"), op.operand("alpha"))
+    return result
+
+
+@OPERATIONS.lowering("exp2")
+def exp2(op: Source) -> str:
+    _only_floats(op, "x")
+    result: str = op.node("Pow", op.scalar(2.0), op.operand("x"))
+    return result
+
+
+@OPERATIONS.lowering("square")
+def square(op: Source) -> str:
+    _no_narrow(op)
+    x = op.operand("x")
+    result: str = op.node("Mul", x, x)
+    return result
+
+
+@OPERATIONS.lowering("inverse")
+def inverse(op: Source) -> str:
+    result: str = op.node("Reciprocal", _plus_epsilon(op, 1e-4))
+    return result
+
+
+@OPERATIONS.lowering("log")
+def log(op: Source) -> str:
+    result: str = op.node("Log", _plus_epsilon(op, 1e-45))
+    return result
+
+
+@OPERATIONS.lowering("rsqrt")
+def rsqrt(op: Source) -> str:
+    result: str = op.node("Reciprocal", op.node("Sqrt", _plus_epsilon(op, 1e-12)))
+    return result
+
+
+@OPERATIONS.lowering("identity")
+def identity(op: Source) -> str:
+    return op.operand("x")
+
+
+def _plus_epsilon(op: Source, default: float) -> str:
+    _only_floats(op, "x")
+    # The default is a value of the result's own type; a tiny one is 0 in fp16.
+    half = op.result.element.name == "fp16"
+    epsilon = op.option("epsilon", float, float(np.float16(default)) if half else default)
+    result: str = op.node("Add", op.operand("x"), op.scalar(epsilon))
+    return result
+
+
+def _only_floats(op: Source, *names: str) -> None:
+    if not all(op.element(name).is_float for name in names):
+        raise Unlowered("integers")
+
+
+def _no_narrow(op: Source) -> None:
+    # Computed in int32 they would not wrap around where they should.
+    names = [op.result.element.name, *(op.element(n).name for n in ("x", "y") if op.has(n))]
+    narrow = [name for name in names if name in _NARROW]
+    if narrow:
+        raise Unlowered(f"{narrow[0]} arithmetic")
+
+
+def _check_divisor(op: Source) -> None:
+    """An integer divided by zero, or the least one by -1, would end the process."""
+    _no_narrow(op)
+    if not op.is_constant("y") or np.isin(op.literal("y"), (0, -1)).any():
+        raise Unlowered("an integer divisor that may be 0 or -1")

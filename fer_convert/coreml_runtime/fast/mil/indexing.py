@@ -1,0 +1,191 @@
+"""ML Program: slices, gathers and scatters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fer_convert.coreml_runtime.fast.moving import scatter_elements, scatter_vectors, strided
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
+from fer_convert.coreml_runtime.fast.translation import Source, Translations
+from fer_convert.coreml_runtime.limits import check_positions
+
+OPERATIONS = Translations()
+
+_FIRST, _LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+
+_MASKS = ("begin_mask", "end_mask", "squeeze_mask")
+
+
+@OPERATIONS.lowering("slice_by_index")
+def slice_by_index(op: Source) -> str:
+    rank = len(op.shape_of("x"))
+    strides = op.integers("stride", (1,) * rank)
+    opened, closed, squeezed = masks = _masks(op, rank)
+    if op.is_constant("begin") and op.is_constant("end"):
+        begin, end = op.integers("begin"), op.integers("end")
+        return strided(op, op.operand("x"), begin, end, strides, *masks)
+    steps = [1 if single else s for s, single in zip(strides, squeezed, strict=True)]
+    begin_at = op.indices("begin")
+    after = op.node("Add", begin_at, op.ints(1))
+    # One after the last element, -1, would be the first.
+    after = op.node("Where", op.node("Equal", after, op.ints(0)), op.ints(_LAST), after)
+    starts = _where(
+        op,
+        [mask and not single for mask, single in zip(opened, squeezed, strict=True)],
+        op.ints(*(0 if step > 0 else _LAST for step in steps)),
+        begin_at,
+    )
+    ends = _where(
+        op, closed, op.ints(*(_LAST if s > 0 else _FIRST for s in steps)), op.indices("end")
+    )
+    ends = _where(op, squeezed, after, ends)
+    axes = op.ints(*range(rank))
+    part: str = op.node("Slice", op.operand("x"), starts, ends, axes, op.ints(*steps))
+    dropped = np.flatnonzero(squeezed).tolist()
+    return op.node("Squeeze", part, op.ints(*dropped)) if dropped else part
+
+
+@OPERATIONS.lowering("slice_by_size")
+def slice_by_size(op: Source) -> str:
+    x, begin, size = op.operand("x"), op.indices("begin"), op.indices("size")
+    rank = len(op.shape_of("x"))
+    if not op.is_constant("begin") or min(op.integers("begin"), default=0) < 0:
+        negative = op.node("Less", begin, op.ints(0))
+        begin = op.node("Where", negative, op.node("Add", begin, op.node("Shape", x)), begin)
+    ends = op.node("Add", begin, size)
+    if not op.is_constant("size") or -1 in op.integers("size"):
+        ends = op.node("Where", op.node("Equal", size, op.ints(-1)), op.ints(_LAST), ends)
+    result: str = op.node("Slice", x, begin, ends, op.ints(*range(rank)))
+    return result
+
+
+@OPERATIONS.lowering("slice_update")
+def slice_update(op: Source) -> str:
+    sizes = [size for size in op.shape_of("x") if size is not None]
+    rank = len(op.shape_of("x"))
+    if len(sizes) < rank:
+        raise Unlowered("an unknown size")
+    check_positions(*sizes, 1)
+    places = np.arange(np.prod(sizes), dtype=np.int64).reshape(sizes)
+    steps = op.integers("stride", (1,) * rank)
+    bounds = zip(op.integers("begin"), op.integers("end"), steps, *_masks(op, rank), strict=True)
+    chosen = places[
+        tuple(
+            b if single else slice(None if opened else b, None if closed else e, step)
+            for b, e, step, opened, closed, single in bounds
+        )
+    ]
+    flat, updates = (op.node("Reshape", op.operand(n), op.ints(-1)) for n in ("x", "update"))
+    at = op.builder.array(chosen.reshape(-1))
+    changed = scatter_elements(op, flat, at, updates, "update", 0)
+    result: str = op.node("Reshape", changed, op.ints(*sizes))
+    return result
+
+
+@OPERATIONS.lowering("gather")
+def gather(op: Source) -> str:
+    rank, batch = len(op.shape_of("x")), op.option("batch_dims", int, 0)
+    axis = op.option("axis", int, 0) % rank
+    x, indices = op.operand("x"), _places(op, "x", axis)
+    if not batch:
+        result: str = op.node("Gather", x, indices, axis=axis)
+        return result
+    # ONNX gathers in batches only along the axis after them: the axes between wait behind.
+    front = [*range(batch), axis, *range(batch, axis), *range(axis + 1, rank)]
+    vectors = op.node("Unsqueeze", indices, op.ints(-1))
+    chosen = op.node("GatherND", op.node("Transpose", x, perm=front), vectors, batch_dims=batch)
+    count, between = len(op.shape_of("indices")) - batch, axis - batch
+    back = [
+        *range(batch),
+        *range(batch + count, batch + count + between),
+        *range(batch, batch + count),
+        *range(batch + count + between, rank - 1 + count),
+    ]
+    result = op.node("Transpose", chosen, perm=back)
+    return result
+
+
+@OPERATIONS.lowering("gather_along_axis")
+def gather_along_axis(op: Source) -> str:
+    axis = op.option("axis", int, 0)
+    result: str = op.node("GatherElements", op.operand("x"), _places(op, "x", axis), axis=axis)
+    return result
+
+
+@OPERATIONS.lowering("gather_nd")
+def gather_nd(op: Source) -> str:
+    batch = op.option("batch_dims", int, 0)
+    indices = _places(op, "x", *_vector_axes(op, batch))
+    result: str = op.node("GatherND", op.operand("x"), indices, batch_dims=batch)
+    return result
+
+
+@OPERATIONS.lowering("scatter")
+def scatter(op: Source) -> str:
+    if len(op.shape_of("indices")) != 1:
+        raise Unlowered("indices that are not a vector")
+    rank = len(op.shape_of("data"))
+    axis = op.option("axis", int, 0) % rank
+    vectors = op.node("Unsqueeze", _places(op, "data", axis), op.ints(-1))
+    front = [axis, *(i for i in range(rank) if i != axis)]
+    data, updates = (
+        op.node("Transpose", op.operand(name), perm=front) for name in ("data", "updates")
+    )
+    changed = scatter_vectors(op, data, vectors, updates, op.option("mode", str, "add"))
+    back = [front.index(i) for i in range(rank)]
+    result: str = op.node("Transpose", changed, perm=back)
+    return result
+
+
+@OPERATIONS.lowering("scatter_nd")
+def scatter_nd(op: Source) -> str:
+    data, updates = op.operand("data"), op.operand("updates")
+    mode = op.option("mode", str, "add")
+    return scatter_vectors(op, data, _places(op, "data", *_vector_axes(op)), updates, mode)
+
+
+@OPERATIONS.lowering("scatter_along_axis")
+def scatter_along_axis(op: Source) -> str:
+    data, updates = op.operand("data"), op.operand("updates")
+    mode, axis = op.option("mode", str, "add"), op.option("axis", int, 0)
+    return scatter_elements(op, data, _places(op, "data", axis), updates, mode, axis)
+
+
+def _places(op: Source, data: str, *axes: int) -> str:
+    """``indices`` along ``axes`` of ``data``: one, or one for each number of a vector."""
+    if op.option("validate_indices", bool, False):
+        sizes = [op.shape_of(data)[axis] for axis in axes]
+        # ONNX counts negative ones from the end, so they must be known to be places.
+        if not op.is_constant("indices") or None in sizes:
+            raise Unlowered("validate_indices of computed indices")
+        indices = op.literal("indices")
+        if ((indices < 0) | (indices >= np.array(sizes))).any():
+            raise Unlowered("indices out of range")
+    return op.indices("indices")
+
+
+def _vector_axes(op: Source, batch: int = 0) -> range:
+    """The axes that the index vectors, the last axis of ``indices``, count along."""
+    length = op.shape_of("indices")[-1]
+    if length is None:
+        raise Unlowered("index vectors of unknown length")
+    return range(batch, batch + length)
+
+
+def _masks(op: Source, rank: int) -> tuple[list[bool], list[bool], list[bool]]:
+    opened, closed, squeezed = (
+        [bool(mask) for mask in op.integers(name, (0,) * rank)] for name in _MASKS
+    )
+    if not len(opened) == len(closed) == len(squeezed) == rank:
+        raise Unlowered("masks of another rank")
+    return opened, closed, squeezed
+
+
+def _where(op: Source, mask: Sequence[bool], chosen: str, other: str) -> str:
+    if not any(mask):
+        return other
+    result: str = op.node("Where", op.builder.array(np.array(mask)), chosen, other)
+    return result

@@ -1,0 +1,71 @@
+"""ML Program: normalisation, products of matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
+from fer_convert.coreml_runtime.fast.translation import Source, Translations
+
+OPERATIONS = Translations()
+
+
+@OPERATIONS.lowering("linear")
+def linear(op: Source) -> str:
+    return product_with_weight(
+        op,
+        op.operand("x"),
+        op.operand("weight"),
+        op.operand("bias") if op.has("bias") else None,
+        rank=len(op.shape_of("x")),
+    )
+
+
+@OPERATIONS.lowering("matmul")
+def matmul(op: Source) -> str:
+    names, added = [], []
+    for name, axis in (("x", -2), ("y", -1)):
+        operand, rank = op.operand(name), len(op.shape_of(name))
+        if rank == 1:
+            # onnxruntime fuses a transpose into the product, and then mistakes a vector.
+            operand = op.node("Unsqueeze", operand, op.ints(0 if axis == -2 else 1))
+            added.append(axis)
+        elif op.option(f"transpose_{name}", bool, False):
+            order = [*range(rank - 2), rank - 1, rank - 2]
+            operand = op.node("Transpose", operand, perm=order)
+        names.append(operand)
+    result: str = op.node("MatMul", *names)
+    return op.node("Squeeze", result, op.ints(*added)) if added else result
+
+
+@OPERATIONS.lowering("einsum")
+def einsum(op: Source) -> str:
+    equation = op.option("equation", str)
+    result: str = op.node("Einsum", *op.operands("values"), equation=equation)
+    return result
+
+
+@OPERATIONS.lowering("scaled_dot_product_attention")
+def attention(op: Source) -> str:
+    query, key, value = (op.operand(name) for name in ("query", "key", "value"))
+    rank, width = len(op.shape_of("key")), op.shape_of("query")[-1]
+    if width is None:
+        raise Unlowered("an unknown embedding")
+    turned = op.node("Transpose", key, perm=[*range(rank - 2), rank - 1, rank - 2])
+    scores = op.node("Mul", op.node("MatMul", query, turned), op.scalar(width**-0.5))
+    if op.has("attn_mask"):
+        mask = op.operand("attn_mask")
+        if op.element("attn_mask").name == "bool":
+            mask = op.node("Where", mask, op.scalar(0.0), op.scalar(-np.inf))
+        scores = op.node("Add", scores, mask)
+    result: str = op.node("MatMul", op.node("Softmax", scores, axis=-1), value)
+    return result
+
+
+def product_with_weight(op: Source, x: str, weight: str, bias: str | None, *, rank: int) -> str:
+    """``x @ weight.T + bias``."""
+    if rank == 2:
+        result: str = op.node("Gemm", x, weight, *([bias] if bias else []), transB=1)
+        return result
+    result = op.node("MatMul", x, op.node("Transpose", weight, perm=[1, 0]))
+    return op.node("Add", result, bias) if bias else result

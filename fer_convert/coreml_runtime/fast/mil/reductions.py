@@ -1,0 +1,86 @@
+"""ML Program: reductions, running sums, sorting."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
+from fer_convert.coreml_runtime.fast.translation import Source, Translations
+
+OPERATIONS = Translations()
+
+_REDUCTIONS = {
+    "reduce_l1_norm": "ReduceL1", "reduce_l2_norm": "ReduceL2", "reduce_log_sum": "ReduceLogSum",
+    "reduce_log_sum_exp": "ReduceLogSumExp", "reduce_max": "ReduceMax", "reduce_mean": "ReduceMean",
+    "reduce_min": "ReduceMin", "reduce_prod": "ReduceProd", "reduce_sum": "ReduceSum",
+    "reduce_sum_square": "ReduceSumSquare",
+}  # fmt: skip
+
+
+_OF_INTEGERS = {"reduce_max", "reduce_min", "reduce_sum"}  # onnxruntime bounds a product
+
+
+@OPERATIONS.lowering(*_REDUCTIONS)
+def reduction(op: Source) -> str:
+    if not op.element("x").is_float and op.kind not in _OF_INTEGERS:
+        raise Unlowered("integers")
+    keep, x = op.option("keep_dims", bool, False), op.operand("x")
+    if not op.has("axes"):
+        result: str = op.node(_REDUCTIONS[op.kind], x, keepdims=int(keep))
+        return result
+    axes = op.integers("axes")
+    if not axes:
+        raise Unlowered("no axes")
+    if op.kind == "reduce_mean" and _is_image_mean(op, axes):
+        # onnxruntime has this in the layout of its convolutions.
+        pooled: str = op.node("GlobalAveragePool", x)
+        return pooled if keep else op.node("Squeeze", pooled, op.ints(2, 3))
+    result = op.node(_REDUCTIONS[op.kind], x, op.ints(*axes), keepdims=int(keep))
+    return result
+
+
+@OPERATIONS.lowering("reduce_argmax", "reduce_argmin")
+def argument(op: Source) -> str:
+    kind = "ArgMax" if op.kind == "reduce_argmax" else "ArgMin"
+    axis, keep = op.option("axis", int, -1), op.option("keep_dims", bool, False)
+    return op.cast(op.node(kind, op.operand("x"), axis=axis, keepdims=int(keep)), np.int32)
+
+
+@OPERATIONS.lowering("cumsum")
+def cumsum(op: Source) -> str:
+    if not op.shape_of("x"):
+        raise Unlowered("a scalar")
+    options = {name: int(op.option(name, bool, False)) for name in ("exclusive", "reverse")}
+    axis = op.builder.array(np.array(op.option("axis", int, 0), np.int64))
+    result: str = op.node("CumSum", op.operand("x"), axis, **options)
+    return result
+
+
+@OPERATIONS.lowering("topk")
+def topk(op: Source) -> tuple[str, ...]:
+    axis, ascending = op.option("axis", int, -1), op.option("ascending", bool, False)
+    count = op.option("k", int, 1)
+    values, indices = _sorted(op, axis, ascending, None if count == -1 else count)
+    both = op.option("return_indices", bool, True)
+    return (values, indices) if both else (values,)
+
+
+@OPERATIONS.lowering("argsort")
+def argsort(op: Source) -> str:
+    axis, ascending = op.option("axis", int, -1), op.option("ascending", bool, False)
+    return _sorted(op, axis, ascending, None)[1]
+
+
+def _sorted(op: Source, axis: int, ascending: bool, count: int | None) -> tuple[str, str]:
+    size = op.shape_of("x")[axis] if count is None else count
+    if size is None:
+        raise Unlowered("an unknown size to sort")
+    x = op.operand("x")
+    values, indices = op.node(
+        "TopK", x, op.ints(size), count=2, axis=axis, largest=int(not ascending)
+    )
+    return values, op.cast(indices, np.int32)
+
+
+def _is_image_mean(op: Source, axes: tuple[int, ...]) -> bool:
+    return len(op.shape_of("x")) == 4 and sorted(axis % 4 for axis in axes) == [2, 3]

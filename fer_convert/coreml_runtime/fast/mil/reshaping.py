@@ -1,0 +1,168 @@
+"""ML Program: values moved and repeated without a change."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_convert.coreml_runtime.fast.moving import flip, interleave, join
+from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
+from fer_convert.coreml_runtime.fast.translation import Source, Translations
+from fer_convert.coreml_runtime.limits import check_positions, check_size
+
+OPERATIONS = Translations()
+
+_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
+
+
+@OPERATIONS.lowering("concat")
+def concat(op: Source) -> str:
+    axis, values = op.option("axis", int), op.operands("values")
+    if op.option("interleave", bool, False):
+        return interleave(op, values, axis)
+    result: str = op.node("Concat", *values, axis=axis)
+    return result
+
+
+@OPERATIONS.lowering("stack")
+def stack(op: Source) -> str:
+    return join(op, op.operands("values"), op.option("axis", int))
+
+
+@OPERATIONS.lowering("reshape")
+def reshape(op: Source) -> str:
+    x, shape = op.operand("x"), op.indices("shape")
+    given, wanted = len(op.shape_of("x")), op.shape_of("shape")[0]
+    if wanted is None:
+        raise Unlowered("a shape of unknown rank")
+    if given != wanted:
+        # ONNX counts the places of a 0 from the first dimension, Core ML from the last.
+        ones = [op.ints(*[1] * (wanted - given))] if wanted > given else []
+        kept = op.node("Shape", x, start=max(0, given - wanted))
+        old = op.node("Concat", *ones, kept, axis=0)
+        shape = op.node("Where", op.node("Equal", shape, op.ints(0)), old, shape)
+    result: str = op.node("Reshape", x, shape)
+    return result
+
+
+@OPERATIONS.lowering("transpose")
+def transpose(op: Source) -> str:
+    order = op.integers("perm")
+    result: str = op.node("Transpose", op.operand("x"), perm=[i % len(order) for i in order])
+    return result
+
+
+@OPERATIONS.lowering("expand_dims")
+def expand_dims(op: Source) -> str:
+    result: str = op.node("Unsqueeze", op.operand("x"), op.indices("axes"))
+    return result
+
+
+@OPERATIONS.lowering("squeeze")
+def squeeze(op: Source) -> str:
+    result: str = op.node(
+        "Squeeze", op.operand("x"), *([op.indices("axes")] if op.has("axes") else [])
+    )
+    return result
+
+
+@OPERATIONS.lowering("flatten2d")
+def flatten2d(op: Source) -> str:
+    result: str = op.node("Flatten", op.operand("x"), axis=op.option("axis", int, 1))
+    return result
+
+
+@OPERATIONS.lowering("split")
+def split(op: Source) -> tuple[str, ...]:
+    axis, count = op.option("axis", int), len(op.operation.outputs)
+    x = op.operand("x")
+    if op.has("split_sizes"):
+        parts = op.node("Split", x, op.indices("split_sizes"), count=count, axis=axis)
+    else:
+        size = op.shape_of("x")[axis]
+        if size is None or size % count or op.option("num_splits", int) != count:
+            raise Unlowered("parts that may not be equal")
+        parts = op.node("Split", x, count=count, axis=axis, num_outputs=count)
+    return parts if isinstance(parts, tuple) else (parts,)
+
+
+@OPERATIONS.lowering("tile")
+def tile(op: Source) -> str:
+    result: str = op.node("Tile", op.operand("x"), op.indices("reps"))
+    return result
+
+
+@OPERATIONS.lowering("reverse")
+def reverse(op: Source) -> str:
+    rank = len(op.shape_of("x"))
+    return flip(op, op.operand("x"), op.integers("axes", range(rank)))
+
+
+@OPERATIONS.lowering("pad")
+def pad(op: Source) -> str:
+    mode = op.option("mode", str, "constant")
+    if mode not in _MODES:
+        raise Unlowered(f"mode '{mode}'")
+    if mode == "constant" and not op.element("x").is_float:
+        raise Unlowered("integers")
+    value = op.operand("constant_val") if op.has("constant_val") else op.scalar(0.0)
+    x, given = op.operand("x"), value if mode == "constant" else ""
+    if op.is_constant("pad"):
+        amounts = op.integers("pad")
+        axes = op.ints(*range(-len(amounts) // 2, 0))
+        ordered = op.ints(*amounts[::2], *amounts[1::2])
+        result: str = op.node("Pad", x, ordered, given, axes, mode=_MODES[mode])
+        return result
+    # Computed amounts are those of every axis.
+    pairs = op.node("Reshape", op.indices("pad"), op.ints(-1, 2))
+    ordered = op.node("Reshape", op.node("Transpose", pairs, perm=[1, 0]), op.ints(-1))
+    result = op.node("Pad", x, ordered, given, mode=_MODES[mode])
+    return result
+
+
+@OPERATIONS.lowering("reshape_like")
+def reshape_like(op: Source) -> str:
+    bounds = zip(*(_constants(op, name) for name in ("begins", "ends", "end_masks")), strict=True)
+    sizes = [
+        op.node("Shape", reference, start=int(begin), **({} if mask else {"end": int(end)}))
+        for reference, (begin, end, mask) in zip(op.operands("ref_tensors"), bounds, strict=True)
+    ]
+    result: str = op.node(
+        "Reshape", op.operand("x"), op.node("Concat", *sizes, axis=0), allowzero=1
+    )
+    return result
+
+
+@OPERATIONS.lowering("reverse_sequence")
+def reverse_sequence(op: Source) -> str:
+    rank = len(op.shape_of("x"))
+    along, batch = op.option("seq_axis", int, 0) % rank, op.option("batch_axis", int, 0) % rank
+    if along == batch:
+        raise Unlowered("one axis for sequence and batch")
+    front = [batch, along, *(axis for axis in range(rank) if axis not in {batch, along})]
+    moved = op.node("Transpose", op.operand("x"), perm=front)
+    turned = op.node("ReverseSequence", moved, op.indices("lengths"), batch_axis=0, time_axis=1)
+    result: str = op.node("Transpose", turned, perm=[front.index(axis) for axis in range(rank)])
+    return result
+
+
+@OPERATIONS.lowering("sliding_windows")
+def sliding_windows(op: Source) -> str:
+    axis, size, step = op.option("axis", int), op.option("size", int), op.option("stride", int, 1)
+    length = op.shape_of("x")[axis]
+    if length is None or size > length:
+        raise Unlowered("an axis of unknown size, or smaller than its windows")
+    check_positions(max(0, length - size + 1), size)
+    starts = np.arange(0, length - size + 1, step, dtype=np.int64)
+    check_size((len(starts), size))
+    windows = op.builder.array(starts[:, None] + np.arange(size))
+    result: str = op.node("Gather", op.operand("x"), windows, axis=axis)
+    return result
+
+
+def _constants(op: Source, name: str) -> list[int]:
+    """A variadic argument of scalar constants."""
+    bound = op.operation.arguments[name]
+    read = [int(value.read().item()) for value in bound if not isinstance(value, str)]
+    if len(read) < len(bound):
+        raise Unlowered(f"a computed '{name}'")
+    return read

@@ -1,0 +1,179 @@
+"""NeuralNetwork to graph: layers in order, image preprocessing as an operation in front.
+
+Layers count their axes from the end, so they need not know whether their values have the exact
+shapes that converters since 2020 declare, or the five dimensions of older models: only inputs and
+outputs differ (`five_dimensions`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from fer_convert.coreml_runtime.description import Description, Feature
+from fer_convert.coreml_runtime.element_types import TYPES
+from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
+from fer_convert.coreml_runtime.graph import Classifier, Constant, Graph, Operation, Value
+from fer_convert.coreml_runtime.images import lifted
+from fer_convert.coreml_runtime.limits import check_labels
+from fer_convert.coreml_runtime.read.nn_weights import take_weights
+from fer_convert.coreml_runtime.read.wire import Payloads
+
+FLAVOURS = ("neuralNetwork", "neuralNetworkClassifier", "neuralNetworkRegressor")
+
+
+_COMPUTED = {"array", "image", "double", "int64"}  # the kinds of outputs that layers compute
+
+
+def read_network(spec: Any, description: Description, payloads: Payloads) -> Graph:
+    """Read the network of ``spec``, whose weights are in ``payloads``.
+
+    Raises:
+        ArtefactError: a layer reads what nothing defined, or two write the same value.
+        UnsupportedOperation: an input that is neither an image nor an array.
+    """
+    network = getattr(spec, spec.WhichOneof("Type"))
+    inputs = tuple(_input(feature) for feature in description.inputs)
+    prepared, renamed = _preprocessing(network, description)
+    operations = [*prepared]
+    feeds = {value.name for value in inputs}
+    defined, written = feeds | set(renamed.values()), set(feeds)
+    last_writer = {name: i for i, layer in enumerate(network.layers) for name in layer.output}
+    counts = Counter(operation.type for operation in prepared)
+    for number, layer in enumerate(network.layers):
+        counts[layer.WhichOneof("layer") or "none"] += 1
+        operation = _layer(layer, renamed, payloads)
+        for name in operation.reads:
+            if name not in defined:
+                raise ArtefactError(
+                    f"Layer '{layer.name}' reads '{name}', which nothing before it defines."
+                )
+        for name in layer.output:
+            if name in written and (operation.type != "copy" or name in layer.input):
+                raise ArtefactError(f"The value '{name}' is defined twice.")
+            written.add(name)
+            # A copy may overwrite a value; what is overwritten later goes by another name.
+            renamed.pop(name, None)
+            if last_writer[name] != number or name in feeds:
+                renamed[name] = f"{name} (written by layer {number})"
+            defined.add(renamed.get(name, name))
+        results = tuple(_result(renamed.get(name, name)) for name in layer.output)
+        operations.append(replace(operation, outputs=results))
+    classifier = _classifier(network, spec, defined)
+    label = description.label_name if classifier else ""
+    outputs = tuple(o.name for o in description.outputs if o.kind in _COMPUTED and o.name != label)
+    for name in outputs:
+        if name not in defined or name in renamed:
+            raise ArtefactError(f"The model's output '{name}' is not computed by any layer.")
+    return Graph(
+        inputs=inputs,
+        outputs=outputs,
+        operations=tuple(operations),
+        classifier=classifier,
+        counts=counts,
+    )
+
+
+def _input(feature: Feature) -> Value:
+    shape: tuple[int | None, ...]
+    if feature.kind == "image":
+        ones = (1, 1) if feature.five_dimensional else (1,)
+        shape = (*ones, feature.channels, *feature.shapes.dimensions)
+    elif feature.kind == "array":
+        shape = feature.shapes.dimensions
+        shape = lifted(shape, feature.name) if feature.five_dimensional else shape
+    else:
+        raise UnsupportedOperation(
+            f"Input '{feature.name}' is a {feature.kind}, not an image or array."
+        )
+    return Value(name=feature.name, element=TYPES["fp32"], shape=shape, typed=False)
+
+
+def _preprocessing(
+    network: Any, description: Description
+) -> tuple[list[Operation], dict[str, str]]:
+    """Preprocessing entries as operations, and what the layers' input names become."""
+    operations: list[Operation] = []
+    renamed: dict[str, str] = {}
+    images = [feature.name for feature in description.inputs if feature.kind == "image"]
+    for entry in network.preprocessing:
+        name = entry.featureName or (images[0] if images else "")  # empty means the first image
+        if name not in images:
+            raise ArtefactError(
+                f"Preprocessing is declared for '{name}', which is not an image input."
+            )
+        kind = entry.WhichOneof("preprocessor") or "none"
+        source = renamed.get(name, name)
+        result = f"{source} ({kind})"
+        operations.append(
+            Operation(
+                type=kind,
+                name=f"{kind} of {name}",
+                arguments={"input": (source,)},
+                outputs=(_result(result),),
+                params=(getattr(entry, kind), _layout(description, name))
+                if kind != "none"
+                else None,
+            )
+        )
+        renamed[name] = result
+    return operations, renamed
+
+
+def _layout(description: Description, name: str) -> str:
+    return next(str(f.color_layout) for f in description.inputs if f.name == name)
+
+
+def _layer(layer: Any, renamed: dict[str, str], payloads: Payloads) -> Operation:
+    kind = layer.WhichOneof("layer")
+    if kind is None:
+        raise ArtefactError(f"Layer '{layer.name}' has no type this version of coremltools knows.")
+    params = getattr(layer, kind)
+    _check_choices(params, layer.name)
+    weights: dict[str, Constant] = take_weights(params, layer.name, payloads)
+    if kind == "activation":
+        function = params.WhichOneof("NonlinearityType") or "none"
+        kind = f"activation.{function}"
+    return Operation(
+        type=kind,
+        name=layer.name,
+        arguments={
+            "input": tuple(renamed.get(name, name) for name in layer.input),
+            **{path: (constant,) for path, constant in weights.items()},
+        },
+        outputs=(),  # named by the caller, who knows which of them are overwritten
+        params=params,
+    )
+
+
+def _check_choices(message: Any, layer: str) -> None:
+    """A mode that the specification does not number is none of those that it does."""
+    for field, value in message.ListFields():
+        if field.enum_type is not None:
+            known = field.enum_type.values_by_number
+            if value not in known:
+                allowed = ", ".join(f"{number} ({known[number].name})" for number in known)
+                raise ArtefactError(f"Layer '{layer}' has {field.name} {value}; {allowed} can be.")
+        elif hasattr(value, "ListFields"):
+            _check_choices(value, layer)
+
+
+def _result(name: str) -> Value:
+    return Value(name=name, element=TYPES["fp32"], shape=None, typed=False)
+
+
+def _classifier(network: Any, spec: Any, defined: set[str]) -> Classifier | None:
+    if spec.WhichOneof("Type") != "neuralNetworkClassifier":
+        return None
+    kind = network.WhichOneof("ClassLabels")
+    if kind is None:
+        raise ArtefactError("The classifier has no labels.")
+    scores = network.labelProbabilityLayerName
+    if scores not in defined:
+        raise ArtefactError(
+            f"The classifier takes its scores from '{scores}', which no layer computes."
+        )
+    labels = getattr(network, kind).vector
+    check_labels(len(labels))
+    return Classifier(scores=scores, labels=tuple(labels))

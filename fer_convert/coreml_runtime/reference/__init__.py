@@ -1,0 +1,1 @@
+"""The reference engine: one operation after another, in declared precision."""

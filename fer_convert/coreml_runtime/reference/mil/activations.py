@@ -1,0 +1,145 @@
+"""Activations: functions of one operand with constant parameters, and softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fer_convert.coreml_runtime.reference.operations import Call, Table, View
+
+OPERATIONS = Table()
+
+_GELU: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "EXACT": F.gelu,
+    "TANH_APPROXIMATION": lambda x: F.gelu(x, approximate="tanh"),
+    "SIGMOID_APPROXIMATION": lambda x: x * torch.sigmoid(1.702 * x),
+}
+
+
+@OPERATIONS.operation("clamped_relu")
+def clamped_relu(op: View) -> Call:
+    """``min(x, beta)`` where ``x >= 0``, else ``min(alpha * x, beta)``."""
+    alpha, beta = op.option("alpha", float), op.option("beta", float)
+    return op.call(lambda x: torch.where(x >= 0, x, alpha * x).clamp(max=beta), "x")
+
+
+@OPERATIONS.operation("elu")
+def elu(op: View) -> Call:
+    """``x`` where ``x > 0``, else ``alpha * (exp(x) - 1)``."""
+    alpha = op.option("alpha", float)
+    return op.call(lambda x: torch.where(x > 0, x, alpha * torch.expm1(x)), "x")
+
+
+@OPERATIONS.operation("gelu")
+def gelu(op: View) -> Call:
+    """``x * Phi(x)``; mode EXACT (default) | TANH_APPROXIMATION | SIGMOID_APPROXIMATION."""
+    mode = op.option("mode", str, "EXACT")
+    if mode not in _GELU:
+        raise op.refuse(f"mode '{mode}' is none of {', '.join(_GELU)}")
+    return op.call(_GELU[mode], "x")
+
+
+@OPERATIONS.operation("leaky_relu")
+def leaky_relu(op: View) -> Call:
+    """``x`` where ``x >= 0``, else ``alpha * x``."""
+    alpha = op.option("alpha", float)
+    return op.call(lambda x: torch.where(x >= 0, x, alpha * x), "x")
+
+
+@OPERATIONS.operation("linear_activation")
+def linear_activation(op: View) -> Call:
+    """``alpha * x + beta``."""
+    alpha, beta = op.option("alpha", float), op.option("beta", float)
+    return op.call(lambda x: alpha * x + beta, "x")
+
+
+@OPERATIONS.operation("prelu")
+def prelu(op: View) -> Call:
+    """``x`` where ``x > 0``, else ``alpha * x``: x ``[N, C, *D]``, alpha ``[C]``."""
+    alpha = op.weight("alpha")
+    return op.call(lambda x: torch.where(x > 0, x, per_channel(alpha, x) * x), "x")
+
+
+@OPERATIONS.operation("relu")
+def relu(op: View) -> Call:
+    """``max(x, 0)``."""
+    return op.call(F.relu, "x", exact=True)
+
+
+@OPERATIONS.operation("relu6")
+def relu6(op: View) -> Call:
+    """``min(max(x, 0), 6)``."""
+    return op.call(F.relu6, "x", exact=True)
+
+
+@OPERATIONS.operation("scaled_tanh")
+def scaled_tanh(op: View) -> Call:
+    """``alpha * tanh(beta * x)``."""
+    alpha, beta = op.option("alpha", float), op.option("beta", float)
+    return op.call(lambda x: alpha * torch.tanh(beta * x), "x")
+
+
+@OPERATIONS.operation("sigmoid")
+def sigmoid(op: View) -> Call:
+    """``1 / (1 + exp(-x))``."""
+    return op.call(torch.sigmoid, "x")
+
+
+@OPERATIONS.operation("sigmoid_hard")
+def sigmoid_hard(op: View) -> Call:
+    """``alpha * x + beta``, bounded by 0 and 1."""
+    alpha, beta = op.option("alpha", float), op.option("beta", float)
+    return op.call(lambda x: (alpha * x + beta).clamp(0, 1), "x")
+
+
+@OPERATIONS.operation("silu")
+def silu(op: View) -> Call:
+    """``x * sigmoid(x)``."""
+    return op.call(F.silu, "x")
+
+
+@OPERATIONS.operation("softmax")
+def softmax(op: View) -> Call:
+    """``exp(x) / sum(exp(x))`` along ``axis`` (-1)."""
+    axis = op.option("axis", int, -1)
+    return op.call(lambda x: torch.softmax(x, axis), "x")
+
+
+@OPERATIONS.operation("softplus")
+def softplus(op: View) -> Call:
+    """``log(1 + exp(x))``."""
+    return op.call(F.softplus, "x")
+
+
+@OPERATIONS.operation("softplus_parametric")
+def softplus_parametric(op: View) -> Call:
+    """``alpha * log(1 + exp(beta * x))``: x ``[N, C, *D]``, alpha and beta ``[C]``."""
+    alpha, beta = op.weight("alpha"), op.weight("beta")
+    return op.call(lambda x: per_channel(alpha, x) * F.softplus(per_channel(beta, x) * x), "x")
+
+
+@OPERATIONS.operation("softsign")
+def softsign(op: View) -> Call:
+    """``x / (1 + |x|)``."""
+    return op.call(F.softsign, "x")
+
+
+@OPERATIONS.operation("thresholded_relu")
+def thresholded_relu(op: View) -> Call:
+    """``x`` where ``x >= alpha``, else 0."""
+    alpha = op.option("alpha", float)
+    return op.call(lambda x: x.masked_fill(x < alpha, 0), "x", exact=True)
+
+
+def per_channel(values: Tensor, x: Tensor) -> Tensor:
+    """``values [C]`` so that they broadcast with ``x [N, C, *D]``.
+
+    Raises:
+        ValueError: not one value for each channel; a single one would be broadcast, too.
+    """
+    if x.dim() < 2 or values.shape != x.shape[1:2]:
+        raise ValueError(f"{list(values.shape)} values for the channels of {list(x.shape)}")
+    return values.reshape(-1, *(1,) * (x.dim() - 2))

@@ -1,0 +1,51 @@
+"""Products of matrices: linear, matmul, einsum, attention."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fer_convert.coreml_runtime.reference.operations import Call, Table, View
+
+OPERATIONS = Table()
+
+
+@OPERATIONS.operation("linear")
+def linear(op: View) -> Call:
+    """``x @ weight.T + bias``: x ``[*, in]``, weight ``[out, in]``, bias ``[out]`` (zeros)."""
+    return op.call(F.linear, "x", "weight", "bias?")
+
+
+@OPERATIONS.operation("matmul")
+def matmul(op: View) -> Call:
+    """``x @ y``, leading axes broadcast; transpose_x, transpose_y (false) swap the last two."""
+    turn_x, turn_y = op.option("transpose_x", bool, False), op.option("transpose_y", bool, False)
+
+    def kernel(x: Tensor, y: Tensor) -> Tensor:
+        left = x.mT if turn_x and x.dim() > 1 else x
+        right = y.mT if turn_y and y.dim() > 1 else y
+        return torch.matmul(left, right)
+
+    return op.call(kernel, "x", "y")
+
+
+@OPERATIONS.operation("einsum")
+def einsum(op: View) -> Call:
+    """Sum of products of ``values`` by ``equation``, e.g. ``bij,bjk->bik``."""
+    equation = op.option("equation", str)
+    return op.call(lambda *values: torch.einsum(equation, *values), "values")
+
+
+@OPERATIONS.operation("scaled_dot_product_attention")
+def attention(op: View) -> Call:
+    """``softmax(query @ key.T / sqrt(E) + mask) @ value`` over the last two axes.
+
+    Arguments: query ``[B, *, L, E]``, key ``[B, *, S, E]``, value ``[B, *, S, V]``, attn_mask
+    (optional): floats are added, booleans keep where true.
+    """
+
+    def kernel(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+
+    return op.call(kernel, "query", "key", "value", "attn_mask?")

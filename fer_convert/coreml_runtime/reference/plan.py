@@ -1,0 +1,171 @@
+"""The reference engine's plan: the graph with its constants decoded and its calls bound, for one
+precision; then one operation after another.
+
+fp16 is emulated: each operation computes in fp32 and its result is rounded to the nearest fp16
+value. Hardware that accumulates in fp32 does just that; on measured networks the error is of the
+size of PyTorch's own half precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fer_convert.coreml_runtime.errors import ExecutionFailed
+from fer_convert.coreml_runtime.graph import Graph, Operation, Value
+from fer_convert.coreml_runtime.reference.operations import (
+    Call,
+    Precision,
+    Table,
+    View,
+    round_to_half,
+    torch_type,
+)
+
+# What numpy and torch raise on operands that do not fit, a division by 0 or too big a result.
+_KERNEL_ERRORS = (
+    ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call, its results, which of them are rounded, and the values nobody reads afterwards."""
+
+    call: Call
+    results: tuple[Value, ...]
+    rounds: tuple[bool, ...]
+    frees: tuple[str, ...]
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in order; ``keeps`` are never freed."""
+
+    inputs: tuple[Value, ...]
+    steps: tuple[Step, ...]
+    keeps: frozenset[str]
+    precision: Precision
+
+    def run(self, feeds: Mapping[str, Tensor], *, capture: Collection[str]) -> dict[str, Tensor]:
+        """Compute ``keeps`` and ``capture``.
+
+        Memory is bounded by the values alive at once: each is dropped after its last reader.
+
+        Args:
+            feeds: one tensor per graph input, of its declared shape.
+
+        Raises:
+            ExecutionFailed: an operation could not compute, or its result has another shape than
+                the file declares.
+        """
+        wanted = self.keeps | set(capture)
+        with torch.inference_mode():
+            alive = {value.name: self._enter(value, feeds[value.name]) for value in self.inputs}
+            for step in self.steps:
+                _execute(step, alive)
+                for name in step.frees:
+                    if name not in wanted:
+                        del alive[name]
+        return {name: alive[name] for name in wanted}
+
+    def _enter(self, value: Value, feed: Tensor) -> Tensor:
+        return _as_declared(feed, value, _rounds(value, self.precision), f"input '{value.name}'")
+
+
+def make_plan(graph: Graph, table: Table, precision: Precision) -> Plan:
+    """Prepare every operation of ``graph``.
+
+    Raises:
+        ArtefactError: an operation's constants do not fit together.
+        UnsupportedOperation: an operation uses an option the runtime does not have.
+    """
+    keeps = frozenset(graph.outputs) | ({graph.classifier.scores} if graph.classifier else set())
+    calls = [_prepare(op, table, precision) for op in graph.operations]
+    last_reader = {name: i for i, call in enumerate(calls) for name in call.reads}
+    half = {value.name for value in graph.inputs if _rounds(value, precision)}
+    steps = []
+    for i, (operation, call) in enumerate(zip(graph.operations, calls, strict=True)):
+        rounds = tuple(_rounds(result, precision) for result in operation.outputs)
+        # Moving fp16 values about leaves them fp16: no second rounding.
+        moves = call.exact and bool(call.reads) and half.issuperset(call.reads)
+        steps.append(
+            Step(
+                call=call,
+                results=operation.outputs,
+                rounds=tuple(r and not moves for r in rounds),
+                frees=_dead_after(i, call, operation.outputs, last_reader),
+                label=operation.label,
+            )
+        )
+        half |= {o.name for o, r in zip(operation.outputs, rounds, strict=True) if r}
+    return Plan(graph.inputs, tuple(steps), keeps, precision)
+
+
+def _prepare(operation: Operation, table: Table, precision: Precision) -> Call:
+    try:
+        return table.prepare(View(operation, precision=precision))
+    except _KERNEL_ERRORS as error:
+        raise ExecutionFailed(f"{operation.label} does not fit together: {error}") from error
+
+
+def _dead_after(
+    index: int, call: Call, results: tuple[Value, ...], last_reader: Mapping[str, int]
+) -> tuple[str, ...]:
+    dead = [name for name in dict.fromkeys(call.reads) if last_reader[name] == index]
+    # What nothing reads is gone at once unless wanted.
+    return (*dead, *(result.name for result in results if result.name not in last_reader))
+
+
+def _rounds(value: Value, precision: Precision) -> bool:
+    if precision == "declared":
+        return value.element.name == "fp16"
+    return precision == "fp16" and value.element.is_float
+
+
+def _execute(step: Step, alive: dict[str, Tensor]) -> None:
+    operands = [alive[name] for name in step.call.reads]
+    try:
+        computed = step.call.kernel(*operands)
+        results = computed if isinstance(computed, tuple) else (computed,)
+        if len(results) != len(step.results):
+            raise ExecutionFailed(
+                f"{step.label} computes {len(results)} values; the file declares "
+                f"{len(step.results)}."
+            )
+        # Rounding takes memory, too.
+        for result, declared, rounds in zip(results, step.results, step.rounds, strict=True):
+            alive[declared.name] = _as_declared(result, declared, rounds, step.label)
+    except _KERNEL_ERRORS as error:
+        shapes = ", ".join(str(list(operand.shape)) for operand in operands)
+        raise ExecutionFailed(f"{step.label} failed on operands {shapes}: {error}") from error
+
+
+def _as_declared(result: Tensor, declared: Value, rounds: bool, label: str) -> Tensor:
+    if declared.shape is not None and not _fits(tuple(result.shape), declared.shape):
+        raise ExecutionFailed(
+            f"{label} computed {list(result.shape)}, but the file declares {list(declared.shape)}."
+        )
+    dtype = torch_type(declared.element)
+    if result.dtype != dtype:
+        # Widths may differ (torch counts in int64); a float for an integer is a mistake.
+        if declared.typed and _family(result.dtype) != _family(dtype):
+            raise ExecutionFailed(
+                f"{label} computed {result.dtype}, but the file declares {declared.element.name}."
+            )
+        result = result.to(dtype)
+    return round_to_half(result) if rounds else result
+
+
+def _family(dtype: torch.dtype) -> str:
+    return "float" if dtype.is_floating_point else "bool" if dtype == torch.bool else "integer"
+
+
+def _fits(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(declared) and all(
+        d is None or d == s for s, d in zip(shape, declared, strict=True)
+    )

@@ -1,0 +1,122 @@
+"""The comparing stages of a build: everything is read back from disk and sees every image."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from fer_convert.artefact import Artefact
+from fer_convert.parity import runners
+from fer_convert.parity.compare import compare_artefact, not_run, parity_of_error
+from fer_convert.parity.fixtures import Fixture
+from fer_convert.parity.result import ArtefactParity, Prediction, Runner, Subject
+from fer_convert.parity.thresholds import THRESHOLDS
+from fer_convert.progress import Progress
+from fer_convert.source import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What every artefact is measured against.
+
+    Attributes:
+        reference: the checkpoint's predictions, one per image.
+        half: PyTorch's own half precision, one per image; None when no artefact needs it.
+    """
+
+    images: Sequence[Fixture]
+    reference: Sequence[Prediction]
+    half: Sequence[Prediction] | None
+    contract: Mapping[str, Any]
+    progress: Progress
+
+    def judge(self, key: str, open_runner: Callable[[], Runner]) -> ArtefactParity:
+        """Open one artefact and compare it; whatever goes wrong is its verdict."""
+        with self.progress.stage(f"check {key}") as stage:
+            try:
+                runner = open_runner()
+            except Exception as error:  # each runtime has its own words for a damaged file
+                parity = parity_of_error(key, error, runtime="could not be opened")
+            else:
+                parity = compare_artefact(
+                    key,
+                    reference=self.reference,
+                    half=self.half,
+                    runner=runner,
+                    images=self.images,
+                    thresholds=THRESHOLDS[key],
+                    contract=self.contract,
+                    progress=stage.advance,
+                )
+            stage.outcome = parity.verdict
+        return parity
+
+
+def compare_all(
+    source: Source,
+    artefacts: Sequence[Artefact],
+    *,
+    images: Sequence[Fixture],
+    contract: Mapping[str, Any],
+    progress: Progress,
+) -> tuple[Sequence[Prediction], list[Subject]]:
+    """Judge the exportable module and every artefact.
+
+    Returns:
+        The checkpoint's predictions, and one row per artefact and runtime.
+    """
+    bench = _set_up(source, artefacts, images=images, contract=contract, progress=progress)
+    subjects = [
+        Subject(artefact=None, parity=bench.judge("module", partial(runners.ModuleRunner, source)))
+    ]
+    for artefact in artefacts:
+        parity = bench.judge(
+            artefact.kind, partial(runners.open_runner, artefact.kind, artefact.path)
+        )
+        subjects.append(Subject(artefact=artefact, parity=parity))
+        gc.collect()  # the artefact's weights, before the next one's are read
+    for artefact in artefacts:
+        for parity in _on_apple(artefact, bench):
+            subjects.append(Subject(artefact=artefact, parity=parity))
+    return bench.reference, subjects
+
+
+def _set_up(
+    source: Source,
+    artefacts: Sequence[Artefact],
+    *,
+    images: Sequence[Fixture],
+    contract: Mapping[str, Any],
+    progress: Progress,
+) -> Bench:
+    with progress.stage("run checkpoint"):
+        checkpoint = runners.CheckpointRunner(source)
+        reference = [checkpoint.predict(image.image) for image in images]
+    half = None
+    if any(THRESHOLDS[artefact.kind].half_factor is not None for artefact in artefacts):
+        with progress.stage("run checkpoint in torch's fp16"):
+            halved = runners.ModuleRunner(source, half=True)
+            half = [halved.predict(image.image) for image in images]
+    return Bench(
+        images=images, reference=reference, half=half, contract=contract, progress=progress
+    )
+
+
+def _on_apple(artefact: Artefact, bench: Bench) -> list[ArtefactParity]:
+    """Judge a Core ML artefact with Apple's runtime, or say why not."""
+    if artefact.kind not in ("mlmodel", "mlpackage-fp32", "mlpackage-fp16"):
+        return []
+    reason = runners.apple_runtime_missing()
+    if reason is not None:
+        return [not_run(artefact.kind, reason, runtime=runners.APPLE_RUNTIME, required=False)]
+    # GPU and Neural Engine compute in half precision whatever a file declares, so the limits of an
+    # fp32 artefact are only fair to the CPU.
+    every = artefact.precision == "fp16"
+    units = runners.COMPUTE_UNITS if every else runners.COMPUTE_UNITS[:1]
+    return [
+        bench.judge(artefact.kind, partial(runners.AppleRunner, artefact.path, units=unit))
+        for unit in units
+    ]

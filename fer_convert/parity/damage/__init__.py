@@ -1,0 +1,1 @@
+"""Artefacts broken on purpose: what a comparison must catch."""

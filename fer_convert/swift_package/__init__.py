@@ -1,0 +1,1 @@
+"""The Swift package with the model inside."""

@@ -1,0 +1,252 @@
+"""Put a checked model into a copy of EmotionKit: a Swift package an app can add as it is.
+
+The copy is complete: README, licence, ``.gitignore`` and tests of its own, ready for ``git init``
+and a tag. A build folder holds ``manifest.json`` and ``golden.json`` beside the model. The manifest
+is the model's passport: it names every file's hash, the contract and the verdict, and nothing is
+packaged against it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fer_convert.artefact import FILE_NAMES, Artefact, ArtefactKind
+from fer_convert.parity.result import ArtefactParity, Verdict
+from fer_convert.parity.runners import APPLE_RUNTIME
+from fer_convert.swift_package.readme import ModelTexts, package_readme
+from fer_train.contract.errors import ArtefactError, NotFound, ParityFailed, ParityNotRun
+from fer_train.contract.files import (
+    atomic_directory,
+    sha256_file,
+    sha256_tree,
+    size_bytes,
+    tree_files,
+    write_json,
+    write_text,
+)
+
+SCHEMA = "emotionkit.manifest"
+
+
+VERSION = 1
+
+
+MANIFEST = "manifest.json"
+
+
+GOLDEN = "golden.json"
+
+
+#: The artefact that goes into the package.
+PUBLISHED: ArtefactKind = "mlpackage-fp16"
+
+
+MODEL_NAME = "EmotionNet"
+
+
+#: Where EmotionKit looks for its model.
+MODELS = Path("Sources/EmotionKitModel/Models")
+
+
+#: Build products and editor state of a working copy, and what only EmotionKit's own development
+#: needs: its manifest leaves those targets out where the folders are absent.
+_NOT_COPIED = (
+    *(".*", "DerivedData", "Package.resolved", "*.xcodeproj"),
+    *("DevSupport", "EmotionKitTests", "Examples", "API.txt"),
+)
+
+
+#: Hidden files that travel all the same.
+_HIDDEN = (".spi.yml", ".swift-format")
+
+
+#: Where EmotionKit's own README goes; the package's is about the model.
+_MANUAL = "EmotionKit.md"
+
+
+#: EmotionKit's own .gitignore keeps models out; in a published package the model is the point.
+_GITIGNORE = """\
+.build/
+.swiftpm/
+DerivedData/
+Package.resolved
+xcuserdata/
+"""
+
+
+def manifest_record(
+    artefact: Artefact,
+    *,
+    contract: Mapping[str, Any],
+    verdict: Verdict,
+    parities: Sequence[ArtefactParity],
+    gated: bool,
+    created_with: Mapping[str, str],
+    created_at: str,
+) -> dict[str, Any]:
+    """Return manifest.json's content for the published artefact.
+
+    Args:
+        verdict: of the whole build.
+        parities: of the whole build; the published artefact's own figures are quoted.
+        gated: the model is only packaged if ``verdict`` is PASS.
+        created_with: versions of the tools.
+        created_at: UTC, ISO 8601.
+    """
+    own = [parity for parity in parities if parity.key == artefact.kind]
+    portable = next(p for p in own if not p.runtime.startswith(APPLE_RUNTIME))
+    return {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "model": {
+            "name": MODEL_NAME,
+            "file": artefact.path.name,
+            "format": "mlprogram",
+            "precision": artefact.precision,
+            "bytes": artefact.bytes,
+            "sha256": artefact.sha256,
+            "files": [
+                {
+                    "path": file.relative_to(artefact.path).as_posix(),
+                    "bytes": size_bytes(file),
+                    "sha256": sha256_file(file),
+                }
+                for file in tree_files(artefact.path)
+            ],
+        },
+        "contract": dict(contract),
+        "parity": {
+            "verdict": verdict,
+            "gated": gated,
+            "runtime": portable.runtime,
+            "images": len(portable.measures),
+            "max_abs_dp": _finite(portable.max_abs_dp),
+            "top1_agreement": portable.top1_agreement,
+            "apple_runtime": _apple_summary(own),
+        },
+        "created_with": dict(created_with),
+        "created_at": created_at,
+    }
+
+
+def find_emotionkit(given: Path | None) -> Path:
+    """Return the folder with EmotionKit's sources.
+
+    Raises:
+        NotFound: not beside this tool (it is not run from a checkout) and not given.
+    """
+    folder = given or Path(__file__).resolve().parents[2] / "swift" / "EmotionKit"
+    if not (folder / "Package.swift").is_file():
+        raise NotFound(
+            f"EmotionKit's sources are not in {folder} (there is no Package.swift).",
+            hint="They are part of the repository, not of the installed Python package: install "
+            "from a checkout (pip install -e .), give --emotionkit DIR, or build without a "
+            "package (--no-package).",
+        )
+    return folder
+
+
+def write_package(build: Path, out: Path, *, emotionkit: Path, gate: bool) -> None:
+    """Write a Swift package with the model of a build folder inside.
+
+    Args:
+        build: what ``ferconv build`` wrote.
+        out: the package's folder; replaced only if this function wrote it.
+        gate: refuse a model whose verdict is not PASS. Without it the manifest says so for ever.
+
+    Raises:
+        NotFound: ``build`` holds no manifest or model.
+        ParityFailed, ParityNotRun: the gate is shut.
+        ArtefactError: the model is not the one that was checked.
+        OutputExists, CannotWrite: ``out``.
+    """
+    manifest = _read_manifest(build)
+    _check_gate(build, manifest, gate=gate)
+    model = build / FILE_NAMES[PUBLISHED]
+    if not model.is_dir():
+        raise NotFound(f"There is no model {model}.", hint="Run ferconv build again.")
+    if sha256_tree(model) != manifest["model"]["sha256"]:
+        raise ArtefactError(
+            f"{model} is not the model that was checked: its sha256 differs from {MANIFEST}'s.",
+            hint="Run ferconv build again.",
+        )
+    published = {**manifest, "parity": {**manifest["parity"], "gated": gate}}
+    with atomic_directory(out, marker=str(MODELS / MANIFEST)) as partial:
+        _copy_sources(emotionkit, partial)
+        shutil.copytree(model, partial / MODELS / model.name)
+        write_json(partial / MODELS / MANIFEST, published)
+        shutil.copyfile(build / GOLDEN, partial / MODELS / GOLDEN)
+        write_text(partial / "README.md", package_readme(published, _texts(model)))
+
+
+def _read_manifest(build: Path) -> dict[str, Any]:
+    path = build / MANIFEST
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFound(
+            f"{build} holds no {MANIFEST}, so there is nothing to package.",
+            hint=f"Run ferconv build --out {build} (with {PUBLISHED} among its artefacts).",
+        ) from None
+    except ValueError as error:
+        raise ArtefactError(f"{path} is not JSON: {error}.") from error
+    if manifest.get("schema") != SCHEMA or manifest.get("version") != VERSION:
+        raise ArtefactError(f"{path} is not an {SCHEMA} of version {VERSION}.")
+    return manifest
+
+
+def _check_gate(build: Path, manifest: Mapping[str, Any], *, gate: bool) -> None:
+    verdict = manifest["parity"]["verdict"]
+    if not gate or verdict == "PASS":
+        return
+    kind = ParityFailed if verdict == "FAIL" else ParityNotRun
+    raise kind(
+        f"The model in {build} is not packaged: its parity verdict is {verdict}.",
+        hint=f"See {build / 'report.html'}. --no-gate packages it all the same, and its manifest "
+        "will say so.",
+    )
+
+
+def _copy_sources(emotionkit: Path, package: Path) -> None:
+    """Copy what a package of its own needs, its licence from the repository if need be."""
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        if Path(folder) == emotionkit / MODELS:  # a model of an earlier run
+            return {name for name in names if name != "README.md"}
+        return shutil.ignore_patterns(*_NOT_COPIED)(folder, names)
+
+    shutil.copytree(emotionkit, package, dirs_exist_ok=True, ignore=ignored)
+    for name in _HIDDEN:
+        if (emotionkit / name).is_file():
+            shutil.copyfile(emotionkit / name, package / name)
+    if (package / "README.md").is_file():
+        (package / "README.md").replace(package / _MANUAL)
+    repository_licence = emotionkit.parent.parent / "LICENSE"
+    if not (package / "LICENSE").exists() and repository_licence.is_file():
+        shutil.copyfile(repository_licence, package / "LICENSE")
+    write_text(package / ".gitignore", _GITIGNORE)
+
+
+def _texts(model: Path) -> ModelTexts:
+    """Read from the model file who made it."""
+    from fer_convert.coreml_runtime import load
+
+    metadata = load(model).metadata
+    return ModelTexts(author=metadata.author, license=metadata.license, version=metadata.version)
+
+
+def _apple_summary(parities: Sequence[ArtefactParity]) -> str:
+    own = [parity for parity in parities if parity.runtime.startswith(APPLE_RUNTIME)]
+    if all(parity.verdict == "NOT RUN" for parity in own):
+        reasons = {reason for parity in own for reason in parity.reasons}
+        return f"NOT RUN ({'; '.join(sorted(reasons)) or 'not asked'})"
+    return ", ".join(f"{parity.runtime}: {parity.verdict}" for parity in own)
+
+
+def _finite(value: float | None) -> float | None:
+    """Return None for NaN, which JSON cannot hold (the verdict says FAIL already)."""
+    return None if value is None or value != value else value

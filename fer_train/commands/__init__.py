@@ -1,0 +1,1 @@
+"""The commands of ``fertrain``, one module each; none imports torch until it runs."""

@@ -1,0 +1,1 @@
+"""``fertrain data check``: leaks, duplicates and contradictory labels, before any training."""

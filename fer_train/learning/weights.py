@@ -1,0 +1,179 @@
+"""Starting weights: torchvision's pretrained ones, a file, or none; never a silent choice."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import re
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from fer_train.contract.architectures import AUXILIARY_PREFIXES, Architecture, is_head_parameter
+from fer_train.contract.checkpoint import (
+    FORMAT,
+    load_weights_only,
+    read_checkpoint,
+    validate_weights,
+)
+from fer_train.contract.errors import ArchitectureMismatch, CheckpointCorrupt, NotFound
+from fer_train.contract.files import sha256_file, write_bytes
+
+_TIMEOUT_S = 30
+
+
+#: torchvision's DenseNet files predate the names of its modules: norm.1 there is norm1 here.
+_OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartingWeights:
+    """A file of weights that fits an architecture but for the number of classes.
+
+    Attributes:
+        name: of the file.
+        state: state dict, head included.
+        labels: what the outputs mean, in one of our own checkpoints; None in any other file.
+    """
+
+    name: str
+    state: Mapping[str, Tensor]
+    labels: tuple[str, ...] | None
+
+
+def read_starting_weights(
+    arch: Architecture, *, source: str, say: Callable[[str], None]
+) -> StartingWeights | None:
+    """Read and check weights; None for ``none``. Needs neither network nor data.
+
+    ``source`` is ``default``, ``none``, the name of one of torchvision's, or a file; ``say`` is
+    told about a download.
+
+    Raises:
+        NotFound: no such file or name, or weights that are neither cached nor reachable.
+        CheckpointError: damaged, pickled, another architecture, NaN.
+    """
+    if source == "none":
+        return None
+    path = _weights_file(arch.name, source, say)
+    record = load_weights_only(path, plain_weights="give that file as --weights")
+    if isinstance(record, dict) and record.get("format") == FORMAT:
+        return _own_weights(path, arch)
+    return StartingWeights(name=path.name, state=_foreign_state(record, path, arch), labels=None)
+
+
+def load_starting_weights(
+    model: nn.Module,
+    arch: Architecture,
+    *,
+    weights: StartingWeights | None,
+    labels: tuple[str, ...],
+    say: Callable[[str], None],
+) -> None:
+    """Load weights into ``model``, in place, and tell ``say`` which.
+
+    The head is kept only from one of our own checkpoints with the same labels.
+    """
+    if weights is None:
+        say("none: random initial weights")
+        return
+    state, keeps_head = weights.state, weights.labels == labels
+    if not keeps_head:
+        state = {key: v for key, v in state.items() if not is_head_parameter(key, arch)}
+    model.load_state_dict({**model.state_dict(), **state})
+    say(f"{weights.name}: backbone {'and head' if keeps_head else 'only, head starts random'}")
+
+
+def _weights_file(name: str, source: str, say: Callable[[str], None]) -> Path:
+    if source == "default":
+        return fetch_pretrained(name, say=say)
+    known = torchvision.models.get_model_weights(name).__members__
+    if source in known:
+        return fetch_pretrained(name, version=source, say=say)
+    path = Path(source)
+    if not path.is_file():
+        names = ", ".join(["default", "none", *known])
+        raise NotFound(
+            f"--weights {source} is neither a file nor a name of {name}'s weights.",
+            hint=f"Allowed: {names}, or a file.",
+        )
+    return path
+
+
+def fetch_pretrained(name: str, *, version: str = "DEFAULT", say: Callable[[str], None]) -> Path:
+    """Return torchvision's weights of an architecture, downloading them once.
+
+    The file lies where torchvision keeps it (``$TORCH_HOME/hub/checkpoints``). torch checks the
+    hash in a file's name only while downloading; here a cached file is checked too.
+
+    Raises:
+        NotFound: not cached, and the download failed.
+        CheckpointCorrupt: the file does not have the hash in its name.
+    """
+    url: str = torchvision.models.get_model_weights(name)[version].url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    prefix = path.stem.rpartition("-")[2]
+    if path.is_file():
+        if not sha256_file(path).startswith(prefix):
+            raise CheckpointCorrupt(
+                f"{path} does not have the SHA-256 prefix {prefix} its name promises.",
+                hint="Delete the file and run the command again.",
+            )
+        return path
+    say(f"downloading {url}")
+    try:
+        # In memory (240 MB at most): a network error is then no file error.
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
+            content: bytes = response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise NotFound(
+            f"The pretrained weights of {name} are not on this machine and cannot be downloaded: "
+            f"{getattr(error, 'reason', error)}.",
+            hint=f"Get {url}\n  and put it at {path}\n  (SHA-256 starts with {prefix}); "
+            "or use --weights FILE for weights you have, or --weights none to start from random.",
+        ) from error
+    if not hashlib.sha256(content).hexdigest().startswith(prefix):
+        raise CheckpointCorrupt(
+            f"{url} did not deliver the file its name promises (SHA-256 prefix {prefix}).",
+            hint="Something between here and there changed it; nothing was saved.",
+        )
+    write_bytes(path, content)
+    return path
+
+
+def _own_weights(path: Path, arch: Architecture) -> StartingWeights:
+    checkpoint = read_checkpoint(path)
+    if checkpoint.arch != arch.name:
+        raise ArchitectureMismatch(
+            f"{path} is a {checkpoint.arch}, not a {arch.name}.",
+            hint=f"Use --arch {checkpoint.arch}, or other weights.",
+        )
+    return StartingWeights(name=path.name, state=checkpoint.model, labels=checkpoint.labels)
+
+
+def _foreign_state(record: Any, path: Path, arch: Architecture) -> dict[str, Tensor]:
+    state = _modern_names(record) if isinstance(record, dict) else {}
+    head = state.get(f"{arch.linear}.weight")
+    classes = len(head) if isinstance(head, Tensor) and head.ndim == 2 else 1000
+    validate_weights(state, arch=arch.name, num_classes=classes, source=path)
+    return state
+
+
+def _modern_names(record: Mapping[str, Any]) -> dict[str, Any]:
+    state = {
+        _OLD_DENSENET.sub(r"\1\2", key): value
+        for key, value in record.items()
+        if not key.startswith(AUXILIARY_PREFIXES)
+    }
+    # Files from before PyTorch 0.4.1 lack BatchNorm's counter, which evaluation does not use.
+    for key in list(state):
+        if key.endswith(".running_var"):
+            counter = key.removesuffix("running_var") + "num_batches_tracked"
+            state.setdefault(counter, torch.tensor(0))
+    return state

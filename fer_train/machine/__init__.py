@@ -1,0 +1,1 @@
+"""The computer a run lives on: devices, processes, signals, random numbers."""

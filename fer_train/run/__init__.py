@@ -1,0 +1,1 @@
+"""One training run, from options to best.pt; `train` is the loop."""

@@ -1,0 +1,336 @@
+"""From predictions to verdicts: boundaries, NaN, permuted labels, nothing to compare."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from fer_convert.parity.compare import compare_artefact, not_run, parity_of_error
+from fer_convert.parity.fixtures import Fixture
+from fer_convert.parity.result import (
+    ArtefactParity,
+    Prediction,
+    Verdict,
+    overall_verdict,
+    worst_verdict,
+)
+from fer_convert.parity.thresholds import HALF_ERROR_FLOOR, THRESHOLDS, Thresholds
+from fer_convert.report.questions import half_precision_questions
+from fer_train.contract.errors import ArtefactError, ParityNotRun, UnsupportedOperation
+from tests.fer_convert.parity.answers import CONTRACT, FakeRunner, picture, predict
+
+METADATA = {"emotionkit.contract": json.dumps(CONTRACT)}
+
+
+LOOSE = Thresholds(step="test", max_abs_dp=1.0, min_psnr_db=-1e9)
+
+
+def compare(
+    images: list[Fixture],
+    reference: list[Prediction],
+    answers: list[Prediction | Exception],
+    *,
+    thresholds: Thresholds = LOOSE,
+    half: list[Prediction] | None = None,
+    metadata: dict[str, str] = METADATA,
+) -> ArtefactParity:
+    return compare_artefact(
+        "onnx",
+        reference=reference,
+        half=half,
+        runner=FakeRunner(answers, metadata=metadata),
+        images=images,
+        thresholds=thresholds,
+        contract=CONTRACT,
+    )
+
+
+def verdicts(parity: ArtefactParity) -> dict[str, Verdict]:
+    return {check.name: check.verdict for check in parity.checks}
+
+
+def failed(parity: ArtefactParity) -> set[str]:
+    return {check.name for check in parity.checks if check.verdict == "FAIL"}
+
+
+def test_the_same_predictions_pass(images: list[Fixture], reference: list[Prediction]) -> None:
+    done: list[tuple[int, int]] = []
+    parity = compare_artefact(
+        "onnx",
+        reference=reference,
+        half=None,
+        runner=FakeRunner(list(reference), metadata=METADATA),
+        images=images,
+        thresholds=THRESHOLDS["onnx"],
+        contract=CONTRACT,
+        progress=lambda now, of: done.append((now, of)),
+    )
+    assert parity.verdict == "PASS"
+    assert parity.reasons == ()
+    assert (parity.max_abs_dp, parity.top1_agreement) == (0, 1)
+    assert parity.min_psnr_db == math.inf
+    assert parity.milliseconds is not None and parity.milliseconds >= 0
+    assert done == [(1, 2), (2, 2)]
+
+
+def test_the_verdict_is_the_worst_image(images: list[Fixture], reference: list[Prediction]) -> None:
+    parity = compare(
+        images,
+        reference,
+        [predict(3.9, 0, 0), reference[1]],
+        thresholds=replace(LOOSE, max_abs_dp=1e-4),
+    )
+    assert failed(parity) == {"probabilities"}
+    assert "easy.png" in parity.reasons[0]
+    assert "allowed 1e-04" in parity.reasons[0]
+    assert parity.worst is not None and parity.worst.image == "easy.png"
+
+
+@pytest.mark.parametrize(("slack", "verdict"), [(1.0, "PASS"), (1 - 1e-9, "FAIL")])
+def test_a_limit_includes_its_own_value(
+    images: list[Fixture], reference: list[Prediction], slack: float, verdict: Verdict
+) -> None:
+    answers: list[Prediction | Exception] = [predict(3.9, 0, 0), reference[1]]
+    seen = compare(images, reference, answers)
+    assert seen.max_abs_dp is not None and seen.min_psnr_db is not None
+    at_limit = replace(LOOSE, max_abs_dp=seen.max_abs_dp * slack)
+    assert compare(images, reference, answers, thresholds=at_limit).verdict == verdict
+    at_limit = replace(LOOSE, min_psnr_db=seen.min_psnr_db / slack)
+    assert compare(images, reference, answers, thresholds=at_limit).verdict == verdict
+
+
+@pytest.mark.parametrize("side", ["artefact", "checkpoint"])
+def test_nan_fails_whatever_the_limits(
+    images: list[Fixture], reference: list[Prediction], side: str
+) -> None:
+    broken = [reference[0], predict(math.nan, 1, 0)]
+    first, second = (reference, broken) if side == "artefact" else (broken, reference)
+    parity = compare(images, first, list(second))
+    assert "finite" in failed(parity)
+    assert parity.worst is not None and parity.worst.image == "tie.png"
+    assert parity.max_abs_dp is not None and math.isnan(parity.max_abs_dp)
+    assert parity.min_psnr_db is not None and math.isnan(parity.min_psnr_db)
+
+
+def test_comparing_nothing_fails() -> None:
+    parity = compare([], [], [])
+    assert parity.verdict == "FAIL"
+    assert "comparing nothing" in parity.reasons[0]
+
+
+def test_a_reference_per_image_is_required(images: list[Fixture]) -> None:
+    with pytest.raises(ValueError, match="one reference prediction per image"):
+        compare(images, [predict(1, 0, 0)], [predict(1, 0, 0)] * 2)
+
+
+def test_labels_in_another_order_fail_even_when_every_figure_agrees(
+    images: list[Fixture], reference: list[Prediction]
+) -> None:
+    permuted: list[Prediction | Exception] = [
+        Prediction(
+            labels=p.labels[::-1],
+            logits=p.logits[::-1],
+            probabilities=p.probabilities[::-1],
+            top1=p.top1,
+        )
+        for p in reference
+    ]
+    parity = compare(images, reference, permuted)
+    assert parity.max_abs_dp == 0
+    assert failed(parity) == {"labels"}
+    assert "0 fear, 1 disgust, 2 anger" in parity.reasons[0]
+
+
+def test_other_classes_fail_without_figures(
+    images: list[Fixture], reference: list[Prediction]
+) -> None:
+    other = predict(1, 0, 0, labels=("anger", "disgust", "joy"))
+    parity = compare(images, reference, [other, other])
+    assert failed(parity) == {"labels", "compared"}
+    assert parity.measures == ()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "complaint"),
+    [
+        ({}, "has no emotionkit.contract"),
+        ({"emotionkit.contract": "{"}, "is not JSON"),
+        ({"emotionkit.contract": "[]"}, "not a JSON object"),
+        (
+            {"emotionkit.contract": json.dumps({**CONTRACT, "version": 2})},
+            "version is 2, expected 1",
+        ),
+        ({"emotionkit.contract": json.dumps({**CONTRACT, "more": 1})}, "more is 1, expected null"),
+    ],
+)
+def test_the_contract_must_be_repeated(
+    images: list[Fixture], reference: list[Prediction], metadata: dict[str, str], complaint: str
+) -> None:
+    parity = compare(images, reference, list(reference), metadata=metadata)
+    assert failed(parity) == {"contract"}
+    assert complaint in parity.reasons[0]
+
+
+def test_a_module_in_memory_carries_no_contract(
+    images: list[Fixture], reference: list[Prediction]
+) -> None:
+    limits = replace(LOOSE, requires_contract=False)
+    assert compare(images, reference, list(reference), thresholds=limits, metadata={}).verdict == (
+        "PASS"
+    )
+
+
+def test_an_artefact_that_contradicts_itself_fails(
+    images: list[Fixture], reference: list[Prediction]
+) -> None:
+    liar = replace(reference[0], top1="fear")
+    parity = compare(
+        images, reference, [liar, reference[1]], thresholds=replace(LOOSE, flips="only-near-ties")
+    )
+    assert failed(parity) == {"named-label", "decisions"}
+
+
+def test_a_flip_of_a_near_tie_is_forgiven_and_listed_in_reduced_precision_only(
+    images: list[Fixture], reference: list[Prediction]
+) -> None:
+    answers: list[Prediction | Exception] = [reference[0], predict(0, 1.0, 1.001)]
+    assert failed(compare(images, reference, answers)) == {"decisions"}
+    forgiving = compare(
+        images, reference, answers, thresholds=replace(LOOSE, flips="only-near-ties")
+    )
+    assert forgiving.verdict == "PASS"
+    assert forgiving.flips == ("tie.png",)
+    assert any("tie.png (margin" in check.detail for check in forgiving.checks)
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (ArtefactError("weight.bin is truncated"), "FAIL"),
+        (RuntimeError("invalid protobuf"), "FAIL"),
+        (UnsupportedOperation("no operation einsum"), "NOT RUN"),
+        (ParityNotRun("needs macOS"), "NOT RUN"),
+        (ImportError("no module named onnxruntime"), "NOT RUN"),
+    ],
+)
+def test_a_runner_that_raises_is_a_verdict(
+    images: list[Fixture], reference: list[Prediction], error: Exception, verdict: Verdict
+) -> None:
+    parity = compare(images, reference, [reference[0], error])
+    assert parity.verdict == verdict
+    assert str(error) in parity.reasons[0]
+    assert parity.measures == ()
+    assert parity_of_error("onnx", error, runtime="none").verdict == verdict
+
+
+HALF = replace(LOOSE, max_abs_dp=2e-2, flips="only-near-ties", half_factor=2.0)
+
+
+def test_half_precision_is_judged_against_pytorchs_own_half() -> None:
+    images = [picture("face.png", 0)]
+    reference = [predict(1, 0, 0)]
+
+    def verdict_of(error: float, own: float, *, limit: float = 2e-2) -> dict[str, Verdict]:
+        parity = compare(
+            images,
+            reference,
+            [_with_error(reference[0], error)],
+            half=[_with_error(reference[0], own)],
+            thresholds=replace(HALF, max_abs_dp=limit),
+        )
+        return verdicts(parity)
+
+    assert verdict_of(0.009, 0.005)["same-network"] == "PASS"
+    assert verdict_of(0.011, 0.005)["same-network"] == "FAIL"
+    # An ill-conditioned network: the same one, but too sensitive for half precision.
+    hard = verdict_of(0.05, 0.04)
+    assert (hard["same-network"], hard["probabilities"]) == ("PASS", "FAIL")
+    # Something changed, although every figure is inside the table.
+    changed = verdict_of(0.01, 0.001)
+    assert (changed["same-network"], changed["probabilities"]) == ("FAIL", "PASS")
+    # PyTorch's half was exact by luck; the format's own step is still allowed.
+    assert verdict_of(1.9 * HALF_ERROR_FLOOR, 0.0)["same-network"] == "PASS"
+    assert verdict_of(2.1 * HALF_ERROR_FLOOR, 0.0)["same-network"] == "FAIL"
+
+
+@pytest.mark.parametrize("half", [None, [predict(math.nan, 0, 0)]])
+def test_without_a_yardstick_the_first_question_stays_open(half: list[Prediction] | None) -> None:
+    reference = [predict(1, 0, 0)]
+    parity = compare(
+        [picture("face.png", 0)], reference, list(reference), half=half, thresholds=HALF
+    )
+    assert parity.verdict == "NOT RUN"
+    answers = half_precision_questions(parity)
+    assert answers is not None
+    assert answers["same_network"]["verdict"] == "NOT RUN"
+    assert answers["precise_enough"]["verdict"] == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("error", "own", "words"),
+    [
+        (0.005, 0.005, "changes nothing that matters"),
+        (0.05, 0.04, "half precision is not enough"),
+        (0.01, 0.001, "something other than the precision"),
+        (0.05, 0.001, "does not hold the trained network"),
+    ],
+)
+def test_the_two_answers_are_told_apart_in_words(error: float, own: float, words: str) -> None:
+    reference = predict(1, 0, 0)
+    parity = compare(
+        [picture("face.png", 0)],
+        [reference],
+        [_with_error(reference, error)],
+        half=[_with_error(reference, own)],
+        thresholds=HALF,
+    )
+    answers = half_precision_questions(parity)
+    assert answers is not None and words in answers["conclusion"]
+
+
+def test_full_precision_has_no_such_questions(
+    images: list[Fixture], reference: list[Prediction]
+) -> None:
+    assert half_precision_questions(compare(images, reference, list(reference))) is None
+
+
+def test_worst_verdict() -> None:
+    assert worst_verdict(["PASS", "PASS"]) == "PASS"
+    assert worst_verdict(["PASS", "NOT RUN"]) == "NOT RUN"
+    assert worst_verdict(["NOT RUN", "FAIL", "PASS"]) == "FAIL"
+    assert worst_verdict([]) == "NOT RUN"
+
+
+def test_a_runtime_this_machine_cannot_have_does_not_count(
+    images: list[Fixture], reference: list[Prediction]
+) -> None:
+    good = compare(images, reference, list(reference))
+    bad = compare(images, reference, [reference[0], predict(math.nan, 0, 0)])
+    absent = not_run("mlmodel", "needs macOS", runtime="Apple Core ML", required=False)
+    missing = not_run("mlmodel", "no such runtime", runtime="portable")
+    assert overall_verdict([good, absent]) == "PASS"
+    assert overall_verdict([good, missing]) == "NOT RUN"
+    assert overall_verdict([absent]) == "NOT RUN"
+    assert overall_verdict([good, replace(bad, required=False)]) == "FAIL"
+
+
+def test_every_step_of_the_ladder_has_limits() -> None:
+    from typing import get_args
+
+    from fer_convert.artefact import ArtefactKind
+
+    assert set(THRESHOLDS) == {"module", *get_args(ArtefactKind)}
+    halved = [key for key, limits in THRESHOLDS.items() if limits.half_factor is not None]
+    assert halved == ["mlpackage-fp16"]
+
+
+def _with_error(prediction: Prediction, error: float) -> Prediction:
+    """Move ``error`` of probability from the first class to the second."""
+    moved = prediction.probabilities.copy()
+    moved[0] -= error
+    moved[1] += error
+    best = prediction.labels[int(moved.argmax())]
+    return replace(prediction, probabilities=moved, top1=best)

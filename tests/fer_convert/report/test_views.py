@@ -1,0 +1,174 @@
+"""HTML, Markdown and JUnit are views of the document: well-formed, self-contained, escaped."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from fer_convert.report import Report, figures, html, junit, markdown
+from fer_convert.report.json import to_document
+from fer_convert.report.ladder import ladder
+from tests.fer_convert.report.made_reports import HOSTILE, make_report
+
+
+class Tags(HTMLParser):
+    """Collects tags and checks that they nest."""
+
+    VOID = frozenset({"meta", "img", "br", "line"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.addresses: list[str] = []
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        self.addresses += [v or "" for k, v in attrs if k in ("src", "href", "action", "srcset")]
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def close(self) -> None:
+        super().close()
+        assert self._open == []
+
+
+@pytest.fixture
+def page(document: dict[str, Any]) -> str:
+    return html.render(document)
+
+
+def test_the_page_nests_and_loads_nothing(page: str) -> None:
+    tags = Tags()
+    tags.feed(page)
+    tags.close()
+    assert "img" in tags.seen and "svg" in tags.seen
+    assert {"script", "link", "iframe", "object"}.isdisjoint(tags.seen)
+    assert all(address.startswith("data:image/png;base64,") for address in tags.addresses)
+    assert not re.search(r"https?://|@import|url\(", page)
+    assert "default-src 'none'" in page
+
+
+def test_the_page_escapes_file_names(page: str) -> None:
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_page_shows_what_matters(page: str) -> None:
+    for text in (
+        "Parity FAIL",
+        "Nothing was published.",
+        "Is it the same network?",
+        "Is half precision enough for it?",
+        "needs macOS",
+        "NaN or infinity on",
+        "120.00 MB",
+        "What this report proves",
+        "validation accuracy",
+        "<dt>temperature</dt><dd>1.375</dd>",
+        "cd" * 32,
+    ):
+        assert text in page, text
+
+
+def test_the_worst_image_comes_first(document: dict[str, Any]) -> None:
+    cards = html._cards(document)
+    assert cards[0]["name"] == HOSTILE
+    errors = [figures.as_float(card["max_abs_dp"]) for card in cards]
+    assert errors == sorted(errors, reverse=True)
+    assert 0 < errors[-1] < errors[0]
+    assert cards[0]["artefact"] == "onnx"
+    assert all(bar["artefact"] is None for bar in cards[0]["bars"])
+
+
+def test_a_pass_says_so_and_nothing_else(passing: Report) -> None:
+    page = html.render(to_document(passing))
+    assert "Parity PASS" in page
+    assert "Nothing was published" not in page
+    assert "Not run" not in page
+
+
+def test_a_report_without_a_single_comparison_can_be_drawn() -> None:
+    page = html.render(to_document(make_report([])))
+    assert "Parity NOT RUN" in page
+
+
+def test_markdown_has_a_row_per_artefact_and_escapes(document: dict[str, Any]) -> None:
+    text = markdown.render(document)
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(table) == 2 + len(document["artefacts"])
+    # A pipe of a file name would add a cell.
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {9}
+    assert "<script" not in text
+    assert "Parity FAIL" in text and "needs macOS" in text and "120.0 MB" in text
+
+
+def test_junit_counts_and_reasons(document: dict[str, Any]) -> None:
+    root = ElementTree.fromstring(junit.render(document))
+    suites = {suite.get("name"): suite for suite in root}
+    assert list(suites) == [
+        "module (fake 1.0)",
+        "onnx (fake 1.0)",
+        "mlpackage-fp16 (fake 1.0)",
+        "mlmodel (Apple Core ML)",
+    ]
+    for suite in root:
+        assert suite.get("tests") == str(len(suite.findall("testcase")))
+        assert suite.get("failures") == str(len(suite.findall("testcase/failure")))
+        assert suite.get("skipped") == str(len(suite.findall("testcase/skipped")))
+    assert suites["module (fake 1.0)"].get("failures") == "0"
+    failure = suites["onnx (fake 1.0)"].find("testcase[@name='finite']/failure")
+    assert failure is not None
+    # The bell of the file name cannot be written in XML at all.
+    assert "alert('x')</script>|`\ufffd.png" in (failure.get("message") or "")
+    skipped = suites["mlmodel (Apple Core ML)"].find("testcase[@name='verdict']/skipped")
+    assert skipped is not None and skipped.get("message") == "needs macOS"
+
+
+def test_the_ladder_keeps_every_dot_on_the_axis(document: dict[str, Any]) -> None:
+    drawn = ladder(document["artefacts"])
+    assert drawn is not None
+    assert [row["kind"] for row in drawn["rows"]] == ["module", "onnx", "mlpackage-fp16"]
+    for row in drawn["rows"]:
+        assert len(row["dots"]) == 3
+        assert all(drawn["left"] <= dot["x"] <= drawn["right"] for dot in row["dots"])
+    module, onnx, _ = drawn["rows"]
+    assert {dot["x"] for dot in module["dots"]} == {float(drawn["left"])}
+    assert [dot["bad"] for dot in onnx["dots"]] == [False, False, True]
+    assert ladder([]) is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (figures.scientific(0.000123), "1.2e-04"),
+        (figures.scientific(0.0), "0"),
+        (figures.scientific("nan"), "NaN"),
+        (figures.decibel("inf"), "identical"),
+        (figures.decibel("-inf"), "-∞"),
+        (figures.decibel(93.21), "93.2 dB"),
+        (figures.percent(1.0), "100 %"),
+        (figures.percent(0.9999), "99.9 %"),
+        (figures.percent(0), "0.0 %"),
+        (figures.megabytes(8_123_456), "8.12 MB"),
+        (figures.seconds(2.34), "2.3 s"),
+        (figures.milliseconds(None), "\N{EN DASH}"),
+    ],
+)
+def test_figures(shown: str, expected: str) -> None:
+    assert shown == expected
+
+
+def test_nan_sorts_as_the_worst() -> None:
+    assert figures.as_float("nan") == figures.as_float("inf") == float("inf")
+    assert figures.as_float(None) == 0

@@ -1,0 +1,145 @@
+"""``ferconv package``: what goes into a Swift package, and what never does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fer_convert.artefact import FILE_NAMES
+from fer_convert.swift_package.readme import ModelTexts, package_readme
+from fer_convert.swift_package.write import MODELS, find_emotionkit
+from fer_train.contract.errors import NotFound
+from fer_train.contract.files import sha256_tree
+from tests.fer_convert.nets import Ferconv
+
+
+@pytest.fixture
+def build(ferconv: Ferconv, script_options: list[object], tmp_path: Path) -> Path:
+    out = tmp_path / "b"
+    options = [*script_options, "--no-package", "--only", "mlpackage-fp16", "--quiet"]
+    assert ferconv("build", *options, "--out", out).code == 0
+    return out
+
+
+def test_a_checked_model_is_packaged_again_and_again(
+    ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path
+) -> None:
+    kit = tmp_path / "kit"
+    options = ("package", "--build", build, "--out", kit, "--emotionkit", emotionkit)
+    assert ferconv(*options).code == 0
+    first = sha256_tree(kit)
+    (kit / "stale.txt").write_text("from an older version")
+    assert ferconv(*options).code == 0
+    assert sha256_tree(kit) == first
+    assert (kit / MODELS / "golden.json").read_bytes() == (build / "golden.json").read_bytes()
+    assert not (kit / ".build").exists()
+
+
+def test_the_readme_is_about_the_model_inside(
+    ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path
+) -> None:
+    (emotionkit / "README.md").write_text("# EmotionKit, in general\n")
+    (emotionkit / ".spi.yml").write_text("version: 1\n")
+    (emotionkit / MODELS / "EmotionNet.mlmodel").write_text("of an earlier run")
+    kit = tmp_path / "kit"
+    options = ("package", "--build", build, "--out", kit, "--emotionkit", emotionkit)
+    assert ferconv(*options).code == 0
+    readme = (kit / "README.md").read_text()
+    manifest = json.loads((kit / MODELS / "manifest.json").read_text())
+    for fact in (
+        *(", ".join(manifest["contract"]["labels"]), manifest["model"]["sha256"]),
+        *("32 x 32 pixels", "PASS on 5 images", "EmotionKit.md", "fer-toolchain, unspecified"),
+        *("git tag 1.0.0", "import EmotionKitUI"),
+    ):
+        assert fact in readme
+    assert "Demonstration" not in readme
+    assert "Too large" not in readme
+    assert (kit / "EmotionKit.md").read_text() == "# EmotionKit, in general\n"
+    assert (kit / "LICENSE").read_text() == "MIT\n"
+    assert (kit / ".spi.yml").is_file()
+    assert "Models" not in (kit / ".gitignore").read_text()
+    assert sorted(path.name for path in (kit / MODELS).iterdir()) == [
+        *("EmotionNet.mlpackage", "README.md", "golden.json", "manifest.json")
+    ]
+
+
+def test_the_readme_warns_of_what_must_not_be_shipped(build: Path) -> None:
+    manifest = json.loads((build / "manifest.json").read_text())
+    manifest["contract"]["demo"] = True
+    manifest["parity"] |= {"verdict": "FAIL", "max_abs_dp": None}
+    manifest["model"]["files"][0]["bytes"] = 60_000_000
+    readme = package_readme(manifest, ModelTexts(author="", license="", version="spring"))
+    assert "> **Demonstration model.**" in readme
+    assert "ended with FAIL" in readme
+    assert "has 60 MB" in readme
+    assert f'sha256: "{manifest["model"]["sha256"]}"' in readme
+    assert "unspecified, unspecified" in readme
+    assert "git tag 1.0.0" in readme
+    assert "as the network gives it; not calibrated" in readme
+    del manifest["contract"]["temperature"]  # a build of an earlier version
+    assert package_readme(manifest, ModelTexts(author="", license="", version="1"))
+
+
+def test_a_model_changed_after_the_check_is_refused(
+    ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path
+) -> None:
+    weights = build / FILE_NAMES["mlpackage-fp16"] / "Data/com.apple.CoreML/weights/weight.bin"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    kit = tmp_path / "kit"
+    ran = ferconv("package", "--build", build, "--out", kit, "--emotionkit", emotionkit)
+    assert ran.code == 50
+    assert "sha256" in ran.err
+    assert not kit.exists()
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("FAIL", 40), ("NOT RUN", 41)])
+def test_the_gate_is_shut_unless_every_verdict_is_pass(
+    ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path, verdict: str, code: int
+) -> None:
+    manifest = json.loads((build / "manifest.json").read_text())
+    manifest["parity"]["verdict"] = verdict
+    (build / "manifest.json").write_text(json.dumps(manifest))
+    kit = tmp_path / "kit"
+    options = ("package", "--build", build, "--out", kit, "--emotionkit", emotionkit)
+    assert ferconv(*options).code == code
+    assert not kit.exists()
+    assert ferconv(*options, "--no-gate").code == 0
+    parity = json.loads((kit / MODELS / "manifest.json").read_text())["parity"]
+    assert (parity["verdict"], parity["gated"]) == (verdict, False)
+
+
+def test_a_folder_that_is_not_our_package_is_not_replaced(
+    ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "Package.swift").write_text("// my own package")
+    ran = ferconv("package", "--build", build, "--out", mine, "--emotionkit", emotionkit)
+    assert ran.code == 31
+    assert [path.name for path in mine.iterdir()] == ["Package.swift"]
+
+
+def test_a_folder_without_a_build_is_explained(
+    ferconv: Ferconv, emotionkit: Path, tmp_path: Path
+) -> None:
+    ran = ferconv(
+        "package", "--build", tmp_path, "--out", tmp_path / "kit", "--emotionkit", emotionkit
+    )
+    assert ran.code == 4
+    assert "ferconv build" in ran.err
+
+
+def test_missing_sources_are_explained_before_anything_is_converted(
+    ferconv: Ferconv, script_options: list[object], tmp_path: Path
+) -> None:
+    with pytest.raises(NotFound, match="checkout"):
+        find_emotionkit(tmp_path)
+    options = [*script_options, "--emotionkit", tmp_path / "nowhere", "--out", tmp_path / "b"]
+    ran = ferconv("build", *options)
+    assert ran.code == 4
+    assert "--no-package" in ran.err
+    assert not (tmp_path / "b").exists()

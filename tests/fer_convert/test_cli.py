@@ -1,0 +1,30 @@
+"""The command line itself: fast, pinned, and plain about wrong usage."""
+
+from __future__ import annotations
+
+from fer_convert.cli import cli
+from tests.fer_convert.nets import Ferconv
+
+OPTIONS = {
+    "build": {
+        *("--checkpoint", "--out", "--fixtures", "--only", "--arch", "--labels", "--preprocess"),
+        *("--storage", "--demo", "--author", "--license", "--model-version", "--emotionkit"),
+        *("--package", "--no-gate", "--json", "--quiet"),
+    },
+    "package": {"--build", "--out", "--emotionkit", "--no-gate"},
+    "predict": {
+        *("artefact", "images", "--top", "--engine", "--precision", "--function", "--json"),
+    },
+    "golden": {"--out"},
+}
+
+
+def test_commands_and_options_are_a_promise() -> None:
+    seen = {name: {p.opts[0] for p in command.params} for name, command in cli.commands.items()}
+    assert seen == OPTIONS
+
+
+def test_wrong_usage_is_exit_code_2(ferconv: Ferconv) -> None:
+    ran = ferconv("build", "--checkpoint", "x.pt", "--only", "mlpackage-fp8")
+    assert ran.code == 2
+    assert "mlpackage-fp16" in ran.err

@@ -1,0 +1,153 @@
+"""``ferconv predict`` on a small model in both formats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_convert.coreml_runtime import load
+from fer_convert.coreml_runtime.errors import RefusedInput
+from fer_convert.coreml_runtime.read.proto import proto_module
+from tests.fer_convert.nets import Ferconv
+
+LABELS = ["calm", "glad", "sad"]
+
+
+@pytest.fixture
+def artefact(tmp_path: Path) -> Path:
+    """A 4 x 4 classifier: the mean of red, green and blue, through a softmax."""
+    spec = proto_module("Model_pb2").Model()
+    spec.specificationVersion = 4
+    image = spec.description.input.add(name="image").type.imageType
+    image.width, image.height, image.colorSpace = 4, 4, 20
+    spec.description.output.add(name="classLabel").type.stringType.SetInParent()
+    scores = spec.description.output.add(name="scores").type.dictionaryType
+    scores.stringKeyType.SetInParent()
+    spec.description.predictedFeatureName = "classLabel"
+    spec.description.predictedProbabilitiesName = "scores"
+    network = spec.neuralNetworkClassifier
+    network.arrayInputShapeMapping = network.imageInputShapeMapping = 1
+    network.stringClassLabels.vector.extend(LABELS)
+    network.labelProbabilityLayerName = "p"
+    scaled = network.layers.add(name="scaled", input=["image"], output=["s"]).activation.linear
+    scaled.alpha = 1 / 64
+    pool = network.layers.add(name="mean", input=["s"], output=["m"]).pooling
+    pool.type, pool.globalPooling = 1, True
+    network.layers.add(name="p", input=["m"], output=["p"]).softmax.SetInParent()
+    path = tmp_path / "model.mlmodel"
+    path.write_bytes(spec.SerializeToString())
+    return path
+
+
+@pytest.fixture
+def green(tmp_path: Path) -> Path:
+    path = tmp_path / "green.png"
+    Image.new("RGB", (20, 10), (10, 200, 30)).save(path)
+    return path
+
+
+def test_bars_show_the_most_probable_labels(artefact: Path, green: Path, ferconv: Ferconv) -> None:
+    done = ferconv("predict", artefact, green, "--top", 2)
+    assert done.code == 0, done.err
+    bars = [line for line in done.out.splitlines() if "%" in line]
+    assert [line.split()[0] for line in bars] == ["glad", "sad"]
+    assert "█" in bars[0]
+    assert "not by Core ML" in done.out
+
+
+@pytest.mark.parametrize(
+    ("options", "how"),
+    [
+        ((), ("fast", "fp32")),
+        (("--engine", "reference"), ("reference", "declared")),
+        (("--precision", "fp16"), ("reference", "fp16")),
+    ],
+)
+def test_json_holds_what_the_runtime_computes(
+    artefact: Path, green: Path, ferconv: Ferconv, options: tuple[str, ...], how: tuple[str, str]
+) -> None:
+    done = ferconv("predict", artefact, green, green, "--json", *options)
+    assert done.code == 0, done.err
+    record = json.loads(done.out)
+    first, second = record["predictions"]
+    assert (first["engine"], first["precision"]) == how
+    assert first == second
+    pixels = np.full((4, 4, 3), (10, 200, 30), np.uint8)
+    answer = load(artefact).predict({"image": pixels}, engine="reference")
+    assert first["outputs"]["classLabel"] == answer["classLabel"] == "glad"
+    assert first["outputs"]["scores"] == pytest.approx(answer["scores"], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("nothing.mlmodel", "green.png"), 4, "No Core ML model at"),
+        (("green.png", "green.png"), 50, "no Core ML specification"),
+        (("model.mlmodel", "model.mlmodel"), 22, "model.mlmodel"),
+        (("model.mlmodel", "green.png", "--engine", "fast", "--precision", "fp16"), 50, "fp32"),
+        (("model.mlmodel", "green.png", "--function", "other"), 50, "no 'other'"),
+    ],
+)
+def test_errors_say_what_is_wrong(
+    artefact: Path,
+    green: Path,
+    ferconv: Ferconv,
+    arguments: tuple[str, ...],
+    code: int,
+    message: str,
+) -> None:
+    here = artefact.parent
+    paths = [a if a.startswith("-") or "." not in a else here / a for a in arguments]
+    done = ferconv("predict", *paths)
+    assert done.code == code, done.err
+    assert message in done.err
+    assert "Traceback" not in done.err
+
+
+def test_labels_cannot_write_on_the_terminal(artefact: Path, green: Path, ferconv: Ferconv) -> None:
+    spec = proto_module("Model_pb2").Model.FromString(artefact.read_bytes())
+    hostile = "\x1b]0;owned\x07\x1b[2J\rgl\u202ead\nforged 99.0 %"
+    spec.neuralNetworkClassifier.stringClassLabels.vector[1] = hostile
+    artefact.write_bytes(spec.SerializeToString())
+    done = ferconv("predict", artefact, green, "--top", 3)
+    assert done.code == 0, done.err
+    shown = r"\x1b]0;owned\x07\x1b[2J\rgl\u202ead\nforged 99.0 %"
+    bars = [line for line in done.out.splitlines() if line.endswith("%")]
+    assert len(bars) == 3 and bars[0].startswith(f"  {shown} █")
+    assert done.out.replace("\n", "").isprintable()
+    done = ferconv("predict", artefact, green, "--json")
+    assert json.loads(done.out)["predictions"][0]["outputs"]["classLabel"] == hostile
+    assert done.out.replace("\n", "").isprintable()
+
+
+def test_names_in_hints_cannot_write_on_the_terminal(artefact: Path) -> None:
+    spec = proto_module("Model_pb2").Model.FromString(artefact.read_bytes())
+    spec.description.input[0].name = spec.neuralNetworkClassifier.layers[0].input[0] = (
+        "im\x1b[2Jage"
+    )
+    artefact.write_bytes(spec.SerializeToString())
+    with pytest.raises(RefusedInput) as caught:
+        load(artefact).predict({"image": np.zeros((4, 4, 3), np.uint8)})
+    assert r"Did you mean: im\x1b[2Jage?" in str(caught.value)
+
+
+def test_an_array_is_shown_on_one_line(artefact: Path, green: Path, ferconv: Ferconv) -> None:
+    spec = proto_module("Model_pb2").Model.FromString(artefact.read_bytes())
+    network = proto_module("NeuralNetwork_pb2").NeuralNetwork()
+    network.arrayInputShapeMapping = network.imageInputShapeMapping = 1
+    unary = network.layers.add(name="u", input=["image"], output=["a\x1bb"]).unary
+    unary.shift, unary.type = 1e-3, 4
+    spec.neuralNetwork.CopyFrom(network)
+    spec.description.ClearField("predictedFeatureName")
+    spec.description.ClearField("predictedProbabilitiesName")
+    del spec.description.output[:]
+    spec.description.output.add(name="a\x1bb").type.multiArrayType.dataType = 65568
+    artefact.write_bytes(spec.SerializeToString())
+    done = ferconv("predict", artefact, green)
+    assert done.code == 0, done.err
+    (shown,) = done.out.splitlines()[4:]
+    assert shown.startswith(r"  a\x1bb: float32 [1, 3, 4, 4] [22048.5") and shown.endswith("] …")
