@@ -25,8 +25,8 @@ def record(folder: Path) -> int:
     path = os.pathsep.join([str(_ROOT), str(_ROOT / "benchmarks")])
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "coreml_fuzzing.recorder", "-p",
-         "no:cacheprovider", "tests/coreml_runtime",
-         "--ignore=tests/coreml_runtime/test_architectures.py"],
+         "no:cacheprovider", "tests/fer_convert/coreml_runtime",
+         "--ignore=tests/fer_convert/coreml_runtime/test_architectures.py"],
         cwd=_ROOT, env=os.environ | {"PYTHONPATH": path, "FUZZ_COREML_CORPUS": str(folder)},
         check=False,  # a failing test is no matter of the fuzzer
     )  # fmt: skip
