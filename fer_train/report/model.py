@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from fer_train.config.options import TrainConfig, flag
+from fer_train.config.options import DEFAULTS, flag, option_names
 from fer_train.config.phase import Phase
 from fer_train.contract.architectures import build_model
 from fer_train.contract.checkpoint import read_checkpoint
@@ -23,9 +22,6 @@ from fer_train.report.figures import percent
 from fer_train.report.judgement import judge_fit, one_sided, same_class_mix
 from fer_train.report.mistakes import describe_mistakes, shown_split
 from fer_train.run_folder import RunRecord
-
-#: Options that say where and on what machine, not how.
-_PLACE = frozenset({"data", "device", "workers"})
 
 
 def build_document(record: RunRecord) -> dict[str, Any]:
@@ -205,17 +201,16 @@ def _pruning(record: RunRecord) -> dict[str, Any] | None:
 
 
 def _recipe(record: RunRecord) -> dict[str, Any]:
-    defaults = {f.name: None if f.default is MISSING else f.default for f in fields(TrainConfig)}
+    place = option_names(lambda option: option.get("no_news") == "anywhere")
     options = [
         {
             "option": flag(name),
             "value": option_text(name, value),
-            "default": option_text(name, defaults.get(name)),
-            "differs": name not in _PLACE
-            and option_text(name, value) != option_text(name, default),
+            "default": option_text(name, default),
+            "differs": name not in place and option_text(name, value) != option_text(name, default),
         }
         for name, value in record.options.items()
-        for default in (defaults.get(name),)
+        for default in (DEFAULTS.get(name),)
     ]
     return {
         "options": options,
