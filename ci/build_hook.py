@@ -6,12 +6,13 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _BUNDLED = "fer_convert/bundled"
 
 
-class BundleHook(BuildHookInterface):
+class BundleHook(BuildHookInterface[BuilderConfig]):
     """Adds the drawn faces and EmotionKit's sources; an editable install has the checkout's."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

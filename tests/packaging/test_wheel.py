@@ -7,9 +7,11 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from fer_convert.artefact import ArtefactKind
 from fer_convert.bundled import MODELS, emotionkit_files
 from fer_train.contract.files import sha256_file
 from tests.packaging.environments import Environment, run
@@ -107,6 +109,19 @@ def test_from_drawn_faces_to_a_swift_package(installed: Environment, tmp_path: P
 
     installed("ferconv", "package", "--build", "build", "--out", "Kit", cwd=tmp_path)
     assert (tmp_path / "Kit" / MODELS / "EmotionNet.mlpackage").is_dir()
+
+
+def test_the_doctor_finds_all_that_a_build_needs(installed: Environment, tmp_path: Path) -> None:
+    found = json.loads(installed("ferconv", "doctor", "--json", "--quiet", cwd=tmp_path))
+    assert found["ok"] is True
+    checks = {(check["group"], check["name"]): check for check in found["checks"]}
+    for name, folder in (("faces", "fixtures"), ("EmotionKit", "EmotionKit")):
+        assert checks["content", name]["detail"] == str(installed.packages / BUNDLED / folder)
+    unneeded = {key for key, check in checks.items() if not check["needed"]}
+    apple = {("runtime", "Apple Core ML"), ("toolchain", "swift"), ("toolchain", "xcrun")}
+    assert apple <= unneeded
+    assert {check["state"] for key, check in checks.items() if key not in unneeded} == {"OK"}
+    assert {kind for group, kind in checks if group == "format"} == set(get_args(ArtefactKind))
 
 
 @pytest.mark.parametrize(
