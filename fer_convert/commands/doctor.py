@@ -45,7 +45,9 @@ def doctor(*, as_json: bool, quiet: bool) -> None:
     else:
         _print(diagnosis)
     if diagnosis.failures:
-        names = ", ".join(f"{check.group} {check.name}" for check in diagnosis.failures)
+        # What was not tried for want of something else is not the cause.
+        causes = [check for check in diagnosis.failures if check.state == "FAIL"]
+        names = ", ".join(f"{check.group} {check.name}" for check in causes)
         raise InstallationBroken(
             f"ferconv build cannot work here, because of: {names}.",
             hint="Install fer-toolchain into a new virtual environment; constraints.txt of the "

@@ -187,8 +187,8 @@ def _runtimes() -> list[Trial]:
     return [
         trial("TorchScript", script, "format torchscript"),
         trial("ONNX", onnx, "format onnx", *onnxruntime),
-        trial("portable, reference", reference, *core_ml),
-        trial("portable, fast", fast, *core_ml, *onnxruntime),
+        trial("portable reference", reference, *core_ml),
+        trial("portable fast", fast, *core_ml, *onnxruntime),
         trial("Apple Core ML", run_apple, "format mlpackage-fp16", needed=False),
     ]
 

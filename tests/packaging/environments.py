@@ -7,10 +7,14 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 #: Nothing that could lead an interpreter to a checkout.
 _FORGOTTEN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Environment:
@@ -33,18 +37,24 @@ class Environment:
         libraries = [path for path in sys.path if Path(path).name.endswith("-packages")]
         (self.packages / "libraries.pth").write_text("\n".join(libraries), encoding="utf-8")
 
-    def __call__(self, command: str, *arguments: object, cwd: Path) -> str:
+    def __call__(
+        self, command: str, *arguments: object, cwd: Path, variables: Mapping[str, str] = _NONE
+    ) -> str:
         """Run a command of this environment in a folder; return what it printed on stdout."""
-        return run(self.bin / command, *arguments, cwd=cwd)
+        return run(self.bin / command, *arguments, cwd=cwd, variables=variables)
 
 
-def run(*command: object, cwd: Path, umask: int = -1) -> str:
-    """Run a command that must succeed; return what it printed on stdout."""
+def run(*command: object, cwd: Path, umask: int = -1, variables: Mapping[str, str] = _NONE) -> str:
+    """Run a command that must succeed; return what it printed on stdout.
+
+    Args:
+        variables: added to the environment.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in _FORGOTTEN}
     ran = subprocess.run(
         [str(argument) for argument in command],
         cwd=cwd,
-        env={**environment, "OMP_NUM_THREADS": "1"},
+        env={**environment, "OMP_NUM_THREADS": "1", **variables},
         umask=umask,
         capture_output=True,
         text=True,

@@ -85,7 +85,8 @@ def test_from_drawn_faces_to_a_swift_package(installed: Environment, tmp_path: P
     homes = installed("python", "-c", asked, cwd=tmp_path).splitlines()
     assert [Path(home).parent.parent for home in homes] == [installed.packages] * 2
 
-    installed("fertrain", "synth", "faces", "--per-class", 4, "--size", 64, cwd=tmp_path)
+    sizes = ("--per-class", 4, "--val-per-class", 2, "--test-per-class", 0, "--size", 64)
+    installed("fertrain", "synth", "faces", *sizes, cwd=tmp_path)
     installed(
         *("fertrain", "train", "--data", "faces", "--arch", "shufflenet_v2_x0_5"),
         *("--weights", "none", "--finetune", "all", "--input-size", 32, "--epochs", 1),
@@ -106,9 +107,7 @@ def test_from_drawn_faces_to_a_swift_package(installed: Environment, tmp_path: P
         travelled = package / ("EmotionKit.md" if name == Path("README.md") else name)
         assert travelled.read_bytes() == (REPOSITORY / "swift/EmotionKit" / name).read_bytes()
     assert (package / "LICENSE").read_bytes() == (REPOSITORY / "LICENSE").read_bytes()
-
-    installed("ferconv", "package", "--build", "build", "--out", "Kit", cwd=tmp_path)
-    assert (tmp_path / "Kit" / MODELS / "EmotionNet.mlpackage").is_dir()
+    assert (package / MODELS / "EmotionNet.mlpackage").is_dir()
 
 
 def test_the_doctor_finds_all_that_a_build_needs(installed: Environment, tmp_path: Path) -> None:
@@ -135,3 +134,27 @@ def test_python_m_is_the_same_command(
     assert helped == installed(program, "--help", cwd=tmp_path)
     version = installed("python", "-m", module, "--version", cwd=tmp_path)
     assert version == f"{program}, version 0.1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("fertrain pr", "prune"),
+        ("fertrain train --arc", "--arch"),
+        ("ferconv do", "doctor"),
+        ("ferconv build --only mlm", "mlmodel"),
+    ],
+)
+def test_tab_completes_commands_options_and_values(
+    installed: Environment, tmp_path: Path, typed: str, completed: str
+) -> None:
+    """What a shell asks, once docs/installing.md is followed."""
+    program, *words = typed.split()
+    asked = {
+        f"_{program.upper()}_COMPLETE": "bash_complete",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(words)),
+    }
+    assert installed(program, cwd=tmp_path, variables=asked) == f"plain,{completed}\n"
+    source = f"_{program.upper()}_COMPLETE=bash_source {program}"
+    assert source in (REPOSITORY / "docs" / "installing.md").read_text(encoding="utf-8")
