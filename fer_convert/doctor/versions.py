@@ -40,7 +40,7 @@ def own_requirements() -> list[Requirement]:
 def installed_version(name: str) -> str | None:
     """Return a distribution's version, with the tag of its build where it tells, or None.
 
-    ``2.7.1+cu126``: PyPI's torch and torchvision bear the tag only inside, and it is what decides
+    ``2.7.1+cu126``: published wheels bear the tag only inside, and it is what decides
     whether the two fit.
     """
     try:

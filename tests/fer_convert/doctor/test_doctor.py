@@ -10,8 +10,8 @@ import pytest
 from fer_convert.doctor import examine
 from tests.fer_convert.nets import Ferconv
 
-#: Broken as people break it: a torch for the CPU only beside PyPI's torchvision, and a coremltools
-#: installed from source, without its binaries.
+#: Broken as people break it: a torch for the CPU only beside a torchvision for CUDA, and a
+#: coremltools installed from source, without its binaries.
 LIBRARIES = {
     "numpy": ("2.4.0", "__version__ = '2.4.0'"),
     "pillow": ("13.0.0", ""),
