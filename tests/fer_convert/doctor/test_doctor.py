@@ -79,7 +79,7 @@ def test_what_a_wheel_lacks_is_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ferconv: Ferconv
 ) -> None:
     (tmp_path / "manifest.json").write_text('{"files": [{"name": "faces/anger-0.png"}]}')
-    monkeypatch.setattr(examine, "all_trials", lambda: [])
+    monkeypatch.setattr(examine, "all_trials", list)
     monkeypatch.setattr(examine, "fixtures_folder", lambda: tmp_path)
     monkeypatch.setattr(examine, "emotionkit_folder", lambda: tmp_path)
     ran = ferconv("doctor")
@@ -105,6 +105,6 @@ def test_a_tool_chain_says_its_version(
     tool.write_text(f"#!/bin/sh\n{script}\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(examine, "all_trials", lambda: [])
+    monkeypatch.setattr(examine, "all_trials", list)
     (swift,) = [check for check in examine.examine(say=print).checks if check.name == "swift"]
     assert swift.state == state and words in swift.detail and not swift.needed
