@@ -131,7 +131,7 @@ def _libraries(
         tried = outcomes.get(f"library {name}")
         if version is None:
             state: State = "FAIL"
-            detail = "not installed: pip install fer-toolchain again"
+            detail = "not installed"
         elif tried is None or tried.state == "OK":
             state, detail = "OK", version
         else:
