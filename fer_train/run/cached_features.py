@@ -145,7 +145,7 @@ def open_features(
         NonFiniteWeights: features that are NaN, or too large for ``dtype``.
         CannotWrite: no space or permission; nothing is left behind.
     """
-    device = learner.objective.weights.device
+    device = learner.device
     key = {
         "version": _VERSION,
         "backbone": backbone_digest(learner),
