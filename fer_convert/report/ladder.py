@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, TypedDict
 
-from fer_convert.report.figures import as_float
+from fer_train.contract.page.figures import as_float
 
 #: Ends of the axis as powers of ten; an exact 0 is drawn at the left end.
 _LOWEST, _HIGHEST = -9, 0

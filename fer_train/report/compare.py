@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from fer_train.config.options import flag
 from fer_train.contract.files import size_bytes
+from fer_train.contract.page import figures
 from fer_train.learning.statistics import larger_than_chance, mcnemar
-from fer_train.report import figures
 from fer_train.report.curves import Series, line_chart
 from fer_train.report.html import page_environment
 from fer_train.report.model import calibration_of, option_text, sparsity_of, speed_of
+from fer_train.report.names import figure_name
 from fer_train.run_folder import Evaluated, RunRecord, read_run
 
 #: Figures of one split in the table.
@@ -81,8 +82,8 @@ def table(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Return header and rows; a run's first cell marks the best."""
     by, split = document["by"], document["split"]
     shown = [name for name in MEASURED if not (split == "val" and name == by)]
-    header = ["", "run", f"val {figures.figure_name(by)}"]
-    header += [f"{split} {figures.figure_name(name)}" for name in (*shown, "ece")]
+    header = ["", "run", f"val {figure_name(by)}"]
+    header += [f"{split} {figure_name(name)}" for name in (*shown, "ece")]
     header += ["epochs", "time", "images/s", "on disk", "zeros", "network"]
     rows = []
     for run in document["runs"]:
@@ -97,7 +98,7 @@ def table(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
                 str(run["epochs"]),
                 figures.duration(run["seconds"]),
                 figures.count(run["images_per_second"]),
-                figures.megabytes(run["bytes"]),
+                figures.size_text(run["bytes"]),
                 figures.percent(run["sparsity"]),
                 run["arch"],
             ]
@@ -257,7 +258,7 @@ def render_comparison(document: Mapping[str, Any], records: Sequence[RunRecord])
     )
     charts = [
         line_chart(
-            f"Validation {figures.figure_name(name)}",
+            f"Validation {figure_name(name)}",
             [
                 Series(
                     name=run,
@@ -283,7 +284,7 @@ def render_comparison(document: Mapping[str, Any], records: Sequence[RunRecord])
             rows=[row[1:] for row in rows],
             names=names,
             styles=styles,
-            by=figures.figure_name(by),
+            by=figure_name(by),
             charts=[chart for chart in charts if chart is not None],
         )
     )

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fer_train.contract.page import environment, figures
 from fer_train.learning.calibration import at_limit
-from fer_train.report import figures
 from fer_train.report.curves import Mark, Series, line_chart, reliability_diagram
+from fer_train.report.names import figure_name
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-
-TEMPLATES = Path(__file__).with_name("templates")
+_TEMPLATES = Path(__file__).with_name("templates")
 
 
 #: What the calibration's sentence calls equal, as ECE.
@@ -47,32 +47,13 @@ def render_page(document: Mapping[str, Any]) -> str:
 
 
 def page_environment(*, escape: bool = True) -> Environment:
-    """Return the templates' environment, with how numbers look.
+    """Return the environment of the templates of this folder.
 
     Args:
         escape: every value is text within HTML.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=escape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(
-        percent=figures.percent,
-        whole_percent=figures.whole_percent,
-        interval=figures.interval,
-        at_limit=at_limit,
-        decimal=figures.decimal,
-        count=figures.count,
-        megabytes=figures.megabytes,
-        duration=figures.duration,
-        figure_name=figures.figure_name,
-        plain=figures.plain,
-    )
+    made = environment(_TEMPLATES, escape=escape)
+    made.filters.update(at_limit=at_limit, figure_name=figure_name, md=markdown)
     return made
 
 
@@ -84,7 +65,7 @@ def _charts(document: Mapping[str, Any]) -> list[dict[str, Any]]:
         ("accuracy", "Accuracy", True, ("val_accuracy", "train_accuracy")),
     ]
     if selection not in ("loss", "accuracy"):
-        title = f"{figures.figure_name(selection)}, which chooses the best epoch"
+        title = f"{figure_name(selection)}, which chooses the best epoch"
         columns = (f"val_{selection}", f"train_{selection}")
         wanted.append((selection, title[0].upper() + title[1:], True, columns))
     drawn = [
@@ -162,10 +143,9 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
 def render_card(document: Mapping[str, Any]) -> str:
     """Return model-card.md for `model.build_document`'s document."""
     splits, counts = document["splits"], document["data"].get("counts", {})
-    environment = page_environment(escape=False)
-    environment.filters["md"] = markdown
     made = document["data"].get("made_splits")
-    text = environment.get_template("model-card.md.j2").render(
+    template = page_environment(escape=False).get_template("model-card.md.j2")
+    text = template.render(
         run=document,
         labels=next((split["labels"] for split in splits.values()), []),
         pixels=document["recipe"]["preprocess"],

@@ -15,8 +15,9 @@ from itertools import groupby, pairwise
 from statistics import fmean, median
 from typing import Any, Literal
 
+from fer_train.contract.page.figures import percent
 from fer_train.learning.statistics import Confusion
-from fer_train.report.figures import figure_name, percent
+from fer_train.report.names import figure_name
 
 Verdict = Literal["cannot tell", "overfitting", "still improving", "underfitting", "neither"]
 

@@ -16,10 +16,10 @@ from fer_train.contract.architectures import build_model
 from fer_train.contract.checkpoint import read_checkpoint
 from fer_train.contract.errors import FerError
 from fer_train.contract.files import sha256_file, size_bytes
+from fer_train.contract.page.figures import percent
 from fer_train.learning.calibration import calibration_record, fit_temperature
 from fer_train.learning.pruning import saved_when
 from fer_train.learning.statistics import average_intervals, f1_interval, wilson
-from fer_train.report.figures import percent
 from fer_train.report.judgement import judge_fit, one_sided, same_class_mix
 from fer_train.report.mistakes import describe_mistakes, shown_split
 from fer_train.run_folder import RunRecord

@@ -30,6 +30,7 @@ from fer_train.config.options import TrainConfig
 from fer_train.contract.architectures import features, is_head_parameter
 from fer_train.contract.errors import FerError, NonFiniteWeights
 from fer_train.contract.files import atomic_directory, write_json
+from fer_train.contract.page.figures import size_text
 from fer_train.data.augment import AugmentSpec
 from fer_train.data.batches import Indices, ordered_batches
 from fer_train.data.feed import FaceFeed
@@ -253,9 +254,9 @@ def cached_feeds(
         caches[split] = FeatureFeed(
             opened, feed.targets, shares=feed.shares, seed=config.seed, device=feed.device
         )
-    megabytes = sum(f.values.stat().st_size for feed in caches.values() for f in feed.views) / 1e6
+    total = size_text(sum(f.values.stat().st_size for feed in caches.values() for f in feed.views))
     what = "plain images, no augmentation" if config.views == 1 else "augmented views an image"
-    reporter.note("views", f"{config.views} {what}; {megabytes:.1f} MB of features in {folder}")
+    reporter.note("views", f"{config.views} {what}; {total} of features in {folder}")
     return caches
 
 
