@@ -1,4 +1,4 @@
-"""What a report holds, before it becomes a document."""
+"""What a report holds, before it becomes a document: facts, conclusions, pictures of the inputs."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from fer_train.contract.page.figures import size_text
 
 #: More faces than this make a page nobody scrolls through; the figures of all stay in the JSON.
 MAX_THUMBNAILS = 64
+
+#: Inputs up to this side are kept pixel for pixel; 64 of them make about half a megabyte of page.
+MAX_SIDE = 64  # px
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,10 +167,6 @@ def _warnings(subjects: Sequence[Subject], *, verdict: Verdict, gated: bool) -> 
                 "a smaller precision, pruning or backbone."
             )
     return list(dict.fromkeys(warnings))
-
-
-#: Inputs up to this side are kept pixel for pixel; 64 of them make about half a megabyte of page.
-MAX_SIDE = 64  # px
 
 
 def thumbnail_png(image: NDArray[np.uint8]) -> tuple[bytes, bool]:

@@ -1,4 +1,7 @@
-"""Runs side by side: their figures, what differs in their recipes, whether chance explains it."""
+"""Runs side by side: their figures, what differs in their recipes, whether chance explains it.
+
+One document; as a table on the terminal, or as a page with the runs' curves over each other.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,9 @@ from fer_train.run_folder import Evaluated, RunRecord, read_run
 
 #: Figures of one split in the table.
 MEASURED = ("accuracy", "balanced_accuracy", "macro_f1")
+
+#: Colours in report.css; further runs use them again.
+_COLOURS = 8
 
 
 def compare_runs(paths: Sequence[Path]) -> tuple[dict[str, Any], list[RunRecord]]:
@@ -76,6 +82,50 @@ def as_text(document: Mapping[str, Any]) -> str:
     else:
         lines.append("Their options do not differ.")
     return "\n".join(lines)
+
+
+def render_comparison(document: Mapping[str, Any], records: Sequence[RunRecord]) -> str:
+    """Return the page for `compare.compare_runs`' document and runs."""
+    header, rows = table(document)
+    names = [run["name"] for run in document["runs"]]
+    styles = [f"r{index % _COLOURS}" for index in range(len(names))]
+    by = document["by"]
+    # Cross-entropy instead of the loss: class weights and smoothing make losses differ in kind.
+    wanted = dict.fromkeys(
+        (by, "accuracy", "cross_entropy") if by != "loss" else ("loss", "accuracy", "cross_entropy")
+    )
+    charts = [
+        line_chart(
+            f"Validation {figure_name(name)}",
+            [
+                Series(
+                    name=run,
+                    style=style,
+                    points=[
+                        (row["epoch"], row[f"val_{name}"])
+                        for row in record.history
+                        if f"val_{name}" in row
+                    ],
+                )
+                for record, run, style in zip(records, names, styles, strict=True)
+            ],
+            share=name not in ("loss", "cross_entropy"),
+        )
+        for name in wanted
+    ]
+    return (
+        page_environment()
+        .get_template("compare.html.j2")
+        .render(
+            comparison=document,
+            header=header[1:],
+            rows=[row[1:] for row in rows],
+            names=names,
+            styles=styles,
+            by=figure_name(by),
+            charts=[chart for chart in charts if chart is not None],
+        )
+    )
 
 
 def table(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -240,51 +290,3 @@ def _aligned(rows: Sequence[Sequence[str]], *, left: Sequence[int]) -> list[str]
         ).rstrip()
         for row in rows
     ]
-
-
-#: Colours in report.css; further runs use them again.
-_COLOURS = 8
-
-
-def render_comparison(document: Mapping[str, Any], records: Sequence[RunRecord]) -> str:
-    """Return the page for `compare.compare_runs`' document and runs."""
-    header, rows = table(document)
-    names = [run["name"] for run in document["runs"]]
-    styles = [f"r{index % _COLOURS}" for index in range(len(names))]
-    by = document["by"]
-    # Cross-entropy instead of the loss: class weights and smoothing make losses differ in kind.
-    wanted = dict.fromkeys(
-        (by, "accuracy", "cross_entropy") if by != "loss" else ("loss", "accuracy", "cross_entropy")
-    )
-    charts = [
-        line_chart(
-            f"Validation {figure_name(name)}",
-            [
-                Series(
-                    name=run,
-                    style=style,
-                    points=[
-                        (row["epoch"], row[f"val_{name}"])
-                        for row in record.history
-                        if f"val_{name}" in row
-                    ],
-                )
-                for record, run, style in zip(records, names, styles, strict=True)
-            ],
-            share=name not in ("loss", "cross_entropy"),
-        )
-        for name in wanted
-    ]
-    return (
-        page_environment()
-        .get_template("compare.html.j2")
-        .render(
-            comparison=document,
-            header=header[1:],
-            rows=[row[1:] for row in rows],
-            names=names,
-            styles=styles,
-            by=figure_name(by),
-            charts=[chart for chart in charts if chart is not None],
-        )
-    )

@@ -1,4 +1,8 @@
-"""The document as one self-contained HTML page: no script, no request, light and dark."""
+"""A run's document for people: a page, and a model card.
+
+The page is one self-contained HTML file: no script, no request, light and dark. The card is
+Markdown; it says what was measured, and names what was not.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,11 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
-
 #: What the calibration's sentence calls equal, as ECE.
 _SAME = 0.005
+
+#: What Markdown or HTML inside it would take for markup.
+_MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
 
 
 def render_page(document: Mapping[str, Any]) -> str:
@@ -44,6 +50,23 @@ def render_page(document: Mapping[str, Any]) -> str:
             made_splits=made_splits_text(data.get("made_splits") or {}),
         )
     )
+
+
+def render_card(document: Mapping[str, Any]) -> str:
+    """Return model-card.md for `model.build_document`'s document."""
+    splits, counts = document["splits"], document["data"].get("counts", {})
+    made = document["data"].get("made_splits")
+    template = page_environment(escape=False).get_template("model-card.md.j2")
+    text = template.render(
+        run=document,
+        labels=next((split["labels"] for split in splits.values()), []),
+        pixels=document["recipe"]["preprocess"],
+        shown=next((name for name in ("test", "val") if name in splits), None),
+        counts=counts,
+        data_labels=list(dict.fromkeys(x for split in counts.values() for x in split)),
+        made_splits=made_splits_text(made) if made else "",
+    )
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def page_environment(*, escape: bool = True) -> Environment:
@@ -134,27 +157,6 @@ def made_splits_text(record: Mapping[str, Any]) -> str:
     """Return the record of splits the tool made as one line."""
     shares = ", ".join(f"{name} {share:g}" for name, share in record.get("fractions", {}).items())
     return f"{shares} of the training images, seed {record.get('seed')}, duplicates kept together"
-
-
-#: What Markdown or HTML inside it would take for markup.
-_MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
-
-
-def render_card(document: Mapping[str, Any]) -> str:
-    """Return model-card.md for `model.build_document`'s document."""
-    splits, counts = document["splits"], document["data"].get("counts", {})
-    made = document["data"].get("made_splits")
-    template = page_environment(escape=False).get_template("model-card.md.j2")
-    text = template.render(
-        run=document,
-        labels=next((split["labels"] for split in splits.values()), []),
-        pixels=document["recipe"]["preprocess"],
-        shown=next((name for name in ("test", "val") if name in splits), None),
-        counts=counts,
-        data_labels=list(dict.fromkeys(x for split in counts.values() for x in split)),
-        made_splits=made_splits_text(made) if made else "",
-    )
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def markdown(text: object) -> str:

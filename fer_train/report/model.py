@@ -127,6 +127,32 @@ def speed_of(record: RunRecord) -> tuple[float | None, float | None]:
     return (sum(seconds) if seconds else None), (median(rates) if rates else None)
 
 
+def calibration_of(record: RunRecord) -> dict[str, Any]:
+    """Return split -> `calibration_record`, as the run recorded it; empty without answers.
+
+    Runs of earlier versions recorded none: theirs is computed from their answers.
+
+    Raises:
+        FerError: a file of answers is damaged.
+    """
+    recorded: dict[str, Any] = dict(record.metrics.get("calibration") or {})
+    missing = [n for n in ("val", "test") if record.figures(n) is not None and n not in recorded]
+    if not missing:
+        return recorded
+    val = record.evaluated("val")
+    if val is None or not len(val.answers.logits):
+        return recorded
+    # As a run does it today: the temperature is chosen on val and only applied to test.
+    temperature = fit_temperature(val.answers)
+    for name in missing:
+        found = record.evaluated(name)
+        if found is not None and len(found.answers.logits):
+            recorded[name] = calibration_record(
+                found.answers, temperature=temperature, fitted_on="val"
+            )
+    return recorded
+
+
 def _share(hits: int, of: int) -> dict[str, Any] | None:
     if not of:
         return None
@@ -288,27 +314,3 @@ def _versions(record: RunRecord) -> dict[str, str]:
         except FerError:
             continue
     return {}
-
-
-def calibration_of(record: RunRecord) -> dict[str, Any]:
-    """Return split -> `calibration_record`; empty without answers.
-
-    Raises:
-        FerError: a file of answers is damaged.
-    """
-    recorded: dict[str, Any] = dict(record.metrics.get("calibration") or {})
-    missing = [n for n in ("val", "test") if record.figures(n) is not None and n not in recorded]
-    if not missing:
-        return recorded
-    val = record.evaluated("val")
-    if val is None or not len(val.answers.logits):
-        return recorded
-    # As a run does it today: the temperature is chosen on val and only applied to test.
-    temperature = fit_temperature(val.answers)
-    for name in missing:
-        found = record.evaluated(name)
-        if found is not None and len(found.answers.logits):
-            recorded[name] = calibration_record(
-                found.answers, temperature=temperature, fitted_on="val"
-            )
-    return recorded

@@ -39,9 +39,9 @@ from fer_train.run.milestones import (
 )
 from fer_train.run.network import rates_at
 from fer_train.run.opening import open_session
+from fer_train.run.pictures import Picture
 from fer_train.run.resume import ResumePoint, completed, describe_changes
 from fer_train.run.session import Session
-from fer_train.run.tensorboard import Picture
 
 #: Augmented images shown in TensorBoard.
 _SAMPLES = 32

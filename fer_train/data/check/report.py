@@ -13,21 +13,18 @@ from fer_train.contract.errors import FerError
 from fer_train.contract.files import atomic_directory, write_json, write_text
 from fer_train.contract.page import environment
 from fer_train.data.check.check import Checked
-from fer_train.data.check.findings import KINDS, Group
+from fer_train.data.check.kinds import KINDS, Group
 from fer_train.data.images import decode, read_content
 from fer_train.data.samples import Sample
 
 FINDINGS, REPORT = "findings.json", "report.html"
 
-
 _TEMPLATES = Path(__file__).with_name("templates")
-
 
 #: Per kind of finding, groups and pictures of a group that the page shows; the JSON has all.
 _GROUPS, _PICTURES = 24, 8
 
-
-_SIDE = 72  # px
+_SIDE = 72  # px, of a picture
 
 
 def write_check(out: Path, document: dict[str, Any], checked: Checked) -> None:
