@@ -38,7 +38,6 @@ class Card(TypedDict):
     artefact: str
     artefact_top1: str
     max_abs_dp: figures.Number
-    psnr_db: figures.Number
     margin: figures.Number
     flipped: bool
     bars: list[Bar]
@@ -100,7 +99,6 @@ def _card(image: dict[str, Any], kind: str, seen: dict[str, Any]) -> Card:
         artefact=kind,
         artefact_top1=seen["top1"],
         max_abs_dp=seen["max_abs_dp"],
-        psnr_db=seen["psnr_db"],
         margin=seen["margin"],
         flipped=not seen["top1_agrees"],
         bars=[
