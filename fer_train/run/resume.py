@@ -1,4 +1,7 @@
-"""Before a run is continued: can last.pt be read, is the run complete, is --epochs behind it?"""
+"""Before a run is continued: can last.pt be read, is the run complete, is --epochs behind it?
+
+And what may ``--resume`` change: three classes of options, and nothing silently.
+"""
 
 from __future__ import annotations
 

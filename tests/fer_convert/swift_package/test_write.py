@@ -73,7 +73,7 @@ def test_the_readme_warns_of_what_must_not_be_shipped(build: Path) -> None:
     readme = package_readme(manifest, ModelTexts(author="", license="", version="spring"))
     assert "> **Demonstration model.**" in readme
     assert "ended with FAIL" in readme
-    assert "has 60 MB" in readme
+    assert "has 60.0 MB" in readme
     assert f'sha256: "{manifest["model"]["sha256"]}"' in readme
     assert "unspecified, unspecified" in readme
     assert "git tag 1.0.0" in readme

@@ -20,7 +20,7 @@ from fer_train.contract.checkpoint import read_checkpoint
 from fer_train.contract.labels import EMOTIONS
 from fer_train.learning.calibration import Reliability, ReliabilityBin, reliability
 from fer_train.learning.metrics import Answers
-from fer_train.run.tensorboard import draw_confusion, draw_reliability
+from fer_train.run.pictures import draw_confusion, draw_reliability
 from fer_train.run_folder import RunFolder
 from tests.fer_train.faces import Fertrain
 
