@@ -13,6 +13,9 @@ from tests.paths import REPOSITORY
 
 EMOTIONKIT = REPOSITORY / "swift" / "EmotionKit"
 
+#: Where EmotionKit is built against stand-ins for Apple's frameworks; ci/swift_api.py shares it.
+STUBS = REPOSITORY / ".build-stubs"
+
 
 _CONSUMER = Path(__file__).parent / "consumer"
 

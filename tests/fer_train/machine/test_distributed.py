@@ -51,17 +51,12 @@ def command(processes: int, arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "torch.distributed.run", *launcher, *arguments]
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
 def run(processes: int, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(processes, arguments),
         capture_output=True,
         text=True,
         cwd=REPOSITORY,
-        env=environment(),
         check=False,
     )
 
@@ -110,7 +105,6 @@ def test_a_signal_to_one_process_stops_and_saves_in_all(
         stderr=subprocess.PIPE,
         text=True,
         cwd=REPOSITORY,
-        env=environment(),
     ) as launcher:
         assert launcher.stderr is not None
         for line in launcher.stderr:
@@ -146,7 +140,7 @@ def test_only_the_first_process_to_fail_says_why(
             stderr=subprocess.PIPE,
             text=True,
             cwd=REPOSITORY,
-            env=environment() | joined | {"RANK": rank, "LOCAL_RANK": rank},
+            env=os.environ | joined | {"RANK": rank, "LOCAL_RANK": rank},
         )
         for rank in ("0", "1")
     ]
