@@ -94,7 +94,7 @@ def emotionkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def script_options(script: Path, faces: Path, emotionkit: Path) -> list[object]:
     """``ferconv build``'s arguments for the tiny network, without ``--out``."""
     return [
