@@ -77,8 +77,7 @@ let package = Package(
     )
     options = ("--disable-index-store", "-Xswiftc", "-warnings-as-errors")
     run("swift", "build", *options, cwd=folder)
-    shown = run("swift", "build", "--show-bin-path", cwd=folder).stdout.strip()
-    return App(Path(shown))
+    return App((folder / ".build" / "debug").resolve())
 
 
 def tracked_files(folder: Path) -> Sequence[Path]:
