@@ -6,17 +6,19 @@ import csv
 import json
 import signal
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from fer_train.config.options import TrainConfig
-from fer_train.contract.checkpoint import read_checkpoint
+from fer_train.contract.checkpoint import load_weights_only, read_checkpoint
 from fer_train.machine.signals import StopRequest
 from fer_train.run import train as training
 from fer_train.run_folder import RunFolder
-from tests.fer_train.faces import Fertrain, Ran
+from tests.fer_train.faces import NUMERIC, Fertrain, Ran, write_faces
 from tests.fer_train.interrupting import Interrupter
 
 SMALL: dict[str, Any] = {
@@ -214,3 +216,19 @@ def test_another_patience_and_factor_decide_the_rates_that_follow(
         rates = [float(row["lr"]) / STILL["lr"] for row in csv.DictReader(file)]
     # With the patience and the factor of the start, the rate would not have been cut at all.
     assert rates == pytest.approx([1, 1, 1, 0.5, 0.25])
+
+
+def test_resuming_with_other_classes_shows_both_lists(
+    small_run: Callable[..., Ran], fertrain: Fertrain, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    assert small_run(out, "--epochs", 1, "--prune", 0).code == 0
+    seven = tmp_path / "seven"
+    write_faces(seven, classes=NUMERIC[:7])
+    last = out / "checkpoints" / "last.pt"
+    record = load_weights_only(last)
+    record["config"]["label_order"] = "fer2013"
+    torch.save(record, last)
+    ran = fertrain("train", "--resume", out, "--data", seven, "--epochs", 2)
+    assert ran.code == 14
+    assert "last.pt: anger" in ran.err and "contempt" in ran.err and "data:    anger" in ran.err
