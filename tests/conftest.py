@@ -30,10 +30,14 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+#: Folders whose helpers start processes; elsewhere a test file that does names ``subprocess``.
+_STARTING = ("tests/swift/", "tests/packaging/")
+
+
 @cache
 def starts_processes(file: str) -> bool:
     """Whether the tests of a file, named as in test ids, start processes of their own."""
-    return file.startswith("tests/swift/") or "subprocess" in (REPOSITORY / file).read_text()
+    return file.startswith(_STARTING) or "subprocess" in (REPOSITORY / file).read_text()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.swift.apps import EMOTIONKIT, REPOSITORY, STUBS, run
+from tests.swift.apps import EMOTIONKIT, JOBS, REPOSITORY, STUBS, run
 
 #: The whole build on a slow machine that has other things to do.
 pytestmark = pytest.mark.timeout(1800)
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(1800)
 def expect_to_pass(
     *options: object, tell: Callable[[str, object], None], env: Mapping[str, str] | None = None
 ) -> None:
-    command = ("swift", "test", "--disable-xctest", "-Xswiftc", "-warnings-as-errors")
+    command = ("swift", "test", *JOBS, "--disable-xctest", "-Xswiftc", "-warnings-as-errors")
     ran = run(*command, *options, cwd=REPOSITORY, env=env)
     told = re.findall(r"^\W*(Test run with .*|EmotionKit: .*)$", ran.stdout, re.MULTILINE)
     assert any(line.startswith("Test run with") for line in told), ran.stdout + ran.stderr
