@@ -9,6 +9,17 @@ from fer_convert.coreml_runtime.fast.translation import Source, Translations
 
 OPERATIONS = Translations()
 
+_FUNCTIONS = {
+    "relu": "Relu", "sigmoid": "Sigmoid", "softplus": "Softplus", "softsign": "Softsign",
+}  # fmt: skip
+
+
+@OPERATIONS.lowering(*_FUNCTIONS)
+def function(op: Source) -> str:
+    op.only_floats("x")
+    result: str = op.node(_FUNCTIONS[op.kind], op.operand("x"))
+    return result
+
 
 @OPERATIONS.lowering("relu6")
 def relu6(op: Source) -> str:

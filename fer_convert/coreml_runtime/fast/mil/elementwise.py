@@ -1,4 +1,4 @@
-"""ML Program: arithmetic, casts, functions, activations."""
+"""ML Program: arithmetic, casts, functions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ _NARROW = {"int4", "int8", "int16", "uint8", "uint16"}
 _FUNCTIONS = {
     "abs": "Abs", "acos": "Acos", "asin": "Asin", "atan": "Atan", "atanh": "Atanh",
     "ceil": "Ceil", "cos": "Cos", "cosh": "Cosh", "erf": "Erf", "exp": "Exp", "floor": "Floor",
-    "relu": "Relu", "round": "Round", "sigmoid": "Sigmoid", "sign": "Sign", "sin": "Sin",
-    "sinh": "Sinh", "softplus": "Softplus", "softsign": "Softsign", "sqrt": "Sqrt", "tan": "Tan",
+    "round": "Round", "sign": "Sign", "sin": "Sin", "sinh": "Sinh", "sqrt": "Sqrt", "tan": "Tan",
     "tanh": "Tanh",
 }  # fmt: skip
 
@@ -29,7 +28,7 @@ _RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "ui
 
 @OPERATIONS.lowering(*_FUNCTIONS)
 def function(op: Source) -> str:
-    _only_floats(op, "x")
+    op.only_floats("x")
     result: str = op.node(_FUNCTIONS[op.kind], op.operand("x"))
     return result
 
@@ -43,7 +42,7 @@ def pair(op: Source) -> str:
 
 @OPERATIONS.lowering("real_div")
 def real_div(op: Source) -> str:
-    _only_floats(op, "x", "y")
+    op.only_floats("x", "y")
     result: str = op.node("Div", op.operand("x"), op.operand("y"))
     return result
 
@@ -75,7 +74,7 @@ def mod(op: Source) -> str:
 
 @OPERATIONS.lowering("pow")
 def power(op: Source) -> str:
-    _only_floats(op, "x", "y")
+    op.only_floats("x", "y")
     result: str = op.node("Pow", op.operand("x"), op.operand("y"))
     return result
 
@@ -119,7 +118,7 @@ def threshold(op: Source) -> str:
 
 @OPERATIONS.lowering("exp2")
 def exp2(op: Source) -> str:
-    _only_floats(op, "x")
+    op.only_floats("x")
     result: str = op.node("Pow", op.scalar(2.0), op.operand("x"))
     return result
 
@@ -150,23 +149,13 @@ def rsqrt(op: Source) -> str:
     return result
 
 
-@OPERATIONS.lowering("identity")
-def identity(op: Source) -> str:
-    return op.operand("x")
-
-
 def _plus_epsilon(op: Source, default: float) -> str:
-    _only_floats(op, "x")
+    op.only_floats("x")
     # The default is a value of the result's own type; a tiny one is 0 in fp16.
     half = op.result.element.name == "fp16"
     epsilon = op.option("epsilon", float, float(np.float16(default)) if half else default)
     result: str = op.node("Add", op.operand("x"), op.scalar(epsilon))
     return result
-
-
-def _only_floats(op: Source, *names: str) -> None:
-    if not all(op.element(name).is_float for name in names):
-        raise Unlowered("integers")
 
 
 def _no_narrow(op: Source) -> None:

@@ -17,6 +17,8 @@ _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
 @OPERATIONS.lowering("concat")
 def concat(op: Source) -> str:
     axis, values = op.option("axis", int), op.operands("values")
+    if values and op.rank(values[0]) == 0:
+        return join(op, values, 0)
     if op.option("interleave", bool, False):
         return interleave(op, values, axis)
     result: str = op.node("Concat", *values, axis=axis)

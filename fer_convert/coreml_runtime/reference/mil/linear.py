@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fer_convert.coreml_runtime.graph import Constant
 from fer_convert.coreml_runtime.reference.operations import Call, Table, View
 
 OPERATIONS = Table()
@@ -13,16 +14,33 @@ OPERATIONS = Table()
 
 @OPERATIONS.operation("linear")
 def linear(op: View) -> Call:
-    """``x @ weight.T + bias``: x ``[*, in]``, weight ``[out, in]``, bias ``[out]`` (zeros)."""
-    return op.call(F.linear, "x", "weight", "bias?")
+    """``x @ weight.T + bias``: x ``[*, in]``, weight ``[out, in]``, bias ``[out]`` (zeros).
+
+    weight and bias may have another type than x (iOS 17), but be no fractions where x is an
+    integer.
+    """
+
+    def kernel(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return F.linear(x, _of_type(op, weight, x), bias if bias is None else _of_type(op, bias, x))
+
+    return op.call(kernel, "x", "weight", "bias?")
 
 
 @OPERATIONS.operation("matmul")
 def matmul(op: View) -> Call:
-    """``x @ y``, leading axes broadcast; transpose_x, transpose_y (false) swap the last two."""
+    """``x @ y``, leading axes broadcast; transpose_x, transpose_y (false) swap the last two.
+
+    One constant operand may have another type (iOS 17), but hold no fractions where the other is
+    an integer.
+    """
     turn_x, turn_y = op.option("transpose_x", bool, False), op.option("transpose_y", bool, False)
+    fixed_x, fixed_y = (isinstance(op.operation.arguments[n][0], Constant) for n in ("x", "y"))
 
     def kernel(x: Tensor, y: Tensor) -> Tensor:
+        if fixed_y and not fixed_x:
+            y = _of_type(op, y, x)
+        if fixed_x and not fixed_y:
+            x = _of_type(op, x, y)
         left = x.mT if turn_x and x.dim() > 1 else x
         right = y.mT if turn_y and y.dim() > 1 else y
         return torch.matmul(left, right)
@@ -49,3 +67,11 @@ def attention(op: View) -> Call:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
 
     return op.call(kernel, "query", "key", "value", "attn_mask?")
+
+
+def _of_type(op: View, constant: Tensor, other: Tensor) -> Tensor:
+    """``constant`` in the type of what it multiplies."""
+    floats = constant.is_floating_point() and not other.is_floating_point()
+    if floats and (constant != constant.trunc()).any():
+        raise op.unsupported("fractions times integers, whose rounding is not specified")
+    return constant.to(other.dtype)
