@@ -116,7 +116,10 @@ def gelu_of(op: Source, x: str, mode: str) -> str:
     else:
         raise Unlowered(f"mode '{mode}'")
     gate = op.node("Add", inner, op.scalar(1.0))
-    result = op.node("Mul", op.node("Mul", x, gate), op.scalar(0.5))
+    if mode == "EXACT":  # in the order that onnxruntime knows as one operation
+        result = op.node("Mul", op.node("Mul", x, gate), op.scalar(0.5))
+    else:  # twice the greatest number would be infinite
+        result = op.node("Mul", x, op.node("Mul", gate, op.scalar(0.5)))
     return result
 
 

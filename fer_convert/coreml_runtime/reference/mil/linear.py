@@ -64,7 +64,12 @@ def attention(op: View) -> Call:
     """
 
     def kernel(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        result = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        if mask is None:
+            return result
+        # A row without any key is 0 / 0; torch makes zeros of it.
+        hidden = ~mask if mask.dtype == torch.bool else mask == -torch.inf
+        return result.masked_fill(hidden.all(-1, keepdim=True), torch.nan)
 
     return op.call(kernel, "query", "key", "value", "attn_mask?")
 
