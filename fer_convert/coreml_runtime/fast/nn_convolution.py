@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fer_convert.coreml_runtime.fast.nn_batches import last_sizes, over_batches
+from fer_convert.coreml_runtime.fast.batches import last_sizes, over_batches
 from fer_convert.coreml_runtime.fast.nn_window_fields import (
     amounts_of,
     padding_of,

@@ -11,8 +11,8 @@ from functools import reduce
 import numpy as np
 
 from fer_convert.coreml_runtime.errors import ArtefactError
+from fer_convert.coreml_runtime.fast.batches import last_sizes
 from fer_convert.coreml_runtime.fast.mil.activations import gelu_of
-from fer_convert.coreml_runtime.fast.nn_batches import last_sizes
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 from fer_convert.coreml_runtime.fast.translation import Source

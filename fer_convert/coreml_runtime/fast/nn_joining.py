@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fer_convert.coreml_runtime.fast.batches import checked_shape
 from fer_convert.coreml_runtime.fast.moving import broadcast_fill, interleave, join
-from fer_convert.coreml_runtime.fast.nn_batches import checked_ints, checked_shape, single, vector
+from fer_convert.coreml_runtime.fast.nn_batches import checked_ints, single, vector
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 from fer_convert.coreml_runtime.fast.translation import Source

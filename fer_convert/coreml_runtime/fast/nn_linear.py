@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from fer_convert.coreml_runtime.fast.batches import last_sizes
 from fer_convert.coreml_runtime.fast.mil.linear import product_with_weight
-from fer_convert.coreml_runtime.fast.nn_batches import last_sizes
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 from fer_convert.coreml_runtime.fast.translation import Source
 

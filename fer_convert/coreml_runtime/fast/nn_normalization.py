@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fer_convert.coreml_runtime.fast.nn_batches import over_batches
+from fer_convert.coreml_runtime.fast.batches import over_batches
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 from fer_convert.coreml_runtime.fast.translation import Source

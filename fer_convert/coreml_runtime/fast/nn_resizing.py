@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fer_convert.coreml_runtime.element_types import Array
-from fer_convert.coreml_runtime.fast.nn_batches import last_sizes, over_batches
+from fer_convert.coreml_runtime.fast.batches import last_sizes, over_batches
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 from fer_convert.coreml_runtime.fast.translation import Source

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from fer_convert.coreml_runtime.fast.batches import last_sizes
 from fer_convert.coreml_runtime.fast.mil.sampling import box_points, sample_points
-from fer_convert.coreml_runtime.fast.nn_batches import last_sizes
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 from fer_convert.coreml_runtime.fast.translation import Source

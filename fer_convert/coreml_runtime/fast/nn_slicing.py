@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fer_convert.coreml_runtime.fast.batches import axis_of, last_sizes
 from fer_convert.coreml_runtime.fast.moving import flip, strided
-from fer_convert.coreml_runtime.fast.nn_batches import axis_of, last_sizes, vector
+from fer_convert.coreml_runtime.fast.nn_batches import vector
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.tables import LAYERS
 from fer_convert.coreml_runtime.fast.translation import Source

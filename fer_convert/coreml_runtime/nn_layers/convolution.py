@@ -8,7 +8,6 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor
 
-from fer_convert.coreml_runtime.nn_layers.batches import over_batches
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
 from fer_convert.coreml_runtime.nn_layers.window_fields import (
     SAME,
@@ -20,6 +19,7 @@ from fer_convert.coreml_runtime.nn_layers.window_fields import (
     pair,
     triple,
 )
+from fer_convert.coreml_runtime.reference.batches import over_batches
 from fer_convert.coreml_runtime.reference.operations import Call, View
 from fer_convert.coreml_runtime.reference.windows import (
     Pads,

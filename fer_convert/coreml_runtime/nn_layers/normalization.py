@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fer_convert.coreml_runtime.nn_layers.batches import over_batches
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
+from fer_convert.coreml_runtime.reference.batches import over_batches
 from fer_convert.coreml_runtime.reference.operations import Call, View
 
 # What a layer uses where a file holds none, or 0.

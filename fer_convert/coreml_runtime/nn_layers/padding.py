@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from fer_convert.coreml_runtime.nn_layers.batches import over_batches
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
+from fer_convert.coreml_runtime.reference.batches import over_batches
 from fer_convert.coreml_runtime.reference.operations import Call, View
 from fer_convert.coreml_runtime.reference.windows import Pads, pad
 

@@ -8,9 +8,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from fer_convert.coreml_runtime.nn_layers.batches import over_batches
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
 from fer_convert.coreml_runtime.nn_layers.window_fields import pads_of, pads_of_3d, pair, triple
+from fer_convert.coreml_runtime.reference.batches import over_batches
 from fer_convert.coreml_runtime.reference.operations import Call, View
 from fer_convert.coreml_runtime.reference.windows import Pads, pad, pool, require_elements
 

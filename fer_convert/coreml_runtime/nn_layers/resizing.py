@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fer_convert.coreml_runtime.limits import check_size, check_steps
-from fer_convert.coreml_runtime.nn_layers.batches import over_batches
 from fer_convert.coreml_runtime.nn_layers.sampling import GRIDS, Grid, half_pixels, sample
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
+from fer_convert.coreml_runtime.reference.batches import over_batches
 from fer_convert.coreml_runtime.reference.operations import Call, View
 
 _NEAREST = 0  # UpsampleLayerParams.InterpolationMode

@@ -1,4 +1,4 @@
-"""Layers that take any number of leading dimensions and treat them as one batch."""
+"""Any number of leading dimensions, treated as one batch."""
 
 from __future__ import annotations
 
