@@ -87,10 +87,11 @@ def load_saved(saved: SavedModel, *, function: str | None = None) -> Program:
         format_name = "mlprogram"
         graph = read_program(saved, function_name(saved.spec, function), table)
     elif kind in FLAVOURS:
-        from fer_convert.coreml_runtime.nn_layers import LAYERS as table
+        from fer_convert.coreml_runtime.nn_layers import LAYERS
+        from fer_convert.coreml_runtime.nn_layers import MIXED as table
 
         format_name, graph = "neuralnetwork", read_network(saved.spec, description, saved.payloads)
-        table.check((operation.type, operation.name) for operation in graph.operations)
+        LAYERS.check((op.type, op.name) for op in graph.operations if not op.layer)
         _check_ranks(graph)
     else:
         raise UnsupportedOperation(

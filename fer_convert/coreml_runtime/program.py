@@ -104,7 +104,7 @@ class Program:
             operation = producers[name]
             # The value worked on is called `x` or `input`; a reshape may read its shape, too.
             source = (operation.arguments.get("x") or operation.arguments.get("input") or ("",))[0]
-            if operation.type.startswith("softmax"):
+            if operation.kind.startswith("softmax"):
                 return source if isinstance(source, str) else None
             if operation.type not in _TRANSPARENT or not isinstance(source, str):
                 return None

@@ -2,7 +2,6 @@
 
 from fer_convert.coreml_runtime.fast import (
     nn_convolution,
-    nn_elementwise,
     nn_indexing,
     nn_joining,
     nn_linear,
@@ -19,7 +18,6 @@ from fer_convert.coreml_runtime.fast.tables import LAYERS
 __all__ = [
     "LAYERS",
     "nn_convolution",
-    "nn_elementwise",
     "nn_indexing",
     "nn_joining",
     "nn_linear",

@@ -1,11 +1,9 @@
 """NeuralNetwork layers. Importing this package imports torch and fills ``LAYERS``."""
 
 from fer_convert.coreml_runtime.nn_layers import (
-    activations,
     convolution,
     creation,
     cropping,
-    elementwise,
     indexing,
     joining,
     left_out,
@@ -20,14 +18,22 @@ from fer_convert.coreml_runtime.nn_layers import (
     slicing,
 )
 from fer_convert.coreml_runtime.nn_layers.table import LAYERS
+from fer_convert.coreml_runtime.reference.mil import MIL
+from fer_convert.coreml_runtime.reference.operations import Call, Table, View
+
+
+class _Mixed(Table):
+    def prepare(self, view: View) -> Call:
+        return (MIL if view.operation.layer else LAYERS).prepare(view)
+
+
+MIXED = _Mixed()
 
 __all__ = [
     "LAYERS",
-    "activations",
     "convolution",
     "creation",
     "cropping",
-    "elementwise",
     "indexing",
     "joining",
     "left_out",

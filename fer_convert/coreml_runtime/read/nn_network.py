@@ -8,15 +8,19 @@ outputs differ (`five_dimensions`).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from fer_convert.coreml_runtime.description import Description, Feature
 from fer_convert.coreml_runtime.element_types import TYPES
 from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
-from fer_convert.coreml_runtime.graph import Classifier, Constant, Graph, Operation, Value
+from fer_convert.coreml_runtime.graph import Classifier, Graph, Operand, Operation, Value
 from fer_convert.coreml_runtime.images import lifted
 from fer_convert.coreml_runtime.limits import check_labels
+from fer_convert.coreml_runtime.read.nn_lowering import RECIPES
+from fer_convert.coreml_runtime.read.nn_lowering.layer import Layer, lower_layer
 from fer_convert.coreml_runtime.read.nn_weights import take_weights
 from fer_convert.coreml_runtime.read.wire import Payloads
 
@@ -35,22 +39,23 @@ def read_network(spec: Any, description: Description, payloads: Payloads) -> Gra
     """
     network = getattr(spec, spec.WhichOneof("Type"))
     inputs = tuple(_input(feature) for feature in description.inputs)
-    prepared, renamed = _preprocessing(network, description)
+    inner_names = _inner_names(network, description)
+    prepared, renamed = _preprocessing(network, description, inner_names)
     operations = [*prepared]
     feeds = {value.name for value in inputs}
     defined, written = feeds | set(renamed.values()), set(feeds)
     last_writer = {name: i for i, layer in enumerate(network.layers) for name in layer.output}
-    counts = Counter(operation.type for operation in prepared)
-    for number, layer in enumerate(network.layers):
-        counts[layer.WhichOneof("layer") or "none"] += 1
-        operation = _layer(layer, renamed, payloads)
-        for name in operation.reads:
-            if name not in defined:
+    counts = Counter(entry.WhichOneof("preprocessor") or "none" for entry in network.preprocessing)
+    for number, message in enumerate(network.layers):
+        counts[message.WhichOneof("layer") or "none"] += 1
+        layer = _layer(message, renamed, payloads, inner_names)
+        for value in layer.inputs:
+            if value.name not in defined:
                 raise ArtefactError(
-                    f"Layer '{layer.name}' reads '{name}', which nothing before it defines."
+                    f"Layer '{layer.name}' reads '{value.name}', which nothing before it defines."
                 )
-        for name in layer.output:
-            if name in written and (operation.type != "copy" or name in layer.input):
+        for name in message.output:
+            if name in written and (layer.kind != "copy" or name in message.input):
                 raise ArtefactError(f"The value '{name}' is defined twice.")
             written.add(name)
             # A copy may overwrite a value; what is overwritten later goes by another name.
@@ -58,8 +63,8 @@ def read_network(spec: Any, description: Description, payloads: Payloads) -> Gra
             if last_writer[name] != number or name in feeds:
                 renamed[name] = f"{name} (written by layer {number})"
             defined.add(renamed.get(name, name))
-        results = tuple(_result(renamed.get(name, name)) for name in layer.output)
-        operations.append(replace(operation, outputs=results))
+        results = [renamed.get(name, name) for name in message.output]
+        operations += _operations(layer, results)
     classifier = _classifier(network, spec, defined)
     label = description.label_name if classifier else ""
     outputs = tuple(o.name for o in description.outputs if o.kind in _COMPUTED and o.name != label)
@@ -75,6 +80,32 @@ def read_network(spec: Any, description: Description, payloads: Payloads) -> Gra
     )
 
 
+def _operations(layer: Layer, outputs: Sequence[str]) -> list[Operation]:
+    if layer.kind in RECIPES:
+        return lower_layer(RECIPES.functions[layer.kind], layer, outputs)
+    arguments: dict[str, tuple[Operand, ...]] = {
+        "input": tuple(value.name for value in layer.inputs),
+        **{path: (constant,) for path, constant in layer._weights.items()},
+    }
+    return [
+        Operation(
+            type=layer.kind,
+            name=layer.name,
+            arguments=arguments,
+            outputs=tuple(replace(_result(name), typed=False) for name in outputs),
+            params=layer.params,
+        )
+    ]
+
+
+def _inner_names(network: Any, description: Description) -> Callable[[], str]:
+    """Names that no value of the file has."""
+    taken = {feature.name for feature in (*description.inputs, *description.outputs)}
+    taken |= {name for layer in network.layers for name in (*layer.input, *layer.output)}
+    numbers = count()
+    return lambda: next(name for name in (f"#{n}" for n in numbers) if name not in taken)
+
+
 def _input(feature: Feature) -> Value:
     shape: tuple[int | None, ...]
     if feature.kind == "image":
@@ -87,11 +118,11 @@ def _input(feature: Feature) -> Value:
         raise UnsupportedOperation(
             f"Input '{feature.name}' is a {feature.kind}, not an image or array."
         )
-    return Value(name=feature.name, element=TYPES["fp32"], shape=shape, typed=False)
+    return Value(name=feature.name, element=TYPES["fp32"], shape=shape)
 
 
 def _preprocessing(
-    network: Any, description: Description
+    network: Any, description: Description, inner_names: Callable[[], str]
 ) -> tuple[list[Operation], dict[str, str]]:
     """Preprocessing entries as operations, and what the layers' input names become."""
     operations: list[Operation] = []
@@ -105,19 +136,17 @@ def _preprocessing(
             )
         kind = entry.WhichOneof("preprocessor") or "none"
         source = renamed.get(name, name)
-        result = f"{source} ({kind})"
-        operations.append(
-            Operation(
-                type=kind,
-                name=f"{kind} of {name}",
-                arguments={"input": (source,)},
-                outputs=(_result(result),),
-                params=(getattr(entry, kind), _layout(description, name))
-                if kind != "none"
-                else None,
-            )
+        renamed[name] = f"{source} ({kind})"
+        layer = Layer(
+            kind=kind,
+            name=f"{kind} of {name}",
+            params=(getattr(entry, kind), _layout(description, name)) if kind != "none" else None,
+            inputs=[_result(source)],
+            weights={},
+            count=1,
+            inner_name=inner_names,
         )
-        renamed[name] = result
+        operations += _operations(layer, [renamed[name]])
     return operations, renamed
 
 
@@ -125,25 +154,26 @@ def _layout(description: Description, name: str) -> str:
     return next(str(f.color_layout) for f in description.inputs if f.name == name)
 
 
-def _layer(layer: Any, renamed: dict[str, str], payloads: Payloads) -> Operation:
+def _layer(
+    layer: Any, renamed: dict[str, str], payloads: Payloads, inner_names: Callable[[], str]
+) -> Layer:
     kind = layer.WhichOneof("layer")
     if kind is None:
         raise ArtefactError(f"Layer '{layer.name}' has no type this version of coremltools knows.")
     params = getattr(layer, kind)
     _check_choices(params, layer.name)
-    weights: dict[str, Constant] = take_weights(params, layer.name, payloads)
+    weights = take_weights(params, layer.name, payloads)
     if kind == "activation":
         function = params.WhichOneof("NonlinearityType") or "none"
         kind = f"activation.{function}"
-    return Operation(
-        type=kind,
+    return Layer(
+        kind=kind,
         name=layer.name,
-        arguments={
-            "input": tuple(renamed.get(name, name) for name in layer.input),
-            **{path: (constant,) for path, constant in weights.items()},
-        },
-        outputs=(),  # named by the caller, who knows which of them are overwritten
         params=params,
+        inputs=[_result(renamed.get(name, name)) for name in layer.input],
+        weights=weights,
+        count=len(layer.output),
+        inner_name=inner_names,
     )
 
 
@@ -160,7 +190,7 @@ def _check_choices(message: Any, layer: str) -> None:
 
 
 def _result(name: str) -> Value:
-    return Value(name=name, element=TYPES["fp32"], shape=None, typed=False)
+    return Value(name=name, element=TYPES["fp32"], shape=None)
 
 
 def _classifier(network: Any, spec: Any, defined: set[str]) -> Classifier | None:

@@ -8,16 +8,18 @@ size of PyTorch's own half precision.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from fer_convert.coreml_runtime.errors import ExecutionFailed
-from fer_convert.coreml_runtime.graph import Graph, Operation, Value
+from fer_convert.coreml_runtime.graph import Graph, Operation, Rank, Value
+from fer_convert.coreml_runtime.reference.batches import over_batches
 from fer_convert.coreml_runtime.reference.operations import (
     Call,
+    Kernel,
     Precision,
     Table,
     View,
@@ -108,9 +110,31 @@ def make_plan(graph: Graph, table: Table, precision: Precision) -> Plan:
 
 def _prepare(operation: Operation, table: Table, precision: Precision) -> Call:
     try:
-        return table.prepare(View(operation, precision=precision))
+        call = table.prepare(View(operation, precision=precision))
     except _KERNEL_ERRORS as error:
         raise ExecutionFailed(f"{operation.label} does not fit together: {error}") from error
+    if operation.trailing:
+        call = replace(call, kernel=over_batches(_single(call.kernel), operation.trailing))
+    if operation.rank is not None:
+        call = replace(call, kernel=_checking(call.kernel, operation.rank))
+    return call
+
+
+def _single(kernel: Kernel) -> Callable[..., Tensor]:
+    def computing(*operands: Tensor) -> Tensor:
+        result = kernel(*operands)
+        assert isinstance(result, Tensor), "an operation over batches has one result"
+        return result
+
+    return computing
+
+
+def _checking(kernel: Kernel, rank: Rank) -> Kernel:
+    def checked(x: Tensor, *others: Tensor) -> Tensor | tuple[Tensor, ...]:
+        rank.check(x.shape)
+        return kernel(x, *others)
+
+    return checked
 
 
 def _dead_after(
@@ -122,6 +146,8 @@ def _dead_after(
 
 
 def _rounds(value: Value, precision: Precision) -> bool:
+    if value.inner:
+        return False
     if precision == "declared":
         return value.element.name == "fp16"
     return precision == "fp16" and value.element.is_float
