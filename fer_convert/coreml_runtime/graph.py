@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from fer_convert.coreml_runtime.element_types import Array, ElementType
 
@@ -27,7 +26,6 @@ class Value:
     name: str
     element: ElementType
     shape: tuple[int | None, ...] | None
-    typed: bool = True
     inner: bool = False
 
 
@@ -89,7 +87,6 @@ class Operation:
     name: str
     arguments: Mapping[str, tuple[Operand, ...]]
     outputs: tuple[Value, ...]
-    params: Any = None
     layer: str = ""
     rank: Rank | None = None
     trailing: int = 0

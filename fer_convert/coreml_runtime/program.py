@@ -31,7 +31,7 @@ Format = Literal["neuralnetwork", "mlprogram"]
 Engine = Literal["auto", "reference", "fast"]
 
 # What may stand between the last softmax and the scores: these pass values on unchanged.
-_TRANSPARENT = {"cast", "copy", "reshape", "reshapeStatic", "squeeze", "identity"}
+_TRANSPARENT = {"cast", "identity", "layer:at_least_one_axis", "reshape", "squeeze"}
 
 
 class Program:
@@ -102,9 +102,8 @@ class Program:
         name = scores or (self.graph.outputs[0] if self.graph.outputs else "")
         while name in producers:
             operation = producers[name]
-            # The value worked on is called `x` or `input`; a reshape may read its shape, too.
-            source = (operation.arguments.get("x") or operation.arguments.get("input") or ("",))[0]
-            if operation.kind.startswith("softmax"):
+            source = operation.arguments.get("x", ("",))[0]  # a reshape may read its shape, too
+            if operation.type == "softmax":
                 return source if isinstance(source, str) else None
             if operation.type not in _TRANSPARENT or not isinstance(source, str):
                 return None
@@ -260,7 +259,7 @@ class Program:
 
     @cached_property
     def _value_names(self) -> list[str]:
-        computed = [o.name for op in self.graph.operations for o in op.outputs]
+        computed = [o.name for op in self.graph.operations for o in op.outputs if not o.inner]
         return [*(value.name for value in self.graph.inputs), *computed]
 
     def _check_known(self, what: str, given: Collection[str], known: Collection[str]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source
-from fer_convert.coreml_runtime.limits import MOST_ELEMENTS
+from fer_convert.coreml_runtime.limits import MOST_ELEMENTS, check_size
 
 
 def over_batches(op: Source, x: str, translate: Callable[[str], str], rank: int) -> str:
@@ -59,6 +59,21 @@ def axis_of(op: Source, x: str, axis: int, *, more: int = 0) -> int:
     if not -rank <= axis < rank:
         raise Unlowered(f"axis {axis} of {rank}")
     return axis % rank
+
+
+def bounded_shape(op: Source, name: str) -> str:
+    """The operand ``name`` as a shape: a computed one is made impossible where it has too many
+    elements to allocate.
+
+    Raises:
+        ValueError: a constant one has too many.
+        Unlowered: it is no vector.
+    """
+    shape = op.vector(name)
+    if op.is_constant(name):
+        check_size(op.integers(name))
+        return shape
+    return checked_shape(op, shape)
 
 
 def checked_shape(op: Source, shape: str) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 from fer_convert.coreml_runtime.element_types import Array
 from fer_convert.coreml_runtime.fast.batches import over_batches
-from fer_convert.coreml_runtime.fast.layers import LAYERS
 from fer_convert.coreml_runtime.fast.mil import MIL
 from fer_convert.coreml_runtime.fast.onnx_builder import (
     Builder,
@@ -16,7 +15,7 @@ from fer_convert.coreml_runtime.fast.onnx_builder import (
     Unlowered,
     value_type,
 )
-from fer_convert.coreml_runtime.fast.translation import Source, Translations
+from fer_convert.coreml_runtime.fast.translation import Source
 from fer_convert.coreml_runtime.graph import Graph, Operation, Value
 from fer_convert.coreml_runtime.limits import MOST_ELEMENTS
 
@@ -54,7 +53,7 @@ def lower(graph: Graph) -> Lowered:
     Raises:
         NotLowered: operations or options without a translation, all that could be found.
     """
-    missing = sorted({op.kind for op in graph.operations if op.type not in _table(op)})
+    missing = sorted({op.kind for op in graph.operations if op.type not in MIL})
     if missing:
         raise NotLowered(missing)
     lowering = _Lowering(graph)
@@ -111,20 +110,19 @@ class _Lowering:
                 self._names |= {n: output.name for n, found in self._names.items() if found == name}
 
     def _translated(self, operation: Operation) -> str | Sequence[str]:
-        table = _table(operation)
         source = Source(operation, self.builder, self.values, self._names)
         if operation.rank is None and not operation.trailing:
-            return table(source)
+            return MIL(source)
         first = operation.reads[0]
         x = self._names.get(first, first)
         if operation.rank is not None:
             operation.rank.check(source.shape(x))
         if not operation.trailing:
-            return table(source)
+            return MIL(source)
 
         def translate(x: str) -> str:
             names = {**self._names, first: x}
-            computed = table(Source(operation, self.builder, self.values, names))
+            computed = MIL(Source(operation, self.builder, self.values, names))
             assert isinstance(computed, str)
             return computed
 
@@ -145,7 +143,3 @@ def _start(graph: Graph, values: Mapping[str, Value]) -> Builder:
         return Builder(graph.inputs, values)
     except Unlowered as error:
         raise NotLowered([f"inputs with {error}"]) from error
-
-
-def _table(operation: Operation) -> Translations:
-    return LAYERS if operation.params is not None else MIL

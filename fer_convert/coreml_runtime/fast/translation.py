@@ -45,11 +45,6 @@ class Source:
         return self.operation.type
 
     @property
-    def params(self) -> Any:
-        """The layer's message (NeuralNetwork only)."""
-        return self.operation.params
-
-    @property
     def result(self) -> Value:
         return self.operation.outputs[0]
 

@@ -60,7 +60,7 @@ def convolution_pads(
         window = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
         skips = any(s > k for k, s in zip(kernel, strides, strict=True))
         if None not in sizes or skips or window != list(kernel):
-            padding = same_pads(sizes, window, strides, padding)
+            padding = _same(sizes, window, strides, padding)
     return pad_attributes(padding)
 
 
@@ -106,7 +106,7 @@ def convolve_transposed(
         result: str = op.node("ConvTranspose", *inputs, **attributes)
         return result
     part = op.node("ConvTranspose", x, weight, **attributes)
-    result = zeros_around(op, part, [(0, more) for more in missing])
+    result = _zeros_around(op, part, [(0, more) for more in missing])
     if not bias:
         return result
     wide = op.node("Unsqueeze", bias, op.ints(*range(1, 1 + len(kernel))))
@@ -131,7 +131,7 @@ def pool(
     """
     sizes = op.shape(x)[-len(kernel) :]
     if isinstance(padding, str):
-        pads = same_pads(sizes, kernel, strides, padding)
+        pads = _same(sizes, kernel, strides, padding)
         over = [0] * len(pads)
     else:
         pads = list(padding)
@@ -142,7 +142,7 @@ def pool(
         raise Unlowered("padding as wide as its window")  # onnxruntime refuses it
     if kind == "average" and any(over) and not exclude_padding:
         # Padding counts and the overhang does not: the former becomes part of the image.
-        x, edge, exclude_padding = zeros_around(op, x, pads), [(0, e) for e in over], True
+        x, edge, exclude_padding = _zeros_around(op, x, pads), [(0, e) for e in over], True
     attributes: dict[str, Any] = {
         "kernel_shape": list(kernel), "strides": list(strides), "pads": flat(edge)
     }  # fmt: skip
@@ -166,13 +166,13 @@ def refuse_large_windows(
             raise Unlowered("a window larger than its input")
 
 
-def zeros_around(op: Source, x: str, pads: Sequence[tuple[int, int]]) -> str:
+def _zeros_around(op: Source, x: str, pads: Sequence[tuple[int, int]]) -> str:
     axes = range(-len(pads), 0)
     result: str = op.node("Pad", x, op.ints(*flat(pads)), op.scalar(0.0), op.ints(*axes))
     return result
 
 
-def same_pads(
+def _same(
     sizes: Sequence[int | None],
     kernel: Sequence[int],
     strides: Sequence[int],

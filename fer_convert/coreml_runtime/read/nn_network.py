@@ -1,22 +1,21 @@
 """NeuralNetwork to graph: layers in order, image preprocessing as an operation in front.
 
-Layers count their axes from the end, so they need not know whether their values have the exact
-shapes that converters since 2020 declare, or the five dimensions of older models: only inputs and
-outputs differ (`five_dimensions`).
+What a layer becomes is its recipe's affair (`nn_lowering`). Layers count their axes from the end,
+so they need not know whether their values have the exact shapes that converters since 2020
+declare, or the five dimensions of older models: only inputs and outputs differ (`images`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 from fer_convert.coreml_runtime.description import Description, Feature
 from fer_convert.coreml_runtime.element_types import TYPES
 from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
-from fer_convert.coreml_runtime.graph import Classifier, Graph, Operand, Operation, Value
+from fer_convert.coreml_runtime.graph import Classifier, Graph, Operation, Value
 from fer_convert.coreml_runtime.images import lifted
 from fer_convert.coreml_runtime.limits import check_labels
 from fer_convert.coreml_runtime.read.nn_lowering import RECIPES
@@ -35,9 +34,13 @@ def read_network(spec: Any, description: Description, payloads: Payloads) -> Gra
 
     Raises:
         ArtefactError: a layer reads what nothing defined, or two write the same value.
-        UnsupportedOperation: an input that is neither an image nor an array.
+        UnsupportedOperation: layers that have no recipe, all of them named; an input that is
+            neither an image nor an array.
     """
     network = getattr(spec, spec.WhichOneof("Type"))
+    RECIPES.check(
+        (_kind(layer), layer.name) for layer in network.layers if layer.WhichOneof("layer")
+    )
     inputs = tuple(_input(feature) for feature in description.inputs)
     inner_names = _inner_names(network, description)
     prepared, renamed = _preprocessing(network, description, inner_names)
@@ -64,7 +67,7 @@ def read_network(spec: Any, description: Description, payloads: Payloads) -> Gra
                 renamed[name] = f"{name} (written by layer {number})"
             defined.add(renamed.get(name, name))
         results = [renamed.get(name, name) for name in message.output]
-        operations += _operations(layer, results)
+        operations += lower_layer(RECIPES.functions[layer.kind], layer, results)
     classifier = _classifier(network, spec, defined)
     label = description.label_name if classifier else ""
     outputs = tuple(o.name for o in description.outputs if o.kind in _COMPUTED and o.name != label)
@@ -78,24 +81,6 @@ def read_network(spec: Any, description: Description, payloads: Payloads) -> Gra
         classifier=classifier,
         counts=counts,
     )
-
-
-def _operations(layer: Layer, outputs: Sequence[str]) -> list[Operation]:
-    if layer.kind in RECIPES:
-        return lower_layer(RECIPES.functions[layer.kind], layer, outputs)
-    arguments: dict[str, tuple[Operand, ...]] = {
-        "input": tuple(value.name for value in layer.inputs),
-        **{path: (constant,) for path, constant in layer._weights.items()},
-    }
-    return [
-        Operation(
-            type=layer.kind,
-            name=layer.name,
-            arguments=arguments,
-            outputs=tuple(replace(_result(name), typed=False) for name in outputs),
-            params=layer.params,
-        )
-    ]
 
 
 def _inner_names(network: Any, description: Description) -> Callable[[], str]:
@@ -127,9 +112,9 @@ def _preprocessing(
     """Preprocessing entries as operations, and what the layers' input names become."""
     operations: list[Operation] = []
     renamed: dict[str, str] = {}
-    images = [feature.name for feature in description.inputs if feature.kind == "image"]
+    images = {feature.name: feature for feature in description.inputs if feature.kind == "image"}
     for entry in network.preprocessing:
-        name = entry.featureName or (images[0] if images else "")  # empty means the first image
+        name = entry.featureName or next(iter(images), "")  # empty means the first image
         if name not in images:
             raise ArtefactError(
                 f"Preprocessing is declared for '{name}', which is not an image input."
@@ -140,34 +125,27 @@ def _preprocessing(
         layer = Layer(
             kind=kind,
             name=f"{kind} of {name}",
-            params=(getattr(entry, kind), _layout(description, name)) if kind != "none" else None,
+            params=(getattr(entry, kind), images[name]) if kind != "none" else None,
             inputs=[_result(source)],
             weights={},
             count=1,
             inner_name=inner_names,
         )
-        operations += _operations(layer, [renamed[name]])
+        RECIPES.check([(kind, layer.name)])
+        operations += lower_layer(RECIPES.functions[kind], layer, [renamed[name]])
     return operations, renamed
-
-
-def _layout(description: Description, name: str) -> str:
-    return next(str(f.color_layout) for f in description.inputs if f.name == name)
 
 
 def _layer(
     layer: Any, renamed: dict[str, str], payloads: Payloads, inner_names: Callable[[], str]
 ) -> Layer:
-    kind = layer.WhichOneof("layer")
-    if kind is None:
+    if layer.WhichOneof("layer") is None:
         raise ArtefactError(f"Layer '{layer.name}' has no type this version of coremltools knows.")
-    params = getattr(layer, kind)
+    params = getattr(layer, layer.WhichOneof("layer"))
     _check_choices(params, layer.name)
     weights = take_weights(params, layer.name, payloads)
-    if kind == "activation":
-        function = params.WhichOneof("NonlinearityType") or "none"
-        kind = f"activation.{function}"
     return Layer(
-        kind=kind,
+        kind=_kind(layer),
         name=layer.name,
         params=params,
         inputs=[_result(renamed.get(name, name)) for name in layer.input],
@@ -175,6 +153,13 @@ def _layer(
         count=len(layer.output),
         inner_name=inner_names,
     )
+
+
+def _kind(layer: Any) -> str:
+    kind = str(layer.WhichOneof("layer"))
+    if kind != "activation":
+        return kind
+    return f"activation.{layer.activation.WhichOneof('NonlinearityType') or 'none'}"
 
 
 def _check_choices(message: Any, layer: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -52,11 +52,6 @@ class View:
     def __init__(self, operation: Operation, *, precision: Precision) -> None:
         self.operation = operation
         self._precision = precision
-
-    @property
-    def params(self) -> Any:
-        """The layer's message (NeuralNetwork only)."""
-        return self.operation.params
 
     def has(self, name: str) -> bool:
         return name in self.operation.arguments

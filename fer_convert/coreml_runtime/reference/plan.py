@@ -179,7 +179,7 @@ def _as_declared(result: Tensor, declared: Value, rounds: bool, label: str) -> T
     dtype = torch_type(declared.element)
     if result.dtype != dtype:
         # Widths may differ (torch counts in int64); a float for an integer is a mistake.
-        if declared.typed and _family(result.dtype) != _family(dtype):
+        if _family(result.dtype) != _family(dtype):
             raise ExecutionFailed(
                 f"{label} computed {result.dtype}, but the file declares {declared.element.name}."
             )

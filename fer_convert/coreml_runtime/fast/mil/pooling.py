@@ -8,7 +8,7 @@ from typing import Literal
 from fer_convert.coreml_runtime.fast.batches import last_sizes
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source, Translations
-from fer_convert.coreml_runtime.fast.windows import declared_padding, pool, same_pads, zeros_around
+from fer_convert.coreml_runtime.fast.windows import declared_padding, pool
 
 OPERATIONS = Translations()
 
@@ -32,11 +32,11 @@ def layer_pool(op: Source) -> str:
     return _pool(op)
 
 
-@OPERATIONS.lowering("layer:pad_same")
-def layer_pad_same(op: Source) -> str:
-    kernel, x = op.integers("kernel_sizes"), op.operand("x")
-    pads = same_pads(last_sizes(op, x, len(kernel)), kernel, op.integers("strides"), "same")
-    return zeros_around(op, x, pads)
+@OPERATIONS.lowering("layer:with_elements")
+def layer_with_elements(op: Source) -> str:
+    if 0 in op.shape_of("x")[-op.option("axes", int) :]:
+        raise Unlowered("no elements")
+    return op.operand("x")
 
 
 def _pool(op: Source) -> str:

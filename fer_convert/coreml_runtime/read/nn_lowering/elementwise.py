@@ -86,9 +86,7 @@ def _fold(layer: Layer, operation: str) -> Value:
 
 
 def _all_inputs(layer: Layer, operation: str) -> Value:
-    if not layer.inputs:
-        raise layer.refuse("it has no inputs")
-    return reduce(lambda x, y: layer.add(operation, x=x, y=y), layer.inputs)
+    return reduce(lambda x, y: layer.add(operation, x=x, y=y), layer.all_inputs)
 
 
 def _function(operation: str, layer: Layer) -> Value:
@@ -117,17 +115,12 @@ def logical_not(layer: Layer) -> Value:
     return layer.add("logical_not", element="bool", x=layer.cast(layer.x, "bool"))
 
 
-def _register(name: str, recipe: partial[Value], summary: str) -> None:
-    recipe.__doc__ = summary
-    RECIPES.operation(name)(recipe)
-
-
 for _name in (
     "ceil", "floor", "sign", "round", "exp2", "sin", "cos", "tan", "asin", "acos", "atan", "sinh",
     "cosh", "tanh", "asinh", "acosh", "atanh", "erf",
 ):  # fmt: skip
     _internal = "layer:" if _name in {"asinh", "acosh"} else ""
-    _register(_name, partial(_function, _internal + _name), f"``{_name}(x)``.")
+    RECIPES.register(_name, partial(_function, _internal + _name), f"``{_name}(x)``.")
 
 for _name, _operation, _what in (
     ("addBroadcastable", "add", "``x + y``, broadcast."),
@@ -140,14 +133,14 @@ for _name, _operation, _what in (
     ("maxBroadcastable", "maximum", "The greater of both, broadcast."),
     ("minBroadcastable", "minimum", "The lesser of both, broadcast."),
 ):
-    _register(_name, partial(_pair, _operation), _what)
+    RECIPES.register(_name, partial(_pair, _operation), _what)
 
 for _name, _operation, _what in (
     ("logicalAnd", "logical_and", "1 where both are true, broadcast, else 0."),
     ("logicalOr", "logical_or", "1 where one is true, broadcast, else 0."),
     ("logicalXor", "logical_xor", "1 where exactly one is true, broadcast, else 0."),
 ):
-    _register(_name, partial(_logic, _operation), _what)
+    RECIPES.register(_name, partial(_logic, _operation), _what)
 
 for _name, _operation, _sign in (
     ("equal", "equal", "=="),
@@ -157,7 +150,7 @@ for _name, _operation, _sign in (
     ("greaterThan", "greater", ">"),
     ("greaterEqual", "greater_equal", ">="),
 ):
-    _register(
+    RECIPES.register(
         _name,
         partial(_comparison, _operation),
         f"1 where ``x {_sign} y``, broadcast, else 0; a single input meets ``alpha``.",

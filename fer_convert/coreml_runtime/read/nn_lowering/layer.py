@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -21,7 +22,9 @@ from fer_convert.coreml_runtime.graph import Constant, Operand, Operation, Rank,
 from fer_convert.coreml_runtime.registry import Registry
 
 #: What a recipe may bind to an argument: a value, several, a weight, or a number, text or vector.
-Argument = Value | Constant | bool | int | float | str | Sequence[Value] | Sequence[int] | None
+Argument = (
+    Value | Constant | bool | int | float | str | Sequence[Value] | Sequence[int] | Array | None
+)
 
 Recipe = Callable[["Layer"], "Value | Sequence[Value]"]
 
@@ -32,6 +35,11 @@ IMAGE = Rank(least=3)
 
 class Recipes(Registry[Recipe]):
     """Layer types and what becomes of each; `nn_lowering` joins those of its modules."""
+
+    def register(self, name: str, recipe: partial[Value], summary: str) -> None:
+        """One of several recipes that a function makes; ``summary`` is its docstring."""
+        recipe.__doc__ = summary
+        self._add(name, recipe)
 
 
 class Layer:
@@ -69,6 +77,13 @@ class Layer:
         if len(self.inputs) != 1:
             raise self.refuse(f"{len(self.inputs)} inputs where one is needed")
         return self.inputs[0]
+
+    @property
+    def all_inputs(self) -> list[Value]:
+        """The inputs of a layer that takes any number of them."""
+        if not self.inputs:
+            raise self.refuse("it has no inputs")
+        return list(self.inputs)
 
     def inputs_between(self, least: int, most: int) -> tuple[Value, ...]:
         """The inputs of a layer that takes from ``least`` to ``most`` of them."""

@@ -30,7 +30,7 @@ def pooling(layer: Layer) -> Value:
     """
     params = layer.params
     if params.globalPooling:
-        return _whole(layer, (-2, -1))
+        return _whole(layer, 2)
     last_pixel = params.WhichOneof("PoolingPaddingType") == "includeLastPixel"
     return layer.add(
         f"layer:{_WINDOWS[params.type]}" if last_pixel else _WINDOWS[params.type],
@@ -50,8 +50,9 @@ def pooling3d(layer: Layer) -> Value:
 
     Fields: type MAX | AVERAGE; kernelDepth, kernelHeight, kernelWidth; strides (1); paddingType
     CUSTOM (with amounts) | VALID | SAME (the result has the size of the input divided by the
-    strides, rounded up); countExcludePadding. MAX takes padding for zeros, as the specification
-    says, where ``pooling`` never chooses it.
+    strides, rounded up); countExcludePadding. MAX takes the amounts of CUSTOM for zeros, as the
+    specification says, where ``pooling`` never chooses padding; nor does it with SAME, as
+    coremltools' tests on Apple's systems expect.
     """
     params, x, padding = layer.params, layer.x, padding_of_3d(layer.params)
     windows: dict[str, Any] = {
@@ -59,12 +60,8 @@ def pooling3d(layer: Layer) -> Value:
         "strides": triple(layer, "stride"),
     }
     operation = _WINDOWS[params.type]
-    if operation == "max_pool":
-        if padding["pad_type"] == "same":
-            x = layer.add("layer:pad_same", x=x, **windows, **padding)
-        elif padding["pad_type"] == "custom":
-            x = layer.add("pad", x=x, pad=padding["pad"])
-        padding = {"pad_type": "valid"}
+    if operation == "max_pool" and padding["pad_type"] == "custom":
+        x, padding = layer.add("pad", x=x, pad=padding["pad"]), {"pad_type": "valid"}
     excluding = _excluding(layer, params.countExcludePadding)
     return layer.add(operation, x=x, trailing=4, **windows, **padding, **excluding)
 
@@ -72,11 +69,13 @@ def pooling3d(layer: Layer) -> Value:
 @RECIPES.operation("globalPooling3d")
 def global_pooling3d(layer: Layer) -> Value:
     """The maximum or mean over the last three dimensions of ``input``, each left with size 1."""
-    return _whole(layer, (-3, -2, -1))
+    return _whole(layer, 3)
 
 
-def _whole(layer: Layer, axes: tuple[int, ...]) -> Value:
-    return layer.add(_WHOLE[layer.params.type], x=layer.x, axes=axes, keep_dims=True)
+def _whole(layer: Layer, count: int) -> Value:
+    x = layer.add("layer:with_elements", x=layer.x, axes=count)
+    axes = tuple(range(-count, 0))
+    return layer.add(_WHOLE[layer.params.type], x=x, axes=axes, keep_dims=True)
 
 
 def _excluding(layer: Layer, excludes: bool) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def linear_activation(op: View) -> Call:
 def prelu(op: View) -> Call:
     """``x`` where ``x > 0``, else ``alpha * x``: x ``[N, C, *D]``, alpha ``[C]``.
 
-    Of a layer: x ``[*, C, H, W]``, alpha ``[1]`` or ``[C]``.
+    For a layer: x ``[*, C, H, W]``, alpha ``[1]`` or ``[C]``.
     """
     alpha = _per_channel(op, "alpha")
     return op.call(lambda x: torch.where(x > 0, x, alpha(x) * x), "x")
@@ -122,8 +122,10 @@ def softplus(op: View) -> Call:
 
 @OPERATIONS.operation("softplus_parametric", "layer:softplus_parametric")
 def softplus_parametric(op: View) -> Call:
-    """``alpha * log(1 + exp(beta * x))``: x ``[N, C, *D]``, alpha and beta ``[C]``; of a layer as
-    prelu."""
+    """``alpha * log(1 + exp(beta * x))``: x ``[N, C, *D]``, alpha and beta ``[C]``.
+
+    For a layer: as prelu.
+    """
     alpha, beta = _per_channel(op, "alpha"), _per_channel(op, "beta")
     return op.call(lambda x: alpha(x) * F.softplus(beta(x) * x), "x")
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.reference.mil.window_options import Spatial, spatial
 from fer_convert.coreml_runtime.reference.operations import Call, Table, View
-from fer_convert.coreml_runtime.reference.windows import Pads, pad, pool
+from fer_convert.coreml_runtime.reference.windows import Pads, pool, require_elements
 
 OPERATIONS = Table()
 
@@ -76,15 +76,16 @@ def layer_pool(op: View) -> Call:
     return op.call(kernel, "x", exact=kind == "max")
 
 
-@OPERATIONS.operation("layer:pad_same")
-def layer_pad_same(op: View) -> Call:
-    """``x`` with the zeros around its last axes that padding same asks for windows of kernel_sizes
-    every strides (ones)."""
-    window = op.integers("kernel_sizes")
-    options: Spatial = spatial(op, pad_types=("same",))(len(window))
-    return op.call(
-        lambda x: pad(x, options.pads(x.shape[x.dim() - len(window) :], window)), "x", exact=True
-    )
+@OPERATIONS.operation("layer:with_elements")
+def layer_with_elements(op: View) -> Call:
+    """``x``, which must have elements along its last ``axes`` dimensions, to pool over."""
+    axes = op.option("axes", int)
+
+    def kernel(x: Tensor) -> Tensor:
+        require_elements(x.shape[-axes:])
+        return x
+
+    return op.call(kernel, "x", exact=True)
 
 
 def _counts(

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from fer_convert.coreml_runtime.errors import ArtefactError, ExecutionFailed
-from fer_convert.coreml_runtime.fast import LAYERS, FastEngine, NotLowered, lower
-from fer_convert.coreml_runtime.nn_layers import LAYERS as REFERENCE_LAYERS
+from fer_convert.coreml_runtime.fast import FastEngine, NotLowered, lower
 from tests.fer_convert.coreml_runtime.both_engines import agree
 from tests.fer_convert.coreml_runtime.layer_filling import Case, borders, filling, nothing
 from tests.fer_convert.coreml_runtime.one_operation import layer_program
@@ -320,9 +319,3 @@ def test_a_network_of_quantised_weights_is_lowered() -> None:
     )  # fmt: skip
     program, feeds = layer_program(slopes, X)
     agree(program, feeds)
-
-
-def test_no_layer_is_fast_only() -> None:
-    """What the reference engine lacks is refused before the fast engine is asked."""
-    assert set(LAYERS) <= set(REFERENCE_LAYERS.functions)
-    assert set(REFERENCE_LAYERS.functions) <= set(LAYERS)

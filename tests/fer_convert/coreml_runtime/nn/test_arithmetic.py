@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from fer_convert.coreml_runtime import ArtefactError, UnsupportedOperation
-from fer_convert.coreml_runtime.nn_layers import LAYERS
+from fer_convert.coreml_runtime.read.nn_lowering import RECIPES
+from tests.fer_convert.coreml_runtime.both_engines import run_layer
 from tests.fer_convert.coreml_runtime.layer_filling import fields
-from tests.fer_convert.coreml_runtime.one_operation import layer_program, run_layer
+from tests.fer_convert.coreml_runtime.one_operation import layer_program
 
 RNG = np.random.default_rng(7)
 
@@ -274,7 +275,7 @@ def layer_kind(fill: Any) -> str:
     return str(layer.WhichOneof("layer"))
 
 
-LEFT_OUT = [(refusal.reason, name) for refusal in LAYERS.refusals for name in refusal.types]
+LEFT_OUT = [(refusal.reason, name) for refusal in RECIPES.refusals for name in refusal.types]
 
 
 @pytest.mark.parametrize(("reason", "name"), LEFT_OUT, ids=[name for _, name in LEFT_OUT])

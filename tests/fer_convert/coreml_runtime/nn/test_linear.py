@@ -13,8 +13,9 @@ from fer_convert.coreml_runtime import ArtefactError, ExecutionFailed
 from fer_convert.coreml_runtime.loader import load_saved
 from fer_convert.coreml_runtime.read.proto import proto_module
 from fer_convert.coreml_runtime.read.saved_model import SavedModel
+from tests.fer_convert.coreml_runtime.both_engines import run_layer
 from tests.fer_convert.coreml_runtime.layer_filling import filling
-from tests.fer_convert.coreml_runtime.one_operation import layer_program, run_layer
+from tests.fer_convert.coreml_runtime.one_operation import layer_program
 
 Array = np.ndarray[Any, Any]
 
