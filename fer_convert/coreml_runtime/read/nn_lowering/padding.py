@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fer_convert.coreml_runtime.graph import Value
+from fer_convert.coreml_runtime.graph import Rank, Value
 from fer_convert.coreml_runtime.read.nn_lowering.layer import IMAGE, Layer, Recipes
 from fer_convert.coreml_runtime.read.nn_lowering.window_fields import border_amounts
 
@@ -22,7 +22,8 @@ def padding(layer: Layer) -> Value:
     kind = params.WhichOneof("PaddingType")
     if kind is None:
         raise layer.refuse("its padding type is not set")
-    layer.rank = IMAGE
+    # coremltools writes it for two dimensions, too, and tests that on Apple's systems.
+    layer.rank = Rank(least=2)
     amounts = _edges(layer, params.paddingAmounts)
     if kind == "constant":
         return layer.add("pad", x=layer.x, pad=amounts, constant_val=params.constant.value)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from fer_convert.coreml_runtime import ArtefactError, ExecutionFailed
-from tests.fer_convert.coreml_runtime.one_operation import run_layer
+from tests.fer_convert.coreml_runtime.both_engines import run_layer
+from tests.fer_convert.coreml_runtime.layer_filling import filling
 
 Array = np.ndarray[Any, Any]
 
@@ -21,7 +22,17 @@ RNG = np.random.default_rng(12)
 X = (3 * RNG.standard_normal((2, 4, 5, 6)) + 1).astype(np.float32)
 
 
+FIVE = (3 * RNG.standard_normal((2, 3, 4, 5, 6)) + 1).astype(np.float32)  # sequence, batch, image
+
+
+RANKS = pytest.mark.parametrize("x", [X[0], X, FIVE], ids=["image", "batch", "sequence"])
+
+
 GAMMA, BETA = RNG.standard_normal((2, 4)).astype(np.float32)
+
+
+def column(values: Array) -> Array:
+    return values[:, None, None]
 
 
 def standard(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
@@ -31,7 +42,8 @@ def standard(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
 
 @pytest.mark.parametrize("instance", [True, False])
 @pytest.mark.parametrize("epsilon", [0.0, 0.5])
-def test_batchnorm_with_statistics_of_its_input(instance: bool, epsilon: float) -> None:
+@RANKS
+def test_batchnorm_with_statistics_of_its_input(instance: bool, epsilon: float, x: Array) -> None:
     def fill(layer: Any) -> None:
         params = layer.batchnorm
         params.channels, params.epsilon = 4, epsilon
@@ -39,9 +51,21 @@ def test_batchnorm_with_statistics_of_its_input(instance: bool, epsilon: float) 
         params.gamma.floatValue.extend(GAMMA)
         params.beta.floatValue.extend(BETA)
 
-    normal = standard(X, (2, 3) if instance else (0, 2, 3), epsilon or 1e-5)
-    expected = normal * GAMMA[:, None, None] + BETA[:, None, None]
-    np.testing.assert_allclose(run_layer(fill, X), expected, atol=1e-5)
+    # Everything in front of the channels is one batch.
+    axes = (-2, -1) if instance else (*range(x.ndim - 3), -2, -1)
+    expected = standard(x, axes, epsilon or 1e-5) * column(GAMMA) + column(BETA)
+    np.testing.assert_allclose(run_layer(fill, x), expected, atol=1e-5)
+
+
+@RANKS
+def test_batchnorm_with_stored_statistics(x: Array) -> None:
+    mean, variance = RNG.standard_normal(4).astype(np.float32), np.float32([0.5, 2, 1e-3, 7])
+    fill = filling(
+        "batchnorm", channels=4, epsilon=1e-3, gamma=GAMMA, beta=BETA, mean=mean, variance=variance
+    )
+    factor = GAMMA / np.sqrt(variance.astype(np.float64) + 1e-3)
+    expected = (x - column(mean)) * column(factor) + column(BETA)
+    np.testing.assert_allclose(run_layer(fill, x), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(6,), (5, 6), (4, 5, 6)])
@@ -61,14 +85,15 @@ def test_layer_normalization(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("across", [True, False])
 @pytest.mark.parametrize("variance", [True, False])
-def test_mvn(across: bool, variance: bool) -> None:
+@RANKS
+def test_mvn(across: bool, variance: bool, x: Array) -> None:
     def fill(layer: Any) -> None:
         layer.mvn.acrossChannels, layer.mvn.normalizeVariance = across, variance
         layer.mvn.epsilon = 0.2
 
-    axes = (1, 2, 3) if across else (2, 3)
-    expected = standard(X, axes, 0.2) if variance else X - X.mean(axes, keepdims=True)
-    np.testing.assert_allclose(run_layer(fill, X), expected, atol=1e-5)
+    axes = (-3, -2, -1) if across else (-2, -1)
+    expected = standard(x, axes, 0.2) if variance else x - x.mean(axes, keepdims=True)
+    np.testing.assert_allclose(run_layer(fill, x), expected, atol=1e-5)
 
 
 def test_l2_normalize() -> None:
@@ -132,24 +157,23 @@ def test_an_even_window_of_lrn_reaches_down() -> None:
     for c in range(4):
         near = X[:, max(0, c - 1) : c + 1]
         expected[:, c] = X[:, c] / (1 + 0.25 * (near**2).sum(1))
-    np.testing.assert_allclose(run_layer(fill, X), expected, rtol=1e-5)
+    # ONNX has such a window reach up.
+    np.testing.assert_allclose(run_layer(fill, X, fast=False), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("size", "k"), [(3, 0.0), (5, 2.0), (1, 1.0)])
-def test_lrn(size: int, k: float) -> None:
+@RANKS
+def test_lrn(size: int, k: float, x: Array) -> None:
     def fill(layer: Any) -> None:
         params = layer.lrn
         params.alpha, params.beta, params.localSize, params.k = 0.3, 0.75, size, k
 
-    expected = np.zeros_like(X)
+    expected = np.zeros_like(x)
     for c in range(4):
-        near = X[:, max(0, c - size // 2) : c + size // 2 + 1]
-        expected[:, c] = X[:, c] / ((k or 1) + 0.3 / size * (near**2).sum(1)) ** 0.75
-    np.testing.assert_allclose(run_layer(fill, X), expected, atol=1e-5)
-
-
-def column(values: Array) -> Array:
-    return values[:, None, None]
+        near = x[..., max(0, c - size // 2) : c + size // 2 + 1, :, :]
+        shrink = ((k or 1) + 0.3 / size * (near**2).sum(-3)) ** 0.75
+        expected[..., c, :, :] = x[..., c, :, :] / shrink
+    np.testing.assert_allclose(run_layer(fill, x), expected, atol=1e-5)
 
 
 ACTIVATIONS: dict[str, tuple[dict[str, Any], Callable[[Array], Array]]] = {

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fer_convert.coreml_runtime import ArtefactError
-from tests.fer_convert.coreml_runtime.one_operation import run_layer
+from tests.fer_convert.coreml_runtime.both_engines import run_layer
+from tests.fer_convert.coreml_runtime.layer_filling import filling
 
 Array = np.ndarray[Any, Any]
 
@@ -17,6 +18,12 @@ RNG = np.random.default_rng(11)
 
 
 X = RNG.standard_normal((2, 4, 5, 6)).astype(np.float32)
+
+
+FIVE = RNG.standard_normal((2, 1, 2, 5, 6)).astype(np.float32)  # sequence, batch, image
+
+
+RANKS = pytest.mark.parametrize("x", [X[0], X, FIVE], ids=["image", "batch", "sequence"])
 
 
 def random(*shape: int) -> Array:
@@ -47,20 +54,22 @@ def positions(mode: str, size: int, count: int) -> Array:
 
 @pytest.mark.parametrize("mode", ["strict", "align", "default", "roi"])
 @pytest.mark.parametrize("target", [(1, 1), (3, 11), (10, 6)])
-def test_resize_bilinear(mode: str, target: tuple[int, int]) -> None:
+@RANKS
+def test_resize_bilinear(mode: str, target: tuple[int, int], x: Array) -> None:
     def fill(layer: Any) -> None:
         layer.resizeBilinear.targetSize.extend(target)
         layer.resizeBilinear.mode.samplingMethod = (
             "strict", "align", "default", "roi"
         ).index(mode)  # fmt: skip
 
-    expected = interpolated(X, positions(mode, 5, target[0]), positions(mode, 6, target[1]))
-    np.testing.assert_allclose(run_layer(fill, X), expected, atol=1e-5)
+    expected = interpolated(x, positions(mode, 5, target[0]), positions(mode, 6, target[1]))
+    np.testing.assert_allclose(run_layer(fill, x), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["default", "strict", "half"])
 @pytest.mark.parametrize("factors", [(2, 3), (1, 1), (1.5, 2.4)])
-def test_upsample(mode: str, factors: Any) -> None:
+@RANKS
+def test_upsample(mode: str, factors: Any, x: Array) -> None:
     def fill(layer: Any) -> None:
         params = layer.upsample
         params.mode, params.linearUpsampleMode = 1, ("default", "strict", "half").index(mode)
@@ -69,22 +78,30 @@ def test_upsample(mode: str, factors: Any) -> None:
 
     if mode == "default" and factors[0] == 1.5:
         with pytest.raises(ArtefactError, match="fractional"):
-            run_layer(fill, X)
+            run_layer(fill, x)
         return
     height, width = int(5 * factors[0]), int(6 * factors[1])
-    expected = interpolated(X, positions(mode, 5, height), positions(mode, 6, width))
-    np.testing.assert_allclose(run_layer(fill, X), expected, atol=1e-5)
+    expected = interpolated(x, positions(mode, 5, height), positions(mode, 6, width))
+    np.testing.assert_allclose(run_layer(fill, x), expected, atol=1e-5)
 
 
-def test_upsample_nearest() -> None:
+def test_a_fraction_that_fp32_cannot_hold() -> None:
+    """0.7 of 10 rows are 7, as in an ML Program, although the file's 0.7 is a little less."""
+    fill = filling("upsample", fractionalScalingFactor=[0.7, 1.0], mode=1, linearUpsampleMode=1)
+    assert run_layer(fill, random(2, 10, 3)).shape == (2, 7, 3)
+
+
+@RANKS
+def test_upsample_nearest(x: Array) -> None:
     def fill(layer: Any) -> None:
         layer.upsample.scalingFactor.extend((2, 3))
 
-    np.testing.assert_array_equal(run_layer(fill, X), np.kron(X, np.ones((1, 1, 2, 3))))
+    np.testing.assert_array_equal(run_layer(fill, x), x.repeat(2, -2).repeat(3, -1))
 
 
-def test_reorganize_data() -> None:
-    x = random(2, 3, 4, 6)
+@pytest.mark.parametrize("leading", [(), (2,), (2, 3)])
+def test_reorganize_data(leading: tuple[int, ...]) -> None:
+    x = random(*leading, 3, 4, 6)
 
     def fill(mode: int) -> Any:
         def set_mode(layer: Any) -> None:
@@ -92,9 +109,8 @@ def test_reorganize_data() -> None:
 
         return set_mode
 
-    deep = np.concatenate([x[:, :, i::2, j::2] for i in range(2) for j in range(2)], 1)
+    deep = np.concatenate([x[..., i::2, j::2] for i in range(2) for j in range(2)], -3)
     np.testing.assert_array_equal(run_layer(fill(0), x), deep)
     np.testing.assert_array_equal(run_layer(fill(1), deep), x)
-    shuffled = deep.reshape(2, 4, 3, 2, 3).swapaxes(1, 2).reshape(2, 12, 2, 3)
+    shuffled = deep.reshape(*leading, 4, 3, 2, 3).swapaxes(-4, -3).reshape(deep.shape)
     np.testing.assert_array_equal(run_layer(fill(2), shuffled), x)
-    np.testing.assert_array_equal(run_layer(fill(0), x[0]), deep[0])
