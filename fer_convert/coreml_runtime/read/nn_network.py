@@ -8,7 +8,7 @@ declare, or the five dimensions of older models: only inputs and outputs differ 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
@@ -38,9 +38,8 @@ def read_network(spec: Any, description: Description, payloads: Payloads) -> Gra
             neither an image nor an array.
     """
     network = getattr(spec, spec.WhichOneof("Type"))
-    RECIPES.check(
-        (_kind(layer), layer.name) for layer in network.layers if layer.WhichOneof("layer")
-    )
+    # First of all: what the runtime lacks may hold networks of its own, whose values are unknown.
+    RECIPES.check((_kind(layer), layer.name) for layer in _with_nested(network))
     inputs = tuple(_input(feature) for feature in description.inputs)
     inner_names = _inner_names(network, description)
     prepared, renamed = _preprocessing(network, description, inner_names)
@@ -81,6 +80,19 @@ def read_network(spec: Any, description: Description, payloads: Payloads) -> Gra
         classifier=classifier,
         counts=counts,
     )
+
+
+def _with_nested(network: Any) -> Iterator[Any]:
+    """The layers of a network that have a type, and those of the networks inside them."""
+    networks = [network]
+    while networks:
+        for layer in networks.pop().layers:
+            kind = layer.WhichOneof("layer")
+            if kind is not None:
+                yield layer
+            if kind in {"branch", "loop"}:
+                fields = getattr(layer, kind).ListFields()
+                networks += [inner for _, inner in fields if hasattr(inner, "layers")]
 
 
 def _inner_names(network: Any, description: Description) -> Callable[[], str]:

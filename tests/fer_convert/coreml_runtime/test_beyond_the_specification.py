@@ -12,6 +12,7 @@ import pytest
 from fer_convert.coreml_runtime import ArtefactError
 from fer_convert.coreml_runtime.fast import FastEngine, NotLowered, lower
 from fer_train.contract.errors import FerError
+from tests.fer_convert.coreml_runtime.both_engines import run_layer
 from tests.fer_convert.coreml_runtime.layer_filling import (
     borders,
     filling,
@@ -124,6 +125,16 @@ def test_layers_of_images_need_three_dimensions() -> None:
         np.testing.assert_allclose(FastEngine(program.graph).run(feeds)["out0"], expected, 1e-5)
         for x in (X[0, 0], X[0, 0, 0]):
             refused(*layer_program(fill, x), f"has rank {x.ndim}, 3 or more")
+
+
+@pytest.mark.parametrize("kind", ["constant", "reflection", "replication"])
+def test_edges_need_a_height_and_a_width(kind: str) -> None:
+    fill = filling("padding", **{kind: nothing, "paddingAmounts": borders((0, 0), (1, 0))})
+    mode: Any = {"constant": "constant", "reflection": "reflect", "replication": "edge"}[kind]
+    for x in (X, X[0], X[0, 0]):
+        wanted = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(1, 0)], mode=mode)
+        np.testing.assert_array_equal(run_layer(fill, x), wanted)
+    refused(*layer_program(fill, X[0, 0, 0]), "has rank 1, 2 or more")
 
 
 @pytest.mark.parametrize(("axes", "x"), [([0, -1], X[0, 0, :, :1]), ([0, -1], X[0, 0, 0, :1])])

@@ -51,7 +51,8 @@ def unary(layer: Layer) -> Value:
     """A function of ``scale * x + shift``: sqrt, 1/sqrt, 1/x, power, exp, log, abs, threshold.
 
     Fields: type, alpha (the exponent, or the least value), epsilon (1e-6; added under the root of
-    1/sqrt and to the divisor of 1/x), shift (0), scale (1, also where it is 0).
+    1/sqrt and to the divisor of 1/x; 0, to the operand of log), shift (0), scale (1, also where it
+    is 0).
     """
     p = layer.params
     epsilon = p.epsilon or 1e-6
@@ -63,7 +64,8 @@ def unary(layer: Layer) -> Value:
     if p.type == _THRESHOLD:
         return layer.add("threshold", x=x, alpha=p.alpha)
     if p.type == _LOG:
-        return layer.add("log", x=x, epsilon=0.0)
+        # Of log the specification says nothing; coremltools' tests on Apple's systems expect it.
+        return layer.add("log", x=x, epsilon=p.epsilon)
     return layer.add({_SQRT: "sqrt", _EXP: "exp", _ABS: "abs"}[p.type], x=x)
 
 

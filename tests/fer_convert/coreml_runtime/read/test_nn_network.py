@@ -350,3 +350,20 @@ def test_modes_that_the_specification_does_not_number(edit: Any, message: str) -
     edit(net)
     with pytest.raises(ArtefactError, match=message):
         loaded(spec)
+
+
+def test_layers_inside_of_control_flow_are_named_as_well() -> None:
+    """They come before all that a branch leaves unknown: who computes the output."""
+    spec = proto_module("Model_pb2").Model()
+    spec.specificationVersion = 4
+    network = spec.neuralNetwork
+    network.arrayInputShapeMapping = 1
+    array = spec.description.input.add(name="x").type.multiArrayType
+    array.shape.append(1)
+    spec.description.output.add(name="y").type.multiArrayType.SetInParent()
+    branch = network.layers.add(name="choice", input=["x"]).branch
+    branch.ifBranch.layers.add(name="inside", input=["x"], output=["y"]).custom.SetInParent()
+    branch.elseBranch.layers.add(name="else", input=["x"], output=["y"]).copy.SetInParent()
+    message = r"lacks 2 .*: branch 'choice' \(control flow\), custom 'inside'"
+    with pytest.raises(UnsupportedOperation, match=message):
+        load_saved(SavedModel(Path("memory"), Path("memory"), spec))
