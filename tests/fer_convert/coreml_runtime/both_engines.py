@@ -84,7 +84,3 @@ def run_both(program: Program, feeds: dict[str, Any], *, fast: bool = True) -> d
         assert computed[name].shape == array.shape
         np.testing.assert_allclose(computed[name], array, rtol=2e-5, atol=2e-6)
     return expected
-
-
-def agree(program: Program, feeds: dict[str, Any]) -> None:
-    run_both(program, feeds)

@@ -18,7 +18,7 @@ from fer_convert.coreml_runtime.fast import MIL, FastEngine, NotLowered, lower
 from fer_convert.coreml_runtime.fast.onnx_builder import INLINE_BYTES
 from fer_convert.coreml_runtime.graph import Constant
 from fer_convert.coreml_runtime.reference.mil import MIL as REFERENCE_MIL
-from tests.fer_convert.coreml_runtime.both_engines import agree
+from tests.fer_convert.coreml_runtime.both_engines import run_both
 from tests.fer_convert.coreml_runtime.one_operation import constant, mil_program
 
 RNG = np.random.default_rng(11)
@@ -218,7 +218,7 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
 )
 def test_operation(operation: str, inputs: dict[str, Any], outputs: tuple[str, ...]) -> None:
     program, feeds = mil_program(operation, inputs, outputs=outputs)
-    agree(program, feeds)
+    run_both(program, feeds)
 
 
 def mixed() -> nn.Module:

@@ -51,8 +51,11 @@ def test_batched_matmul_with_weights() -> None:
         params.weights.floatValue.extend(weight.ravel(order="F"))
         params.hasBias = True
         params.bias.floatValue.extend(bias)
+        params.transposeA = True  # which means nothing without a second input
 
     np.testing.assert_allclose(run_layer(fill, X), X @ weight + bias, atol=1e-5)
+    x = X[0, 0, 0]
+    np.testing.assert_allclose(run_layer(fill, x), x @ weight + bias, atol=1e-5)
 
 
 @pytest.mark.parametrize("cosine", [False, True])
@@ -218,3 +221,24 @@ def test_dynamic_quantisation_needs_all_its_fields(fields: dict[str, Any]) -> No
     )
     with pytest.raises(ArtefactError, match="need int8DynamicQuantize, int8RawValue and one scale"):
         layer_program(fill, random(1, 3))
+
+
+def test_a_network_of_quantised_weights() -> None:
+    """Weights that only the layer knows the shape of, in both engines."""
+    codes = np.arange(30, dtype=np.uint8).reshape(5, 6)
+    scale, x = np.float32([0.5, 1, 2, -1, 0.25]), X[0, 0]
+    fill = filling(
+        "innerProduct", inputChannels=6, outputChannels=5, weights__rawValue=codes.tobytes(),
+        weights__quantization__numberOfBits=8,
+        weights__quantization__linearQuantization__scale=scale.tolist(),
+        weights__quantization__linearQuantization__bias=[1.0],
+    )  # fmt: skip
+    wanted = x @ (codes * scale[:, None] + 1).T
+    np.testing.assert_allclose(run_layer(fill, x), wanted, rtol=1e-5, atol=1e-5)
+    slopes = filling(
+        "activation", PReLU__alpha__rawValue=b"\x1b",
+        PReLU__alpha__quantization__numberOfBits=2,
+        PReLU__alpha__quantization__lookupTableQuantization__floatValue=[0.1, 0.2, 0.3, 0.4],
+    )  # fmt: skip
+    slope = np.float32([0.1, 0.2, 0.3, 0.4])[:, None, None]
+    np.testing.assert_allclose(run_layer(slopes, X), np.where(X < 0, slope * X, X), rtol=1e-6)

@@ -53,6 +53,11 @@ LAYERS: dict[str, tuple[Any, Array, Array]] = {
         CENTRED / spread(X, (0, 2, 3)) * a + b,
         half(half(CENTRED / spread(X, (0, 2, 3))) * a) + b,
     ),
+    "unary": (
+        filling("unary", type=3, alpha=1.5, scale=0.3, shift=9),
+        (np.float32(0.3) * X + 9) ** 1.5,
+        half(np.float32(0.3) * X + 9) ** 1.5,
+    ),
     "mvn": (
         filling("mvn"),
         X - X.mean((2, 3), keepdims=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -30,12 +31,13 @@ UNIT = RNG.uniform(-0.9, 0.9, (2, 3)).astype(np.float32)
     "name",
     [
         *("ceil", "floor", "sign", "exp2", "sin", "cos", "tan", "sinh", "cosh", "tanh"),
+        "erf",
         *("arcsin", "arccos", "arctan", "arcsinh", "arctanh"),
     ],
 )
 def test_functions(name: str) -> None:
     kind = name.replace("arc", "a")
-    wanted = getattr(np, name)(UNIT)
+    wanted = np.vectorize(math.erf)(UNIT) if name == "erf" else getattr(np, name)(UNIT)
     np.testing.assert_allclose(run_layer(fields(kind), UNIT), wanted, rtol=1e-5, atol=1e-6)
 
 
@@ -86,8 +88,22 @@ def test_powers_and_negation() -> None:
     np.testing.assert_array_equal(run_layer(fields("logicalNot"), x), [1, 0, 0, 0])
 
 
+@pytest.mark.parametrize("kind", ["floorDivBroadcastable", "divideBroadcastable"])
+def test_division_by_zero(kind: str) -> None:
+    x, y = np.array([[3], [0], [-2.5]], np.float32), np.array([-0.5, 0, 2], np.float32)
+    with np.errstate(all="ignore"):
+        quotient = x / y
+    wanted = np.floor(quotient) if kind.startswith("floor") else quotient
+    np.testing.assert_array_equal(run_layer(fields(kind), x, y), wanted)
+
+
 def test_a_single_input_meets_alpha() -> None:
-    np.testing.assert_array_equal(run_layer(fields("greaterThan", alpha=0.5), X), X > 0.5)
+    for kind, function in {
+        "equal": np.equal, "notEqual": np.not_equal, "lessThan": np.less,
+        "lessEqual": np.less_equal, "greaterThan": np.greater, "greaterEqual": np.greater_equal,
+    }.items():  # fmt: skip
+        x = np.array([0.25, 0.5, 0.75], np.float32)
+        np.testing.assert_array_equal(run_layer(fields(kind, alpha=0.5), x), function(x, 0.5))
     np.testing.assert_allclose(run_layer(fields("add", alpha=0.5), X), X + np.float32(0.5))
     np.testing.assert_allclose(run_layer(fields("multiply", alpha=0.5), X), X / 2)
 
@@ -203,9 +219,16 @@ def test_arguments_and_order(axis: int) -> None:
     np.testing.assert_array_equal(values, np.take_along_axis(X, order, axis))
     values, _ = run_layer(fields("topK", axis=axis, useBottomK=True), X, np.array([1]), outputs=2)
     np.testing.assert_array_equal(values, X.min(axis, keepdims=True))
-    np.testing.assert_array_equal(
-        run_layer(fields("reduce", mode=9, axis=4), X), X.argmax(-1, keepdims=True)
-    )
+    for old, axis in ((2, -3), (3, -2), (4, -1)):
+        np.testing.assert_array_equal(
+            run_layer(fields("reduce", mode=9, axis=old), X), X.argmax(axis, keepdims=True)
+        )
+    turned = run_layer(fields("argSort", axis=axis, descending=True), X)
+    np.testing.assert_array_equal(turned, np.argsort(-X, axis, kind="stable"))
+    only = run_layer(fields("argMax", removeDim=True), X[0, 0])
+    np.testing.assert_array_equal(only, [X[0, 0].argmax()])
+    with pytest.raises(ArtefactError):
+        run_layer(fields("reduceSum", axes=(1, -2)), X)
 
 
 @pytest.mark.parametrize(
@@ -241,8 +264,15 @@ def test_constants_fills_and_ranges() -> None:
     np.testing.assert_array_equal(
         run_layer(fields("fillDynamic", value=1.5), np.array([3, 1])), np.full((3, 1), 1.5)
     )
-    fill = fields("rangeStatic", startValue=1, endValue=4, stepSizeValue=0.5)
-    np.testing.assert_array_equal(run_layer(fill), np.arange(1, 4, 0.5))
+    for step in (0.5, 0.3):
+        fill = fields("rangeStatic", startValue=1, endValue=4, stepSizeValue=step)
+        np.testing.assert_allclose(run_layer(fill), np.arange(1, 4, step), rtol=1e-6)
+    fractions = (np.array([value]) for value in (0.75, 0, 0.25))
+    np.testing.assert_allclose(
+        run_layer(fields("rangeDynamic"), *fractions), np.float32([0, 0.25, 0.5]), rtol=1e-6
+    )
+    backwards = fields("rangeDynamic", stepSizeValue=-2)
+    np.testing.assert_array_equal(run_layer(backwards, np.array([0]), np.array([3])), [3, 1])
     np.testing.assert_array_equal(
         run_layer(fields("rangeDynamic", startValue=2, stepSizeValue=3), np.array([9])), [2, 5, 8]
     )

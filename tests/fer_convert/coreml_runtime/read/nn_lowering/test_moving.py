@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_convert.coreml_runtime import ArtefactError
+from fer_convert.coreml_runtime import ArtefactError, ExecutionFailed
+from fer_convert.coreml_runtime.fast import FastEngine
 from tests.fer_convert.coreml_runtime.both_engines import run_layer
 from tests.fer_convert.coreml_runtime.layer_filling import fields
+from tests.fer_convert.coreml_runtime.one_operation import layer_program
 
 RNG = np.random.default_rng(9)
 
@@ -57,6 +59,15 @@ COMPUTED_COUNTS = fields("tile")  # which the fast engine leaves to the referenc
         (fields("flattenTo2D", axis=2), (X,), X.reshape(8, 15)),
         (fields("flattenTo2D", axis=-1), (X,), X.reshape(24, 5)),
         (fields("flattenTo2D", axis=0), (X,), X.reshape(1, -1)),
+        (fields("flattenTo2D", axis=4), (X,), X.reshape(-1, 1)),
+        (fields("reshape", targetShape=(6, 5, 2)), (FIVE,), FIVE.reshape(2, 3, 6, 5, 2)),
+        (fields("flatten"), (X[0],), X[0].reshape(60, 1, 1)),
+        (fields("flatten"), (FIVE,), FIVE.reshape(2, 3, 60, 1, 1)),
+        (fields("flatten", mode=1), (FIVE,), FIVE.transpose(0, 1, 3, 4, 2).reshape(2, 3, 60, 1, 1)),
+        (fields("reshapeDynamic"), (X, np.array([2, 0, -1])), X.reshape(2, 4, -1)),
+        (fields("squeeze", squeezeAll=True), (X[:1, :, :1],), X[0, :, 0]),
+        (fields("squeeze"), (X,), X),
+        (fields("expandDims"), (X,), X),
         (fields("permute", axis=(2, 1, 0, 3)), (FIVE,), FIVE.transpose(3, 1, 2, 0, 4)),
         (fields("permute", axis=(0, 3, 1, 2)), (FIVE,), FIVE.transpose(0, 1, 4, 2, 3)),
         (fields("permute"), (FIVE,), FIVE),
@@ -74,17 +85,24 @@ COMPUTED_COUNTS = fields("tile")  # which the fast engine leaves to the referenc
         (fields("broadcastToLike"), (X[:1], X), np.tile(X[:1], (2, 1, 1, 1))),
         (fields("broadcastToDynamic"), (X[:1], np.array([2, 4, 3, 5])), np.tile(X[:1], (2, 1, 1, 1))),
         (fields("reverse", reverseDim=(False, True, False, True)), (X,), X[:, ::-1, :, ::-1]),
+        (fields("reverse", reverseDim=(False,) * 4), (X,), X),
         (fields("slice", axis=1, startIndex=1, endIndex=3, stride=1), (X,), X[:, :, 1:3]),
         (fields("slice", axis=0, startIndex=0, endIndex=4, stride=2), (X,), X[:, ::2]),
         (fields("slice", axis=2, startIndex=-4, endIndex=-1, stride=2), (X,), X[..., -4:-1:2]),
         (fields("sliceBySize", axis=1, size=2), (X, np.array([1])), X[:, 1:3]),
+        (fields("sliceBySize", axis=-1, size=2), (X, np.array([-3])), X[..., -3:-1]),
+        (fields("slidingWindows", axis=-1, windowSize=2, step=3), (X,), np.stack([X[..., :2], X[..., 3:]], 3)),
         (fields("matrixBandPart", numLower=1, numUpper=-1), (X,), np.triu(X, -1)),
         (fields("matrixBandPart", numLower=-1, numUpper=0), (X,), np.tril(X, 0)),
+        (fields("matrixBandPart", numLower=2, numUpper=1), (X,), np.triu(np.tril(X, 1), -2)),
         (fields("lowerTriangular", k=1), (X,), np.tril(X, 1)),
+        (fields("lowerTriangular", k=-1), (X,), np.tril(X, -1)),
         (fields("upperTriangular", k=-1), (X,), np.triu(X, -1)),
+        (fields("upperTriangular", k=2), (X,), np.triu(X, 2)),
         (fields("whereBroadcastable"), (X > 0, X, np.zeros((1, 1, 1, 1))), np.maximum(X, 0)),
         (fields("whereNonZero"), (np.array([[0, 2], [3, 0]]),), [[0, 1], [1, 0]]),
         (fields("gather", axis=1), (X, np.array([[3, -1], [0, 2]])), X[:, [[3, -1], [0, 2]]]),
+        (fields("gatherAlongAxis", axis=1), (X, np.ones((2, 2, 3, 5))), X[:, [1, 1]]),
         (fields("gatherND"), (X, np.array([[1, 0], [-1, 3]])), X[[1, -1], [0, 3]]),
     ],
 )  # fmt: skip
@@ -152,6 +170,12 @@ def test_sequences_turned_round() -> None:
     result = run_layer(fields("reverseSeq", batchAxis=0, sequenceAxis=1), x, np.array([3, 6]))
     np.testing.assert_array_equal(result[0], [2, 1, 0, 3, 4, 5])
     np.testing.assert_array_equal(result[1], x[1, ::-1])
+    counts = np.array([4, 1, 2, 3])
+    result = run_layer(fields("reverseSeq", batchAxis=1, sequenceAxis=-1), X, counts)
+    for channel, count in enumerate(counts):
+        part = X[:, channel]
+        wanted = np.concatenate([part[..., :count][..., ::-1], part[..., count:]], -1)
+        np.testing.assert_array_equal(result[:, channel], wanted)
     result = run_layer(fields("reverseSeq", batchAxis=1, sequenceAxis=0), x.T, np.array([3, 6]))
     np.testing.assert_array_equal(result[:, 0], [2, 1, 0, 3, 4, 5])
 
@@ -187,6 +211,22 @@ def test_scatters(mode: int) -> None:
     np.testing.assert_allclose(result, expected((places, np.arange(4)), updates[:1]), rtol=1e-6)
 
 
+def test_scattered_slices_by_indices_of_two_axes() -> None:
+    updates = RNG.standard_normal((2, 2, 2, 3, 5)).astype(np.float32)
+    wanted = X.copy()
+    np.add.at(wanted, (slice(None), np.array([[3, 1], [0, 3]])), updates)
+    fill = fields("scatter", axis=-3, mode=1)
+    result = run_layer(fill, X, np.array([[3, 1], [0, 3]]), updates)
+    np.testing.assert_allclose(result, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_indices_that_are_broadcast_along_other_axes() -> None:
+    """ONNX would read a part of the array instead."""
+    indices = np.full((2, 1, 3, 1), 2)
+    result = run_layer(fields("gatherAlongAxis", axis=1), X, indices, fast=False)
+    np.testing.assert_array_equal(result, X[:, 2:3])
+
+
 @pytest.mark.parametrize("last", [False, True])
 def test_reshapes_of_sequences(last: bool) -> None:
     """Written out: each image of the batch is one list of values, then cut anew."""
@@ -215,6 +255,15 @@ def test_reshapes_of_sequences(last: bool) -> None:
         (fields("slice", axis=1, endIndex=2), X, "a stride of 0"),
         (fields("squeeze", axes=(1,)), X, "are not all 1"),
         (fields("split", nOutputs=3), X, "3 equal parts of 4"),
+        (fields("reshapeStatic", targetShape=(0, -1)), X, "a size of 0"),
+        (fields("sliceStatic", beginIds=(1,), endIds=(2,)), X, "failed"),
+        (fields("slidingWindows", axis=1, windowSize=9, step=1), X, "failed"),
+        (fields("flattenTo2D", axis=5), X, "axis 5"),
+        (fields("argSort", axis=4), X, "failed"),
+        (fields("oneHot", oneHotVectorSize=2, axis=5), X, "failed"),
+        (fields("oneHot", oneHotVectorSize=1 << 40), X, "too large"),
+        (fields("broadcastToStatic", targetShape=(1 << 30, 4, 3, 5)), X[:1], "too large"),
+        (fields("tile", reps=(1 << 30,)), X, "too large"),
     ],
 )
 def test_what_does_not_fit_is_refused(fill: Any, x: Any, message: str) -> None:
@@ -222,7 +271,7 @@ def test_what_does_not_fit_is_refused(fill: Any, x: Any, message: str) -> None:
         run_layer(fill, x, outputs=3 if "equal" in message else 1)
 
 
-@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize("axis", [0, 1, -1, -2])
 def test_one_hot(axis: int) -> None:
     indices = np.array([[0, 2], [-1, 5]])
     fill = fields("oneHot", oneHotVectorSize=4, axis=axis, onValue=3, offValue=-1)
@@ -231,3 +280,30 @@ def test_one_hot(axis: int) -> None:
     given = fields("oneHot", axis=axis, onValue=3, offValue=-1)
     sized = run_layer(given, indices, np.array([4]))
     np.testing.assert_array_equal(sized, np.moveaxis(hot, -1, axis))
+
+
+def test_what_cannot_be_taken_is_refused() -> None:
+    with pytest.raises(ArtefactError):
+        run_layer(fields("sliceBySize", axis=3, size=-2), X, np.array([1]))
+    with pytest.raises(ArtefactError):
+        run_layer(fields("gatherAlongAxis", axis=1), X, np.zeros((2, 1, 3, 4)))
+
+
+@pytest.mark.parametrize(
+    ("fill", "arrays"),
+    [
+        (fields("fillDynamic", value=1), [np.array([1 << 20, 1 << 20])]),
+        (fields("broadcastToDynamic"), [X[:1, :1, :1, :1], np.array([1 << 20, 1 << 10, 1, 1])]),
+        (fields("rangeDynamic", stepSizeValue=1e-6), [np.array([1e6])]),
+        (fields("rangeDynamic"), [np.array([1])]),
+        (fields("sliceBySize", axis=3, size=4), [X, np.array([4])]),
+        (fields("sliceDynamic", endIds=(0, 9), squeezeMasks=(True,)), [X[0, 0], np.array([9, 0])]),
+    ],
+)
+def test_computed_sizes_are_bounded_in_both_engines(fill: Any, arrays: list[Any]) -> None:
+    """The fast engine cannot know them beforehand: onnxruntime must stop by itself."""
+    program, feeds = layer_program(fill, *arrays)
+    with pytest.raises(ExecutionFailed):
+        program.run(feeds)
+    with pytest.raises(ExecutionFailed, match="onnxruntime"):
+        FastEngine(program.graph, threads=1).run(feeds)
