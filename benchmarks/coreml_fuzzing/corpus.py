@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from coreml_fuzzing.messages import MANIFEST, Case
-from fer_convert.coreml_runtime.nn_layers import LAYERS
 from fer_convert.coreml_runtime.read.compressed import EXPANSIONS
+from fer_convert.coreml_runtime.read.nn_lowering import RECIPES
 from fer_convert.coreml_runtime.read.proto import proto_module
 from fer_convert.coreml_runtime.reference.mil import MIL
 
@@ -25,8 +25,8 @@ def record(folder: Path) -> int:
     path = os.pathsep.join([str(_ROOT), str(_ROOT / "benchmarks")])
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "coreml_fuzzing.recorder", "-p",
-         "no:cacheprovider", "tests/coreml_runtime",
-         "--ignore=tests/coreml_runtime/test_architectures.py"],
+         "no:cacheprovider", "tests/fer_convert/coreml_runtime",
+         "--ignore=tests/fer_convert/coreml_runtime/test_architectures.py"],
         cwd=_ROOT, env=os.environ | {"PYTHONPATH": path, "FUZZ_COREML_CORPUS": str(folder)},
         check=False,  # a failing test is no matter of the fuzzer
     )  # fmt: skip
@@ -73,4 +73,4 @@ def unreached(cases: Iterable[Case]) -> list[str]:
     """Operations and layers of the runtime that no seed has."""
     found = set().union(*(types_of(case.spec) for case in cases))
     preprocessing = {"scaler", "meanImage"}  # beside the layers
-    return sorted({*MIL.functions, *EXPANSIONS, *LAYERS.functions} - found - preprocessing)
+    return sorted({*MIL.public, *EXPANSIONS, *RECIPES.public} - found - preprocessing)
