@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,15 +87,14 @@ class _Lowering:
         outputs = [o for op in graph.operations for o in op.outputs]
         self.values = {value.name: value for value in (*graph.inputs, *outputs)}
         self.builder = _start(graph, self.values)
-        # What ONNX calls the inner values, and the first node that may have computed each.
+        # What ONNX calls the inner values, those that it calls so, and the first node that may have
+        # computed them.
         self._names: dict[str, str] = {}
+        self._called: defaultdict[str, list[str]] = defaultdict(list)
         self._since: dict[str, int] = {}
-        self._layer = ("", "")
 
     def add(self, operation: Operation) -> None:
-        since, layer = len(self.builder.nodes), (operation.layer, operation.name)
-        if layer != self._layer:  # inner values are read inside their layer only
-            self._names, self._since, self._layer = {}, {}, layer
+        since = len(self.builder.nodes)
         for output in operation.outputs:
             value_type(output)
         computed = self._translated(operation)
@@ -104,10 +104,11 @@ class _Lowering:
         for name, output in zip(names, operation.outputs, strict=True):
             if output.inner:
                 self._names[output.name] = name
+                self._called[name].append(output.name)
                 self._since.setdefault(name, since)
             else:
                 self.builder.name_result(name, output.name, self._since.get(name, since))
-                self._names |= {n: output.name for n, found in self._names.items() if found == name}
+                self._names |= dict.fromkeys(self._called.pop(name, ()), output.name)
 
     def _translated(self, operation: Operation) -> str | Sequence[str]:
         source = Source(operation, self.builder, self.values, self._names)
@@ -121,7 +122,7 @@ class _Lowering:
             return MIL(source)
 
         def translate(x: str) -> str:
-            names = {**self._names, first: x}
+            names = ChainMap({first: x}, self._names)
             computed = MIL(Source(operation, self.builder, self.values, names))
             assert isinstance(computed, str)
             return computed

@@ -197,14 +197,15 @@ def lower_layer(recipe: Recipe, layer: Layer, outputs: Sequence[str]) -> list[Op
     results = (computed,) if isinstance(computed, Value) else tuple(computed)
     if len(results) != len(outputs):
         raise layer.refuse(f"it computes {len(results)} values; the file declares {len(outputs)}")
-    own = {output.name for operation in layer._operations for output in operation.outputs}
+    free = {output.name for operation in layer._operations for output in operation.outputs}
+    free -= {name for operation in layer._operations for name in operation.reads}
     finished = []
     for value in results:
-        read = any(value.name in operation.reads for operation in layer._operations)
         if value.element.name != "fp32":
             value = layer.cast(value, "fp32")
-        elif value.name not in own or read or value in finished:
+        elif value.name not in free:  # an input, or read inside of the layer as well
             value = layer.add("identity", x=value)
+        free.discard(value.name)
         finished.append(value)
     assert layer.rank is None, f"{layer.kind} never reads its first input first"
     names = {value.name: name for value, name in zip(finished, outputs, strict=True)}
