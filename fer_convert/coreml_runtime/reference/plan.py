@@ -2,7 +2,7 @@
 precision; then one operation after another.
 
 fp16 is emulated: each operation computes in fp32 and its result is rounded to the nearest fp16
-value. Hardware that accumulates in fp32 does just that; on measured networks the error is of the
+value; a layer of a NeuralNetwork is rounded once, whatever operations it becomes. Hardware that accumulates in fp32 does just that; on measured networks the error is of the
 size of PyTorch's own half precision.
 """
 
