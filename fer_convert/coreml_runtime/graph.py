@@ -116,10 +116,16 @@ class Classifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """``counts`` counts every operation type of the file, constants included."""
+    """``counts`` counts every operation type of the file, constants included; ``renamed`` has the
+    values of outputs that are called otherwise: an input may have the same name."""
 
     inputs: tuple[Value, ...]
     outputs: tuple[str, ...]
     operations: tuple[Operation, ...]
     classifier: Classifier | None
     counts: Mapping[str, int]
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def value_of(self, output: str) -> str:
+        """The name of the value that an output hands out."""
+        return self.renamed.get(output, output)

@@ -99,7 +99,7 @@ class Program:
         """The value that the final softmax reads, for ``capture``; None without a softmax."""
         producers = {o.name: op for op in self.graph.operations for o in op.outputs}
         scores = self.graph.classifier.scores if self.graph.classifier else None
-        name = scores or (self.graph.outputs[0] if self.graph.outputs else "")
+        name = scores or next(map(self.graph.value_of, self.graph.outputs), "")
         while name in producers:
             operation = producers[name]
             source = operation.arguments.get("x", ("",))[0]  # a reshape may read its shape, too
@@ -206,7 +206,8 @@ class Program:
             raise ExecutionFailed(f"The outputs of {self.path} do not fit in memory.") from error
 
     def _results(self, values: Mapping[str, Array], capture: Collection[str]) -> dict[str, Array]:
-        result = {name: values[name] for name in (*self.graph.outputs, *capture)}
+        result = {name: values[name] for name in capture}
+        result |= {name: values[self.graph.value_of(name)] for name in self.graph.outputs}
         if self.graph.classifier:
             scores = values[self.graph.classifier.scores].reshape(-1)
             if scores.size != len(self.labels):

@@ -73,7 +73,7 @@ def lower(graph: Graph) -> Lowered:
     scores = (graph.classifier.scores,) if graph.classifier else ()
     return Lowered(
         inputs=graph.inputs,
-        outputs=tuple(dict.fromkeys((*graph.outputs, *scores))),
+        outputs=tuple(dict.fromkeys((*map(graph.value_of, graph.outputs), *scores))),
         nodes=tuple(lowering.builder.nodes),
         initialisers=lowering.builder.initialisers,
         values={name: value for name, value in lowering.values.items() if not value.inner},

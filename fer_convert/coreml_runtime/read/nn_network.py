@@ -46,7 +46,9 @@ def read_network(spec: Any, description: Description, payloads: Payloads) -> Gra
     operations = [*prepared]
     feeds = {value.name for value in inputs}
     defined, written = feeds | set(renamed.values()), set(feeds)
+    replaced: set[str] = set()
     last_writer = {name: i for i, layer in enumerate(network.layers) for name in layer.output}
+    last_reader = {name: i for i, layer in enumerate(network.layers) for name in layer.input}
     counts = Counter(entry.WhichOneof("preprocessor") or "none" for entry in network.preprocessing)
     for number, message in enumerate(network.layers):
         counts[message.WhichOneof("layer") or "none"] += 1
@@ -57,10 +59,15 @@ def read_network(spec: Any, description: Description, payloads: Payloads) -> Gra
                     f"Layer '{layer.name}' reads '{value.name}', which nothing before it defines."
                 )
         for name in message.output:
-            if name in written and (layer.kind != "copy" or name in message.input):
+            # A copy may overwrite a value. So may any layer an input that is read no more, which
+            # is how converters hand one on. What is overwritten goes by another name.
+            read_again = last_reader.get(name, -1) >= number
+            may_replace = (name in feeds - replaced and not read_again) or layer.kind == "copy"
+            if name in written and (name in message.input or not may_replace):
                 raise ArtefactError(f"The value '{name}' is defined twice.")
+            if name in written and layer.kind != "copy":
+                replaced.add(name)
             written.add(name)
-            # A copy may overwrite a value; what is overwritten later goes by another name.
             renamed.pop(name, None)
             if last_writer[name] != number or name in feeds:
                 renamed[name] = f"{name} (written by layer {number})"
@@ -71,7 +78,7 @@ def read_network(spec: Any, description: Description, payloads: Payloads) -> Gra
     label = description.label_name if classifier else ""
     outputs = tuple(o.name for o in description.outputs if o.kind in _COMPUTED and o.name != label)
     for name in outputs:
-        if name not in defined or name in renamed:
+        if name not in defined or (name in renamed and name not in replaced):
             raise ArtefactError(f"The model's output '{name}' is not computed by any layer.")
     return Graph(
         inputs=inputs,
@@ -79,6 +86,7 @@ def read_network(spec: Any, description: Description, payloads: Payloads) -> Gra
         operations=tuple(operations),
         classifier=classifier,
         counts=counts,
+        renamed={name: renamed[name] for name in outputs if name in renamed},
     )
 
 

@@ -2,8 +2,9 @@
 precision; then one operation after another.
 
 fp16 is emulated: each operation computes in fp32 and its result is rounded to the nearest fp16
-value; a layer of a NeuralNetwork is rounded once, whatever operations it becomes. Hardware that accumulates in fp32 does just that; on measured networks the error is of the
-size of PyTorch's own half precision.
+value; a layer of a NeuralNetwork is rounded once, whatever operations it becomes. Hardware that
+accumulates in fp32 does just that; on measured networks the error is of the size of PyTorch's own
+half precision.
 """
 
 from __future__ import annotations
@@ -86,7 +87,9 @@ def make_plan(graph: Graph, table: Table, precision: Precision) -> Plan:
         ArtefactError: an operation's constants do not fit together.
         UnsupportedOperation: an operation uses an option the runtime does not have.
     """
-    keeps = frozenset(graph.outputs) | ({graph.classifier.scores} if graph.classifier else set())
+    keeps = frozenset(map(graph.value_of, graph.outputs)) | (
+        {graph.classifier.scores} if graph.classifier else set()
+    )
     calls = [_prepare(op, table, precision) for op in graph.operations]
     last_reader = {name: i for i, call in enumerate(calls) for name in call.reads}
     half = {value.name for value in graph.inputs if _rounds(value, precision)}

@@ -41,7 +41,7 @@ def reshape(op: Source) -> str:
     given, wanted = len(op.shape_of("x")), op.shape_of("shape")[0]
     if wanted is None:
         raise Unlowered("a shape of unknown rank")
-    if given != wanted:
+    if given != wanted and (not op.is_constant("shape") or 0 in op.integers("shape")):
         # ONNX counts the places of a 0 from the first dimension, Core ML from the last.
         ones = [op.ints(*[1] * (wanted - given))] if wanted > given else []
         kept = op.node("Shape", x, start=max(0, given - wanted))

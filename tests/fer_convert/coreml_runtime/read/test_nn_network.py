@@ -367,3 +367,26 @@ def test_layers_inside_of_control_flow_are_named_as_well() -> None:
     message = r"lacks 2 .*: branch 'choice' \(control flow\), custom 'inside'"
     with pytest.raises(UnsupportedOperation, match=message):
         load_saved(SavedModel(Path("memory"), Path("memory"), spec))
+
+
+def handed_on(*later: str) -> Any:
+    """``x`` doubled, and halved under its own name; ``later`` are layers that read ``x`` then."""
+    spec, net = network("neuralNetwork")
+    for source, target, factor in (("x", "t", 2.0), ("t", "x", 0.5)):
+        layer = net.layers.add(name=target, input=[source], output=[target])
+        layer.activation.linear.alpha = factor
+    for name in later:
+        net.layers.add(name=name, input=["x"], output=[name]).activation.ReLU.SetInParent()
+    return spec
+
+
+def test_an_output_may_be_called_as_an_input() -> None:
+    """coremltools writes so for a network that hands its input on."""
+    spec = handed_on()
+    del spec.description.output[:]
+    spec.description.output.add(name="x").type.multiArrayType.dataType = 65568
+    program, x = loaded(spec), np.arange(4, dtype=np.float32)
+    for engine in ("reference", "fast"):
+        np.testing.assert_array_equal(program.predict({"x": x}, engine=engine)["x"], x)
+    with pytest.raises(ArtefactError, match="'x' is defined twice"):
+        loaded(handed_on("y"))
