@@ -206,8 +206,8 @@ class Program:
             raise ExecutionFailed(f"The outputs of {self.path} do not fit in memory.") from error
 
     def _results(self, values: Mapping[str, Array], capture: Collection[str]) -> dict[str, Array]:
-        result = {name: values[name] for name in capture}
-        result |= {name: values[self.graph.value_of(name)] for name in self.graph.outputs}
+        result = {name: values[self.graph.value_of(name)] for name in self.graph.outputs}
+        result |= {name: values[name] for name in capture if name not in result}
         if self.graph.classifier:
             scores = values[self.graph.classifier.scores].reshape(-1)
             if scores.size != len(self.labels):
