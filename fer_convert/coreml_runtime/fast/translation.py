@@ -22,21 +22,27 @@ _T = TypeVar("_T")
 
 
 class Source:
-    """One operation as its translation sees it: operands as names of ONNX values."""
+    """One operation as its translation sees it: operands as names of ONNX values.
 
-    def __init__(self, operation: Operation, builder: Builder, values: Mapping[str, Value]) -> None:
+    Args:
+        names: of those values of the graph that ONNX calls otherwise.
+    """
+
+    def __init__(
+        self,
+        operation: Operation,
+        builder: Builder,
+        values: Mapping[str, Value],
+        names: Mapping[str, str],
+    ) -> None:
         self.operation = operation
         self.builder = builder
         self._values = values
+        self._names = names
 
     @property
     def kind(self) -> str:
         return self.operation.type
-
-    @property
-    def params(self) -> Any:
-        """The layer's message (NeuralNetwork only)."""
-        return self.operation.params
 
     @property
     def result(self) -> Value:
@@ -66,7 +72,29 @@ class Source:
         operand = self._one(name)
         if isinstance(operand, Constant):
             return self.builder.constant(operand, "int64")
-        return self.cast(operand, np.int64)
+        return self.cast(self._enter(operand), np.int64)
+
+    def vector(self, name: str) -> str:
+        """As `indices`, of a vector.
+
+        Raises:
+            Unlowered: it has another number of dimensions.
+        """
+        if len(self.shape_of(name)) != 1:
+            raise Unlowered(f"'{name}' that is no vector")
+        return self.indices(name)
+
+    def number(self, name: str, kind: Any, shape: Sequence[int] = ()) -> str:
+        """An operand that holds one number, as ``kind`` in ``shape``: of none or one dimension.
+
+        Raises:
+            Unlowered: it is known to hold another count.
+        """
+        sizes = self.shape_of(name)
+        if None not in sizes and prod(size or 0 for size in sizes) != 1:
+            raise Unlowered(f"several numbers as '{name}'")
+        result: str = self.node("Reshape", self.cast(self.operand(name), kind), self.ints(*shape))
+        return result
 
     def is_constant(self, name: str) -> bool:
         return isinstance(self._one(name), Constant)
@@ -88,10 +116,10 @@ class Source:
             Unlowered: not even its rank is known.
         """
         operand = self._one(name)
-        return operand.shape if isinstance(operand, Constant) else self.shape(operand)
+        return operand.shape if isinstance(operand, Constant) else self.shape(self._enter(operand))
 
     def shape(self, name: str) -> Shape:
-        """The shape of a computed value, as the file declares or ONNX infers it."""
+        """The shape of an ONNX value, as the file declares or ONNX infers it."""
         declared = self._values[name].shape if name in self._values else None
         if declared is not None and None not in declared:
             return declared
@@ -151,7 +179,9 @@ class Source:
         return result
 
     def _enter(self, operand: Operand) -> str:
-        return self.builder.constant(operand) if isinstance(operand, Constant) else operand
+        if isinstance(operand, Constant):
+            return self.builder.constant(operand)
+        return self._names.get(operand, operand)
 
     def _one(self, name: str) -> Operand:
         (operand,) = self.operation.arguments[name]

@@ -14,6 +14,7 @@ _NARROW = {"int4", "int8", "int16", "uint8", "uint16"}
 
 _FUNCTIONS = {
     "abs": "Abs", "acos": "Acos", "asin": "Asin", "atan": "Atan", "atanh": "Atanh",
+    "layer:acosh": "Acosh", "layer:asinh": "Asinh",
     "ceil": "Ceil", "cos": "Cos", "cosh": "Cosh", "erf": "Erf", "exp": "Exp", "floor": "Floor",
     "round": "Round", "sign": "Sign", "sin": "Sin", "sinh": "Sinh", "sqrt": "Sqrt", "tan": "Tan",
     "tanh": "Tanh",

@@ -155,6 +155,18 @@ def asin(op: View) -> Call:
     return op.call(torch.asin, "x")
 
 
+@OPERATIONS.operation("layer:acosh")
+def acosh(op: View) -> Call:
+    """Inverse hyperbolic cosine; NaN below 1."""
+    return op.call(torch.acosh, "x")
+
+
+@OPERATIONS.operation("layer:asinh")
+def asinh(op: View) -> Call:
+    """Inverse hyperbolic sine."""
+    return op.call(torch.asinh, "x")
+
+
 @OPERATIONS.operation("atan")
 def atan(op: View) -> Call:
     """Inverse tangent."""

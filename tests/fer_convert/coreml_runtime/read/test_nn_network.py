@@ -350,3 +350,43 @@ def test_modes_that_the_specification_does_not_number(edit: Any, message: str) -
     edit(net)
     with pytest.raises(ArtefactError, match=message):
         loaded(spec)
+
+
+def test_layers_inside_of_control_flow_are_named_as_well() -> None:
+    """They come before all that a branch leaves unknown: who computes the output."""
+    spec = proto_module("Model_pb2").Model()
+    spec.specificationVersion = 4
+    network = spec.neuralNetwork
+    network.arrayInputShapeMapping = 1
+    array = spec.description.input.add(name="x").type.multiArrayType
+    array.shape.append(1)
+    spec.description.output.add(name="y").type.multiArrayType.SetInParent()
+    branch = network.layers.add(name="choice", input=["x"]).branch
+    branch.ifBranch.layers.add(name="inside", input=["x"], output=["y"]).custom.SetInParent()
+    branch.elseBranch.layers.add(name="else", input=["x"], output=["y"]).copy.SetInParent()
+    message = r"lacks 2 .*: branch 'choice' \(control flow\), custom 'inside'"
+    with pytest.raises(UnsupportedOperation, match=message):
+        load_saved(SavedModel(Path("memory"), Path("memory"), spec))
+
+
+def handed_on(*later: str) -> Any:
+    """``x`` doubled, and halved under its own name; ``later`` are layers that read ``x`` then."""
+    spec, net = network("neuralNetwork")
+    for source, target, factor in (("x", "t", 2.0), ("t", "x", 0.5)):
+        layer = net.layers.add(name=target, input=[source], output=[target])
+        layer.activation.linear.alpha = factor
+    for name in later:
+        net.layers.add(name=name, input=["x"], output=[name]).activation.ReLU.SetInParent()
+    return spec
+
+
+def test_an_output_may_be_called_as_an_input() -> None:
+    """coremltools writes so for a network that hands its input on."""
+    spec = handed_on()
+    del spec.description.output[:]
+    spec.description.output.add(name="x").type.multiArrayType.dataType = 65568
+    program, x = loaded(spec), np.arange(4, dtype=np.float32)
+    for engine in ("reference", "fast"):
+        np.testing.assert_array_equal(program.predict({"x": x}, engine=engine)["x"], x)
+    with pytest.raises(ArtefactError, match="'x' is defined twice"):
+        loaded(handed_on("y"))
