@@ -249,7 +249,10 @@ class Program:
             raise RefusedInput(
                 f"{self.path} needs the input {', '.join(missing)}, which is missing."
             )
-        return {f.name: feed(f, inputs.get(f.name)) for f in self.inputs}
+        feeds = {f.name: feed(f, inputs.get(f.name)) for f in self.inputs}
+        if self.format == "neuralnetwork":  # whose layers compute declared integers in fp32, too
+            return {name: tensor.float() for name, tensor in feeds.items()}
+        return feeds
 
     def _plan(self, precision: Precision) -> Plan:
         from fer_convert.coreml_runtime.reference.plan import make_plan
