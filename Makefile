@@ -20,8 +20,8 @@ $(STAMP): pyproject.toml constraints.txt ci/setup.sh
 demo: setup ## faces -> training -> four artefacts -> parity report -> Swift package, in minutes
 	@ci/demo.sh $(BIN)
 
-test: setup ## every test, Python and Swift
-	@ci/test.sh $(BIN)
+test: setup ## every test, Python and Swift; ARGS="tests/fer_train -k resume" runs a part
+	@ci/test.sh $(BIN) $(ARGS)
 
 check: setup ## formatting, lints, types and import rules
 	@ci/check.sh $(BIN)

@@ -64,7 +64,7 @@ def public_api() -> str:
     """Build against the stubs and return the text."""
     _run(
         *("swift", "build", "--package-path", PACKAGE, "--scratch-path", SCRATCH),
-        *("-Xswiftc", "-warnings-as-errors"),  # as ci/test.sh, which then need not build again
+        *("-Xswiftc", "-warnings-as-errors"),  # as tests/swift, which then need not build again
     )
     lines = []
     with tempfile.TemporaryDirectory() as folder:

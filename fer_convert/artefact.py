@@ -1,4 +1,8 @@
-"""What an export leaves on disk, and how each kind of artefact is called."""
+"""What an export leaves on disk: its kinds, their names, and what each file says about itself.
+
+Every artefact carries the same two texts: the ``emotionkit.contract``, which software reads and
+holds the model to, and a description, which Xcode shows to a person.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,7 @@ from typing import Any, Literal
 from fer_convert.source import Source
 
 ArtefactKind = Literal["torchscript", "onnx", "mlmodel", "mlpackage-fp32", "mlpackage-fp16"]
-
-
 Precision = Literal["fp32", "fp16"]
-
 
 #: File or folder name of each kind inside the build folder.
 FILE_NAMES: dict[ArtefactKind, str] = {
@@ -25,9 +26,17 @@ FILE_NAMES: dict[ArtefactKind, str] = {
     "mlpackage-fp16": "EmotionNet.mlpackage",
 }
 
-
 #: Git hosts refuse a file above this, and SwiftPM users clone whatever a package tracks.
 GIT_HOST_LIMIT_BYTES = 100_000_000
+
+#: Name and version of the contract that artefacts carry.
+SCHEMA, VERSION = "emotionkit.contract", 1
+
+#: Name of the artefacts' input in every format.
+INPUT_NAME = "image"
+
+#: Core ML's names for a classifier's outputs; Vision reads them by these.
+LABEL_OUTPUT, PROBABILITIES_OUTPUT = "classLabel", "classLabel_probs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,21 +61,26 @@ class Artefact:
     seconds: float
 
 
-SCHEMA = "emotionkit.contract"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """Human-readable metadata, the same in every format.
 
+    Attributes:
+        contract: the ``emotionkit.contract`` JSON string.
+        summary: one paragraph.
+        image: what the input is.
+        label: what the label output is.
+        probabilities: what the probabilities output is.
+    """
 
-VERSION = 1
-
-
-#: Name of the artefacts' input in every format.
-INPUT_NAME = "image"
-
-
-#: Core ML's names for a classifier's outputs; Vision reads them by these.
-LABEL_OUTPUT = "classLabel"
-
-
-PROBABILITIES_OUTPUT = "classLabel_probs"
+    contract: str
+    author: str
+    license: str
+    version: str
+    summary: str
+    image: str
+    label: str
+    probabilities: str
 
 
 def contract_record(source: Source, *, demo: bool) -> dict[str, Any]:
@@ -92,28 +106,6 @@ def contract_record(source: Source, *, demo: bool) -> dict[str, Any]:
 def contract_text(record: Mapping[str, Any]) -> str:
     """Return the contract as the compact JSON string that artefacts carry."""
     return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
-    """Human-readable metadata, the same in every format.
-
-    Attributes:
-        contract: the ``emotionkit.contract`` JSON string.
-        summary: one paragraph.
-        image: what the input is.
-        label: what the label output is.
-        probabilities: what the probabilities output is.
-    """
-
-    contract: str
-    author: str
-    license: str
-    version: str
-    summary: str
-    image: str
-    label: str
-    probabilities: str
 
 
 def describe(

@@ -8,6 +8,7 @@ import click
 
 from fer_convert import __version__
 from fer_convert.commands.build import build
+from fer_convert.commands.doctor import doctor
 from fer_convert.commands.golden import golden
 from fer_convert.commands.package import package
 from fer_convert.commands.predict import predict
@@ -29,7 +30,7 @@ def cli() -> None:
     package."""
 
 
-for command in (build, package, predict, golden):
+for command in (build, package, predict, doctor, golden):
     cli.add_command(command)
 
 

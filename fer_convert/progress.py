@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fer_train.contract.page.figures import size_text
+
 if TYPE_CHECKING:
     from rich.status import Status
 
@@ -77,8 +79,3 @@ class Progress:
 def peak_memory_bytes() -> int:
     """Return the largest resident size of this process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
-
-
-def size_text(count: int) -> str:
-    """Return ``16.2 MB`` or ``23 kB`` (powers of ten, as Git hosts and Finder count)."""
-    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"

@@ -8,6 +8,9 @@
     RUN/checkpoints/best.pt  last.pt  [best-dense.pt]
     RUN/eval/val.npz  [test.npz]            what best.pt answers, image by image
     RUN/tensorboard/
+
+`RunFolder` names and writes them; `read_run` reads them back, the only source of reports and
+comparisons.
 """
 
 from __future__ import annotations
@@ -29,6 +32,12 @@ import numpy as np
 from fer_train.contract.errors import CannotWrite, CheckpointCorrupt, NotFound, OutputExists
 from fer_train.contract.files import cannot_write, write_bytes, write_json, write_text
 from fer_train.learning.metrics import Answers
+
+#: One epoch of history.csv; every column but ``stage`` is a number.
+Row = Mapping[str, Any]
+
+#: Columns of history.csv that are not fractions.
+_WHOLE, _WORDS = frozenset({"epoch", "phase"}), frozenset({"stage"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +196,6 @@ def find_run(path: Path) -> RunFolder:
             hint="Give --resume the folder that the run's first lines name.",
         )
     return run
-
-
-#: One epoch of history.csv; every column but ``stage`` is a number.
-Row = Mapping[str, Any]
-
-
-#: Columns of history.csv that are not fractions.
-_WHOLE, _WORDS = frozenset({"epoch", "phase"}), frozenset({"stage"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import get_args
 import click
 
 from fer_convert.artefact import ArtefactKind
+from fer_convert.bundled import fixtures_folder
 from fer_convert.commands.paths import EMOTIONKIT_HELP, FILE, FOLDER, NO_GATE_HELP
 from fer_convert.export.sparse import StorageChoice
 
@@ -18,8 +19,8 @@ from fer_convert.export.sparse import StorageChoice
 @click.option(
     "--fixtures",
     type=FOLDER,
-    default=Path(__file__).resolve().parents[2] / "fixtures",
-    show_default="the checkout's fixtures",
+    default=fixtures_folder(),
+    show_default="the drawn faces that come with ferconv",
     help="Images to compare on (with or without a manifest.json).",
 )
 @click.option(

@@ -10,4 +10,4 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 NO_GATE_HELP = "Package whatever the verdict; report and manifest will say so for ever."
-EMOTIONKIT_HELP = "EmotionKit's sources.  [default: the checkout's swift/EmotionKit]"
+EMOTIONKIT_HELP = "EmotionKit's sources.  [default: those that come with ferconv]"

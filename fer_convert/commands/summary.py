@@ -11,9 +11,9 @@ import click
 
 from fer_convert.build import BuildResult
 from fer_convert.parity.result import Subject
-from fer_convert.progress import size_text
 from fer_convert.swift_package.write import PUBLISHED
 from fer_train.contract.errors import ParityFailed, ParityNotRun
+from fer_train.contract.page.figures import size_text
 
 
 def print_table(result: BuildResult, out: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from fer_convert.coreml_runtime.description import Feature
 from fer_convert.coreml_runtime.element_types import Array
 from fer_convert.coreml_runtime.errors import ExecutionFailed
@@ -65,7 +67,7 @@ def _declared(feature: Feature, array: Array) -> Any:
         return array
     if feature.five_dimensional:
         array = presented(array, feature.shape)
-    return array.astype(feature.element.numpy)
+    return np.atleast_1d(array).astype(feature.element.numpy)  # no array of Core ML is a scalar
 
 
 def _number(feature: Feature, array: Array) -> float | int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from fer_convert.coreml_runtime.description import Description, function_name, read_description
@@ -89,6 +91,8 @@ def load_saved(saved: SavedModel, *, function: str | None = None) -> Program:
             f"pipelines of them."
         )
     _check_features(graph, description)
+    # A value that is handed out twice is one output.
+    description = replace(description, outputs=tuple(dict.fromkeys(description.outputs)))
     return Program(
         path=saved.path,
         format=format_name,
@@ -108,14 +112,17 @@ def _check_ranks(graph: Graph) -> None:
 
 def _check_features(graph: Graph, description: Description) -> None:
     """What the description declares and what the graph reads and computes must be the same."""
-    for names in (
-        [feature.name for feature in description.inputs],
-        [feature.name for feature in description.outputs],
-        [value.name for value in graph.inputs],
-    ):
-        twice = [name for name, count in Counter(names).items() if count > 1]
-        if twice:
-            raise ArtefactError(f"The model declares '{twice[0]}' more than once.")
+    declared = Counter(feature.name for feature in description.outputs)
+    handed_out = Counter(graph.outputs)
+    names = [
+        *_twice(feature.name for feature in description.inputs),
+        # One value may be handed out twice: then it is declared twice, both times alike.
+        *_twice(feature.name for feature in dict.fromkeys(description.outputs)),
+        *(name for name, count in declared.items() if count > max(1, handed_out[name])),
+        *_twice(value.name for value in graph.inputs),
+    ]
+    if names:
+        raise ArtefactError(f"The model declares '{names[0]}' more than once.")
     inputs = {feature.name for feature in description.inputs}
     outputs = {feature.name: feature.kind for feature in description.outputs}
     for value in graph.inputs:
@@ -135,3 +142,7 @@ def _check_features(graph: Graph, description: Description) -> None:
             )
     if not graph.outputs and graph.classifier is None:
         raise ArtefactError("The model computes no output.")
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]

@@ -23,7 +23,7 @@ from fer_convert.coreml_runtime.images import feed
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fer_convert.coreml_runtime.fast import FastEngine
+    from fer_convert.coreml_runtime.fast import FastEngine, NotLowered
     from fer_convert.coreml_runtime.reference.operations import Precision, Table
     from fer_convert.coreml_runtime.reference.plan import Plan
 
@@ -60,7 +60,7 @@ class Program:
         self._table = table
         self._plans: dict[Precision, Plan] = {}
         self._fast: FastEngine | None = None
-        self._lowers = True  # until the fast engine has refused
+        self._refusal: NotLowered | None = None  # of the fast engine
 
     @property
     def metadata(self) -> Metadata:
@@ -229,17 +229,15 @@ class Program:
                     hint="Leave the precision out, or use engine='reference'.",
                 )
             return None
-        if self._fast is None and self._lowers:
+        if self._fast is None and self._refusal is None:
             from fer_convert.coreml_runtime.fast import FastEngine, NotLowered
 
             try:
                 self._fast = FastEngine(self.graph)
             except NotLowered as error:
-                self._lowers = False
-                if engine == "fast":
-                    raise UnsupportedOperation(str(error)) from error
-        if self._fast is None and engine == "fast":
-            raise UnsupportedOperation(f"The fast engine lacks operations of {self.path}.")
+                self._refusal = error
+        if self._refusal is not None and engine == "fast":
+            raise UnsupportedOperation(str(self._refusal)) from self._refusal
         return self._fast
 
     def _feeds(self, inputs: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -252,6 +250,10 @@ class Program:
         feeds = {f.name: feed(f, inputs.get(f.name)) for f in self.inputs}
         if self.format == "neuralnetwork":  # whose layers compute declared integers in fp32, too
             return {name: tensor.float() for name, tensor in feeds.items()}
+        for value in self.graph.inputs:
+            # No feature is a scalar: a program's is declared as one of one element.
+            if value.shape == () and feeds[value.name].numel() == 1:
+                feeds[value.name] = feeds[value.name].reshape(())
         return feeds
 
     def _plan(self, precision: Precision) -> Plan:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from fer_convert.artefact import FILE_NAMES, Artefact, ArtefactKind, Description
 from fer_convert.export.quiet import converting
 from fer_convert.export.sparse import Storage
-from fer_convert.progress import Progress, size_text
+from fer_convert.progress import Progress
 from fer_convert.source import Source
 from fer_train.contract.errors import CannotWrite
 from fer_train.contract.files import sha256_tree, size_bytes
+from fer_train.contract.page.figures import size_text
 
 if TYPE_CHECKING:
     import torch

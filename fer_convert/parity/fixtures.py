@@ -122,7 +122,7 @@ def _manifest_entry(folder: Path, entry: dict[str, Any]) -> tuple[Path, Kind, st
     if sha256_file(path) != entry["sha256"]:
         raise DataLayoutError(
             f"{path} is not the file its manifest describes (sha256 differs).",
-            hint="Restore it with git checkout, or draw the fixtures again.",
+            hint="Restore it: git checkout in a checkout, else install again.",
         )
     if entry["kind"] not in ("face", "hard"):
         raise ValueError(f"kind {entry['kind']!r}")

@@ -7,8 +7,8 @@ write_reports(folder, report)   # report.json, report.html, report.md, junit.xml
 from __future__ import annotations
 
 from fer_convert.parity.result import Subject
-from fer_convert.report.json import write_reports
 from fer_convert.report.model import CheckpointInfo, Report, Stage, assemble_report
+from fer_convert.report.write import write_reports
 
 __all__ = [
     "CheckpointInfo",

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from fer_convert.artefact import GIT_HOST_LIMIT_BYTES
-from fer_convert.report import figures
 from fer_convert.report.ladder import ladder
+from fer_train.contract.page import environment, figures
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -38,7 +38,6 @@ class Card(TypedDict):
     artefact: str
     artefact_top1: str
     max_abs_dp: figures.Number
-    psnr_db: figures.Number
     margin: figures.Number
     flipped: bool
     bars: list[Bar]
@@ -46,35 +45,22 @@ class Card(TypedDict):
 
 def render(document: dict[str, Any]) -> str:
     """Return the HTML view of a report document."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        scientific=figures.scientific,
-        decibel=figures.decibel,
-        percent=figures.percent,
-        megabytes=figures.megabytes,
-        seconds=figures.seconds,
-        milliseconds=figures.milliseconds,
-    )
     cards = _cards(document)
-    return environment.get_template("report.html.j2").render(
-        report=document,
-        marks=_MARKS,
-        cards=cards,
-        hidden=len(document["images"]) - len(cards),
-        ladder=ladder(document["artefacts"]),
-        sizes=_sizes(document["artefacts"]),
-        limit=GIT_HOST_LIMIT_BYTES,
-        correct=_correct(document["images"]),
-        facts=_flat(document["checkpoint"]["metrics"])
-        + _flat(document["checkpoint"]["created_with"]),
+    return (
+        environment(_TEMPLATES)
+        .get_template("report.html.j2")
+        .render(
+            report=document,
+            marks=_MARKS,
+            cards=cards,
+            hidden=len(document["images"]) - len(cards),
+            ladder=ladder(document["artefacts"]),
+            sizes=_sizes(document["artefacts"]),
+            limit=GIT_HOST_LIMIT_BYTES,
+            correct=_correct(document["images"]),
+            facts=_flat(document["checkpoint"]["metrics"])
+            + _flat(document["checkpoint"]["created_with"]),
+        )
     )
 
 
@@ -113,7 +99,6 @@ def _card(image: dict[str, Any], kind: str, seen: dict[str, Any]) -> Card:
         artefact=kind,
         artefact_top1=seen["top1"],
         max_abs_dp=seen["max_abs_dp"],
-        psnr_db=seen["psnr_db"],
         margin=seen["margin"],
         flipped=not seen["top1_agrees"],
         bars=[

@@ -9,21 +9,14 @@ import base64
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from fer_convert.parity.result import ArtefactParity, ImageMeasure, Prediction, Subject
 from fer_convert.parity.thresholds import THRESHOLDS
-from fer_convert.report import html, json, junit, markdown
 from fer_convert.report.model import Face, Report
 from fer_convert.report.questions import half_precision_questions
-from fer_train.contract.files import write_bytes, write_json, write_text
 
-SCHEMA = "ferconv.report"
-
-
-SCHEMA_VERSION = 1
-
+SCHEMA, SCHEMA_VERSION = "ferconv.report", 1
 
 Document = dict[str, Any]
 
@@ -160,16 +153,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     return value
-
-
-def write_reports(folder: Path, report: Report) -> None:
-    """Write ``report.json`` and its views ``report.html``, ``report.md`` and ``junit.xml``.
-
-    Raises:
-        CannotWrite: no space, no permission.
-    """
-    document = json.to_document(report)
-    write_json(folder / "report.json", document)
-    write_text(folder / "report.html", html.render(document))
-    write_text(folder / "report.md", markdown.render(document))
-    write_bytes(folder / "junit.xml", junit.render(document))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, TypedDict
 
-from fer_convert.report.figures import as_float
+from fer_train.contract.page.figures import as_float
 
 #: Ends of the axis as powers of ten; an exact 0 is drawn at the left end.
 _LOWEST, _HIGHEST = -9, 0
@@ -22,7 +22,6 @@ class Dot(TypedDict):
 
 class Row(TypedDict):
     kind: str
-    verdict: str
     y: float
     limit_x: float
     dots: list[Dot]
@@ -61,7 +60,7 @@ def _row(row: dict[str, Any], *, y: float) -> Row:
         # Five lanes, so that equal errors do not hide one another.
         lane = (index % 5 - 2) * 3.2
         dots.append(Dot(x=_x(error), y=y + lane, name=image["image"], bad=not error <= limit))
-    return Row(kind=row["kind"], verdict=row["verdict"], y=y, limit_x=_x(limit), dots=dots)
+    return Row(kind=row["kind"], y=y, limit_x=_x(limit), dots=dots)
 
 
 def _x(error: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fer_convert.report import figures
+from fer_train.contract.page import figures
 
 _MARKS = {"PASS": "✅", "FAIL": "❌", "NOT RUN": "⚠️"}
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]|~#"} | {"<": "&lt;", ">": "&gt;"})
@@ -41,7 +41,7 @@ def _table(artefacts: list[dict[str, Any]]) -> Iterable[str]:
             figures.scientific(summary.get("max_abs_dp")),
             figures.decibel(summary.get("min_psnr_db")),
             figures.percent(summary.get("top1_agreement")),
-            figures.megabytes(file.get("bytes")),
+            figures.size_text(file.get("bytes")),
             " ".join((file.get("precision", ""), file.get("storage", ""))).strip(),
         )
         yield f"| {' | '.join(cells)} |"

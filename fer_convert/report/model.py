@@ -1,4 +1,4 @@
-"""What a report holds, before it becomes a document."""
+"""What a report holds, before it becomes a document: facts, conclusions, pictures of the inputs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,13 @@ from PIL import Image
 from fer_convert.artefact import GIT_HOST_LIMIT_BYTES
 from fer_convert.parity.fixtures import Fixture, Kind
 from fer_convert.parity.result import Subject, Verdict, overall_verdict
-from fer_train.contract.checkpoint import Checkpoint
+from fer_train.contract.page.figures import size_text
 
 #: More faces than this make a page nobody scrolls through; the figures of all stay in the JSON.
 MAX_THUMBNAILS = 64
+
+#: Inputs up to this side are kept pixel for pixel; 64 of them make about half a megabyte of page.
+MAX_SIDE = 64  # px
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +41,6 @@ class CheckpointInfo:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sparsity: Mapping[str, Any] = field(default_factory=dict)
     created_with: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, checkpoint: Checkpoint, *, path: Path, sha256: str) -> CheckpointInfo:
-        """Describe a checkpoint that was read from ``path``."""
-        return cls(
-            file=path.name,
-            sha256=sha256,
-            arch=checkpoint.arch,
-            metrics=checkpoint.metrics,
-            sparsity=checkpoint.sparsity,
-            created_with=checkpoint.created_with,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,15 +162,11 @@ def _warnings(subjects: Sequence[Subject], *, verdict: Verdict, gated: bool) -> 
     for artefact in (s.artefact for s in subjects if s.artefact is not None):
         if artefact.bytes > GIT_HOST_LIMIT_BYTES:
             warnings.append(
-                f"{artefact.path.name} is {artefact.bytes / 1e6:.1f} MB. Git hosts refuse files "
-                f"over {GIT_HOST_LIMIT_BYTES / 1e6:.0f} MB: deliver it as a download, or choose "
+                f"{artefact.path.name} is {size_text(artefact.bytes)}. Git hosts refuse files "
+                f"over {size_text(GIT_HOST_LIMIT_BYTES)}: deliver it as a download, or choose "
                 "a smaller precision, pruning or backbone."
             )
     return list(dict.fromkeys(warnings))
-
-
-#: Inputs up to this side are kept pixel for pixel; 64 of them make about half a megabyte of page.
-MAX_SIDE = 64  # px
 
 
 def thumbnail_png(image: NDArray[np.uint8]) -> tuple[bytes, bool]:

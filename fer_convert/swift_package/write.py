@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_convert.artefact import FILE_NAMES, Artefact, ArtefactKind
+from fer_convert.bundled import MODELS, emotionkit_files, emotionkit_folder
 from fer_convert.parity.result import ArtefactParity, Verdict
 from fer_convert.parity.runners import APPLE_RUNTIME
 from fer_convert.swift_package.readme import ModelTexts, package_readme
@@ -46,22 +47,6 @@ PUBLISHED: ArtefactKind = "mlpackage-fp16"
 
 
 MODEL_NAME = "EmotionNet"
-
-
-#: Where EmotionKit looks for its model.
-MODELS = Path("Sources/EmotionKitModel/Models")
-
-
-#: Build products and editor state of a working copy, and what only EmotionKit's own development
-#: needs: its manifest leaves those targets out where the folders are absent.
-_NOT_COPIED = (
-    *(".*", "DerivedData", "Package.resolved", "*.xcodeproj"),
-    *("DevSupport", "EmotionKitTests", "Examples", "API.txt"),
-)
-
-
-#: Hidden files that travel all the same.
-_HIDDEN = (".spi.yml", ".swift-format")
 
 
 #: Where EmotionKit's own README goes; the package's is about the model.
@@ -137,14 +122,14 @@ def find_emotionkit(given: Path | None) -> Path:
     """Return the folder with EmotionKit's sources.
 
     Raises:
-        NotFound: not beside this tool (it is not run from a checkout) and not given.
+        NotFound: they are not in the folder given, or not where they come with this tool.
     """
-    folder = given or Path(__file__).resolve().parents[2] / "swift" / "EmotionKit"
+    folder = given or emotionkit_folder()
     if not (folder / "Package.swift").is_file():
         raise NotFound(
             f"EmotionKit's sources are not in {folder} (there is no Package.swift).",
-            hint="They are part of the repository, not of the installed Python package: install "
-            "from a checkout (pip install -e .), give --emotionkit DIR, or build without a "
+            hint="They come with the installed package and with a checkout of the repository "
+            "(swift/EmotionKit): install again, give --emotionkit DIR, or build without a "
             "package (--no-package).",
         )
     return folder
@@ -214,15 +199,9 @@ def _check_gate(build: Path, manifest: Mapping[str, Any], *, gate: bool) -> None
 def _copy_sources(emotionkit: Path, package: Path) -> None:
     """Copy what a package of its own needs, its licence from the repository if need be."""
 
-    def ignored(folder: str, names: list[str]) -> set[str]:
-        if Path(folder) == emotionkit / MODELS:  # a model of an earlier run
-            return {name for name in names if name != "README.md"}
-        return shutil.ignore_patterns(*_NOT_COPIED)(folder, names)
-
-    shutil.copytree(emotionkit, package, dirs_exist_ok=True, ignore=ignored)
-    for name in _HIDDEN:
-        if (emotionkit / name).is_file():
-            shutil.copyfile(emotionkit / name, package / name)
+    for name in emotionkit_files(emotionkit):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(emotionkit / name, package / name)
     if (package / "README.md").is_file():
         (package / "README.md").replace(package / _MANUAL)
     repository_licence = emotionkit.parent.parent / "LICENSE"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from fer_train.config.options import LabelsFrom, LayoutName
-from fer_train.contract.labels import LABEL_ORDERS
+from fer_train.commands.launch import cache_option
+from fer_train.config.click_options import config_options
 from fer_train.machine.device import default_workers
 
 if TYPE_CHECKING:
@@ -34,22 +34,7 @@ def data() -> None:
     show_default=True,
     help="Folder for report.html and findings.json.",
 )
-@click.option(
-    "--layout",
-    type=click.Choice(get_args(LayoutName)),
-    default="auto",
-    show_default=True,
-    help="How the data is stored, if that is ambiguous.",
-)
-@click.option(
-    "--label-order",
-    help=f"What numeric ids mean: {', '.join(LABEL_ORDERS)}, a list or a file.",
-)
-@click.option(
-    "--labels-from",
-    type=click.Choice(get_args(LabelsFrom)),
-    help="Which counts where class folder and CSV disagree.",
-)
+@config_options(("layout", "label_order", "labels_from"))
 @click.option(
     "--exclude",
     type=click.Path(path_type=Path),
@@ -64,13 +49,7 @@ def data() -> None:
 )
 @click.option("--strict", is_flag=True, help="Exit with 23 if there is any finding.")
 @click.option("--workers", default=default_workers(), show_default=True, help="Decoding threads.")
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="FERTRAIN_CACHE",
-    show_envvar=True,
-    help="Folder of decoded images [~/.cache/fertrain].",
-)
+@cache_option
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress, no summary; errors only.")
 def check(source: Path, **options: Any) -> None:

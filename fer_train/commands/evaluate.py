@@ -10,14 +10,11 @@ import click
 
 from fer_train.commands.launch import cache_option, checked, typed_options
 from fer_train.config.click_options import GroupedCommand, config_options
-from fer_train.config.options import TrainConfig, require_held_out
+from fer_train.config.options import OPTIONS, TrainConfig, option_names, require_held_out
 from fer_train.config.phase import require
 
-#: Options of `train` that `eval` has too.
-_EVALUATING = frozenset(
-    {"layout", "label_order", "labels_from", "exclude", "val_fraction", "test_fraction"}
-    | {"split_seed", "device", "workers"}
-)
+#: Options of `train` that `eval` has too, beside --data.
+_SHARED = option_names(lambda option: "eval" in option)
 
 
 @click.command("eval", cls=GroupedCommand)
@@ -26,14 +23,14 @@ _EVALUATING = frozenset(
     "--data",
     type=click.Path(path_type=Path),
     required=True,
-    help="Folder of faces (or a CSV file) in any layout of docs/data.md.",
+    help=OPTIONS["data"]["help"],
 )
 @click.option(
     "--split",
     type=click.Choice(["train", "val", "test"]),
     help="[test, else val, else the only one]",
 )
-@config_options(only=_EVALUATING)
+@config_options(_SHARED)
 @click.option("--batch-size", default=64, show_default=True, help="Images at a time.")
 @cache_option
 @click.option("--out", type=click.Path(path_type=Path), help="Write every answer to this npz file.")
@@ -50,7 +47,7 @@ def evaluate(
     images.
     """
     options["data"] = str(options["data"])
-    given = {name: options[name] for name in _EVALUATING | {"data"}}
+    given = {name: options[name] for name in ("data", *_SHARED)}
     checked(lambda: require_held_out(given["val_fraction"], given["test_fraction"]))
     batch_size = options["batch_size"]
     checked(lambda: require(batch_size >= 1, "--batch-size", batch_size, "1 or more"))

@@ -1,5 +1,4 @@
-"""What ``train``, ``prune`` and ``eval`` share: the options that were typed, the configuration that
-they make, and the start of a run."""
+"""From a command line to a run: what ``train``, ``prune``, ``eval`` and ``data check`` share."""
 
 from __future__ import annotations
 
@@ -12,9 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from fer_train.config.options import TrainConfig
+from fer_train.config.options import DEFAULTS, OPTIONS, TrainConfig
 from fer_train.config.recipe import Inherited, build_config
-from fer_train.machine.device import default_workers
 from fer_train.machine.distributed import is_leader, require_shareable
 
 if TYPE_CHECKING:
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
     from fer_train.run.resume import ResumePoint
 
 Built = TypeVar("Built")
-
-#: Parameters of `train` that are not fields of TrainConfig.
-_NOT_CONFIG = frozenset({"out", "resume", "cache", "as_json", "quiet", "config", "preset"})
 
 cache_option = click.option(
     "--cache",
@@ -36,6 +31,7 @@ cache_option = click.option(
 
 
 def checked(build: Callable[[], Built]) -> Built:
+    """Return what ``build`` makes; a ValueError of it is the user's mistake (exit code 2)."""
     try:
         return build()
     except ValueError as error:
@@ -43,12 +39,11 @@ def checked(build: Callable[[], Built]) -> Built:
 
 
 def typed_options(context: click.Context, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration fields that the user gave on the command line."""
+    """Return the fields of TrainConfig that the user gave on the command line."""
     return {
         name: value
         for name, value in options.items()
-        if name not in _NOT_CONFIG
-        and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if name in OPTIONS and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
 
 
@@ -59,6 +54,19 @@ def new_config(
     base: Mapping[str, Any] | None = None,
     complete: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
 ) -> TrainConfig:
+    """Return the configuration of a new run, as `build_config`; all before torch is imported.
+
+    Unless the run starts from a checkpoint, which only torch reads.
+
+    Args:
+        options: all of the command, for ``preset`` and ``config``.
+        typed: `typed_options`.
+        base: see `build_config`, as ``complete``.
+
+    Raises:
+        NotFound: no such file, or no such checkpoint.
+        ValueError: as `build_config`, or zeros of the checkpoint would be lost.
+    """
     config = build_config(
         typed,
         preset=options["preset"],
@@ -67,8 +75,9 @@ def new_config(
         inherited=_inherited,
         complete=complete,
     )
-    if "workers" not in typed and config.workers == 0:
-        config = replace(config, workers=default_workers())
+    for name, option in OPTIONS.items():
+        if "here" in option and name not in typed and getattr(config, name) == DEFAULTS[name]:
+            config = replace(config, **{name: option["here"]()})
     if config.from_checkpoint is not None and config.prune_at == 0:
         from fer_train.contract.checkpoint import read_checkpoint
         from fer_train.run.inherit import require_zeros_kept

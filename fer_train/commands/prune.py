@@ -10,21 +10,13 @@ import click
 
 from fer_train.commands.launch import cache_option, checked, new_config, run_training, typed_options
 from fer_train.config.click_options import GroupedCommand, config_options
-from fer_train.config.options import TrainConfig
-from fer_train.config.recipe import (
-    read_config_file,
-)
-
-#: Options of `train` that a pruned checkpoint has answered already.
-_DECIDED_WHEN_PRUNING = frozenset(
-    {"arch", "weights", "from_checkpoint", "new_classes", "input_size", "color", "normalize"}
-    | {"crop_margin", "phases", "epochs", "prune_at"}
-)
+from fer_train.config.options import DEFAULTS, option_names
+from fer_train.config.recipe import read_config_file
 
 
 @click.command(cls=GroupedCommand)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@config_options(without=_DECIDED_WHEN_PRUNING)
+@config_options(option_names(lambda option: option["prune"] in ("given", "inherited")))
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file of these options.")
 @click.option("--out", type=click.Path(path_type=Path), help="New run folder [runs/<arch>-<time>].")
 @cache_option
@@ -55,10 +47,6 @@ def prune(context: click.Context, /, checkpoint: Path, **options: Any) -> None:
     run_training(context, config, options, reporter=choose_reporter(quiet=options["quiet"]))
 
 
-#: What would contradict the schedule that `pruning_options` makes.
-_SCHEDULE = ("epochs", "prune_at", "phases")
-
-
 def pruning_options(merged: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of all layers, completed by the schedule they describe.
 
@@ -67,7 +55,7 @@ def pruning_options(merged: Mapping[str, Any]) -> dict[str, Any]:
     """
 
     def chosen(name: str) -> Any:
-        return merged.get(name, TrainConfig.__dataclass_fields__[name].default)
+        return merged.get(name, DEFAULTS[name])
 
     if chosen("prune") == 0:
         raise ValueError("--prune is 0; allowed: above 0, the share of weights to zero.")
@@ -90,7 +78,8 @@ def refuse_schedule(file: Path) -> None:
         NotFound: no such file.
         ValueError: such a key, or anything else wrong with the file.
     """
-    found = [name.replace("_", "-") for name in read_config_file(file) if name in _SCHEDULE]
+    ours = option_names(lambda option: option["prune"] == "schedule")
+    found = [name.replace("_", "-") for name in read_config_file(file) if name in ours]
     if found:
         raise ValueError(
             f"{file}: {' and '.join(found)} would not do anything, because prune prunes first and "

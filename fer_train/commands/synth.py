@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from fer_train.contract.preprocess import MIN_INPUT_SIZE
 from fer_train.machine.device import default_workers
-
-if TYPE_CHECKING:
-    pass
 
 
 def _number(name: str, *, least: int, default: int, help: str) -> Callable[[Any], Any]:

@@ -1,20 +1,22 @@
-"""What one training run was asked to do.
+"""The options of one training run, each declared once.
 
-Defaults < preset < configuration file < command line (`config_file`); what a resume may change is
-in `config_resume`. ``None`` and ``auto`` mean "decide from the other options".
+Defaults < preset < configuration file < command line (`recipe`). ``None`` and ``auto`` mean "decide
+from the other options". What an option says about itself is explained in `declaration`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from types import MappingProxyType
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, fields
+from types import MappingProxyType, NoneType
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
+from fer_train.config.declaration import Option, Range, declares_options, option
 from fer_train.config.phase import Phase, require
+from fer_train.contract.architectures import ARCHITECTURES
+from fer_train.contract.labels import LABEL_ORDERS
 from fer_train.contract.preprocess import MAX_INPUT_SIZE, MIN_INPUT_SIZE, Color
-from fer_train.machine.device import DeviceName, Precision
+from fer_train.machine.device import DeviceName, Precision, default_workers
 
 Finetune = Literal["auto", "head", "all"]
 
@@ -59,96 +61,491 @@ LabelsFrom = Literal["folder", "csv", "drop"]
 DEFAULT_EPOCHS = 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@declares_options
 class TrainConfig:
-    """The options of ``fertrain train``.
+    """The options of ``fertrain train``, in the order in which checkpoints and files have them.
+
+    ``--help`` has the same order under each heading.
 
     Raises:
         ValueError: a value outside its range, or two options that contradict each other.
     """
 
-    data: str
-    arch: str
-    # How the data are read and split
-    layout: LayoutName = "auto"
-    label_order: str | None = None
-    labels_from: LabelsFrom | None = None
-    soft_labels: bool = False
-    exclude: str | None = None
-    val_fraction: float | None = None
-    test_fraction: float | None = None
-    split_seed: int = 0
-    # Pixels
-    input_size: int = 48
-    color: Color = "gray"
-    normalize: Normalize = "imagenet"
-    crop_margin: float = 0.3
-    # Where it starts
-    weights: str = "default"
-    from_checkpoint: str | None = None
-    new_classes: bool = False
-    # What learns, how fast, for how long
-    finetune: Finetune = "auto"
-    phases: tuple[Phase, ...] = ()
-    epochs: int | None = None
-    lr: float | None = None
-    batch_size: int = 64
-    accumulate: int = 1
-    weight_decay: float = 1e-4
-    clip_norm: float = 1.0
-    batchnorm: BatchNorm = "auto"
-    schedule: Schedule = "plateau"
-    patience: int = 5
-    plateau_factor: float = 0.1
-    warmup_epochs: float = 0.0
-    early_stop: int = 0
-    select: Selection = "macro_f1"
-    ema: float = 0.0
-    # The loss
-    class_weights: ClassWeighting = "auto"
-    effective_beta: float = 0.999
-    logit_adjustment: float = 0.0
-    label_smoothing: float = 0.0
-    # Augmentation
-    augment: float = 1.0
-    crop_area_min: float = 0.8
-    crop_ratio_max: float = 1.1
-    rotation: float = 10.0
-    translation: float = 0.05
-    flip: float = 0.5
-    brightness: float = 0.2
-    contrast: float = 0.2
-    saturation: float = 0.2
-    # Pruning
-    prune: float = 0.2
-    prune_scope: PruneScope = "layer"
-    prune_at: int | None = None
-    prune_steps: int = 1
-    prune_every: int = 1
-    recovery_epochs: int = 3
-    # The machine
-    device: DeviceName = "auto"
-    precision: Precision = "auto"
-    views: int = 0
-    seed: int = 0
-    workers: int = 0
+    data: str = option(
+        help="Folder of faces (or a CSV file) in any layout of docs/data.md.",
+        group="Data and pixels",
+        resume="used",  # the folder may have moved; its fingerprint must not have changed
+        prune="given",
+        no_news="anywhere",
+    )
+    arch: str = option(
+        help=f"One of {', '.join(ARCHITECTURES)}, or any classification network of torchvision.",
+        group="Network",
+        resume="refused",
+        prune="model",
+        no_news="training on",
+    )
+    layout: LayoutName = option(
+        default="auto",
+        help="How the data is stored, if that is ambiguous.",
+        group="Data and pixels",
+        resume="refused",
+        prune="given",
+        eval=True,
+        data="read",
+    )
+    label_order: str | None = option(
+        default=None,
+        help=f"What numeric ids mean: {', '.join(LABEL_ORDERS)}, a list or a file.",
+        group="Data and pixels",
+        resume="refused",
+        prune="given",
+        eval=True,
+        data="read",
+        no_news="training on",
+    )
+    labels_from: LabelsFrom | None = option(
+        default=None,
+        help="Which counts where class folder and CSV disagree.",
+        group="Data and pixels",
+        resume="refused",
+        prune="given",
+        eval=True,
+        data="read",
+    )
+    soft_labels: bool = option(
+        default=False,
+        help="Train on the distribution of FER+ votes.",
+        group="Data and pixels",
+        resume="refused",
+        prune="given",
+        data="read",
+    )
+    exclude: str | None = option(
+        default=None,
+        help="Leave out what a findings.json of `fertrain data check` lists.",
+        group="Data and pixels",
+        resume="used",  # as the folder
+        prune="given",
+        eval=True,
+        no_news="training on",
+    )
+    val_fraction: float | None = option(
+        default=None,
+        within=Range(0, 1, above=True, below=True),
+        help="Hold out this share of the training images as val.",
+        group="Data and pixels",
+        resume="refused",
+        prune="given",
+        eval=True,
+        data="split",
+        share_of="val",
+        no_news="training on",
+    )
+    test_fraction: float | None = option(
+        default=None,
+        within=Range(0, 1, above=True, below=True),
+        help="Hold out this share of the training images as test.",
+        group="Data and pixels",
+        resume="refused",
+        prune="given",
+        eval=True,
+        data="split",
+        share_of="test",
+        no_news="training on",
+    )
+    split_seed: int = option(
+        default=0,
+        within=Range(0),
+        help="Decides which images are held out.",
+        group="Data and pixels",
+        resume="refused",
+        prune="given",
+        eval=True,
+        data="split",
+        no_news="training on",
+    )
+    input_size: int = option(
+        default=48,
+        within=Range(MIN_INPUT_SIZE, MAX_INPUT_SIZE),
+        help="Side of the network's input, in pixels.",
+        group="Data and pixels",
+        resume="refused",
+        prune="model",
+    )
+    color: Color = option(
+        default="gray",
+        help="Grey on three channels, or RGB.",
+        group="Data and pixels",
+        resume="refused",
+        prune="model",
+    )
+    normalize: Normalize = option(
+        default="imagenet",
+        help="Mean and deviation of ImageNet or of the training set.",
+        group="Data and pixels",
+        resume="refused",
+        prune="model",
+    )
+    crop_margin: float = option(
+        default=0.3,
+        within=Range(0, 2),
+        help="Part added to a face box in use; dataset images have none.",
+        group="Data and pixels",
+        resume="refused",
+        prune="model",
+    )
+    weights: str = option(
+        default="default",
+        help="Start from torchvision's weights, one of them by name, none, FILE.",
+        group="Network",
+        resume="refused",
+        prune="model",
+        no_news="training on",
+    )
+    from_checkpoint: str | None = option(
+        default=None,
+        flag="--from",
+        help="Retrain best.pt: its weights, labels and pixels are kept.",
+        group="Network",
+        resume="refused",
+        prune="model",
+        no_news="training on",
+    )
+    new_classes: bool = option(
+        default=False,
+        help="With --from: add outputs for classes it does not know.",
+        group="Network",
+        resume="refused",
+        prune="model",
+        no_news="training on",
+    )
+    finetune: Finetune = option(
+        default="auto",
+        help="auto: the head if weights are given, else all layers.",
+        group="What learns",
+        resume="refused",
+        prune="given",
+    )
+    phases: tuple[Phase, ...] = option(
+        default=(),
+        flag="--phase",
+        help="A phase, e.g. head:2:1e-3 then all:28:1e-3:1e-4. Repeat.",
+        group="What learns",
+        resume="refused",
+        prune="schedule",
+    )
+    epochs: int | None = option(
+        default=None,
+        within=Range(0),
+        help=f"All epochs [{DEFAULT_EPOCHS}, or those of the phases].",
+        group="What learns",
+        resume="used",
+        prune="schedule",
+    )
+    lr: float | None = option(
+        default=None,
+        within=Range(0, above=True),
+        help="AdamW's rate [1e-4 for all layers of given weights, else 1e-3].",
+        group="What learns",
+        resume="used",
+        prune="given",
+    )
+    batch_size: int = option(
+        default=64,
+        within=Range(2),  # BatchNorm cannot train on one image
+        help="Images at a time.",
+        group="What learns",
+        resume="refused",
+        prune="inherited",
+    )
+    accumulate: int = option(
+        default=1,
+        within=Range(1),
+        help="Batches per step; processes of torchrun share them.",
+        group="What learns",
+        resume="refused",
+        prune="inherited",
+    )
+    weight_decay: float = option(
+        default=1e-4,
+        within=Range(0),
+        help="AdamW's decay.",
+        group="What learns",
+        resume="used",
+        prune="inherited",
+    )
+    clip_norm: float = option(
+        default=1.0,
+        within=Range(0, above=True, note=" (1e9 is never reached, so that nothing is clipped)"),
+        help="Largest global gradient norm.",
+        group="What learns",
+        resume="used",
+        prune="inherited",
+    )
+    batchnorm: BatchNorm = option(
+        default="auto",
+        help="Its statistics; auto: frozen if weights are given.",
+        group="What learns",
+        resume="refused",
+        prune="inherited",
+    )
+    schedule: Schedule = option(
+        default="plateau",
+        help="How the rate changes.",
+        group="Schedule",
+        resume="kept",
+        prune="given",
+    )
+    patience: int = option(
+        default=5,
+        within=Range(0),
+        help="Plateau: epochs without a better one before the rate is cut.",
+        group="Schedule",
+        resume="used",
+        prune="given",
+    )
+    plateau_factor: float = option(
+        default=0.1,
+        within=Range(0, 0.999, above=True),
+        help="Plateau: the cut, rate times this.",
+        group="Schedule",
+        resume="used",
+        prune="given",
+    )
+    warmup_epochs: float = option(
+        default=0.0,
+        within=Range(0),
+        help="Epochs in which the rate grows, at each phase's start.",
+        group="Schedule",
+        resume="kept",
+        prune="given",
+    )
+    early_stop: int = option(
+        default=0,
+        within=Range(0),
+        help="End a phase after this many epochs without a better one; 0 = off.",
+        group="Schedule",
+        resume="used",
+        prune="given",
+    )
+    select: Selection = option(
+        default="macro_f1",
+        help="Validation figure that decides what is better.",
+        group="Schedule",
+        resume="kept",
+        prune="inherited",
+    )
+    ema: float = option(
+        default=0.0,
+        within=Range(0, 1, below=True),
+        help="Measure and save averaged weights with this decay; 0 = off.",
+        group="What learns",
+        resume="kept",
+        prune="inherited",
+    )
+    class_weights: ClassWeighting = option(
+        default="auto",
+        help="From training counts; auto: inverse.",
+        group="Loss",
+        resume="refused",
+        prune="inherited",
+    )
+    effective_beta: float = option(
+        default=0.999,
+        within=Range(0, 0.999999),
+        help="For --class-weights effective.",
+        group="Loss",
+        resume="refused",
+        prune="inherited",
+    )
+    logit_adjustment: float = option(
+        default=0.0,
+        within=Range(0, 4),
+        help="Instead of weights: this times log prior; 0 = off.",
+        group="Loss",
+        resume="refused",
+        prune="inherited",
+    )
+    label_smoothing: float = option(
+        default=0.0,
+        within=Range(0, 1, below=True),
+        help="Share of each target spread over all classes.",
+        group="Loss",
+        resume="refused",
+        prune="inherited",
+    )
+    augment: float = option(
+        default=1.0,
+        within=Range(0, 1),
+        help="Strength of all of it: 0 = none, 1 = as below.",
+        group="Augmentation",
+        resume="refused",
+        prune="inherited",
+    )
+    crop_area_min: float = option(
+        default=0.8,
+        within=Range(0, 1, above=True),
+        help="Smallest share of the face a random crop keeps.",
+        group="Augmentation",
+        resume="refused",
+        prune="inherited",
+    )
+    crop_ratio_max: float = option(
+        default=1.1,
+        within=Range(1, 4),
+        help="Most a crop changes width to height, either way.",
+        group="Augmentation",
+        resume="refused",
+        prune="inherited",
+    )
+    rotation: float = option(
+        default=10.0,
+        within=Range(0, 180),
+        help="Degrees, either way.",
+        group="Augmentation",
+        resume="refused",
+        prune="inherited",
+    )
+    translation: float = option(
+        default=0.05,
+        within=Range(0, 1),
+        help="Share of the side, either way.",
+        group="Augmentation",
+        resume="refused",
+        prune="inherited",
+    )
+    flip: float = option(
+        default=0.5,
+        within=Range(0, 1),
+        help="Probability of a horizontal flip.",
+        group="Augmentation",
+        resume="refused",
+        prune="inherited",
+    )
+    brightness: float = option(
+        default=0.2,
+        within=Range(0, 1),
+        help="Reach of the factor around 1.",
+        group="Augmentation",
+        resume="refused",
+        prune="inherited",
+    )
+    contrast: float = option(
+        default=0.2,
+        within=Range(0, 1),
+        help="Reach of the factor around 1.",
+        group="Augmentation",
+        resume="refused",
+        prune="inherited",
+    )
+    saturation: float = option(
+        default=0.2,
+        within=Range(0, 1),
+        help="Reach of the factor around 1.",
+        group="Augmentation",
+        resume="refused",
+        prune="inherited",
+    )
+    prune: float = option(
+        default=0.2,
+        within=Range(0, 1, below=True),
+        help="Share of weights made zero (L1); 0 = off. best.pt is then pruned.",
+        group="Pruning",
+        resume="refused",
+        prune="given",
+    )
+    prune_scope: PruneScope = option(
+        default="layer",
+        help="That share of each layer, or of all weights together.",
+        group="Pruning",
+        resume="refused",
+        prune="given",
+    )
+    prune_at: int | None = option(
+        default=None,
+        within=Range(0),
+        help="Prune first after this epoch [so that recovery ends the run].",
+        group="Pruning",
+        resume="used",
+        prune="schedule",
+        no_news="training on",  # the course of that run, not its recipe
+    )
+    prune_steps: int = option(
+        default=1,
+        within=Range(1),
+        help="Reach the share in so many steps.",
+        group="Pruning",
+        resume="kept",
+        prune="given",
+    )
+    prune_every: int = option(
+        default=1,
+        within=Range(1),
+        help="Epochs between the steps.",
+        group="Pruning",
+        resume="refused",
+        prune="given",
+    )
+    recovery_epochs: int = option(
+        default=3,
+        within=Range(0),
+        help="Epochs that train on after pruning, zeros kept.",
+        group="Pruning",
+        resume="used",
+        prune="given",
+    )
+    device: DeviceName = option(
+        default="auto",
+        help="Where to train.",
+        group="Machine",
+        resume="used",
+        prune="given",
+        eval=True,
+        no_news="anywhere",
+    )
+    precision: Precision = option(
+        default="auto",
+        help="auto: bfloat16 on CUDA, else float32.",
+        group="Machine",
+        resume="used",
+        prune="given",
+        no_news="training on",
+    )
+    views: int = option(
+        default=0,
+        within=Range(0, 1000),
+        help="Cache so many augmented views of the frozen backbone; 0 = off.",
+        group="Machine",
+        resume="refused",
+        prune="given",
+    )
+    seed: int = option(
+        default=0,
+        within=Range(0),
+        help="Decides every random draw.",
+        group="Machine",
+        resume="kept",
+        prune="given",
+        no_news="training on",
+    )
+    workers: int = option(
+        default=0,
+        here=default_workers,
+        within=Range(0),
+        help="Threads that decode images.",
+        group="Machine",
+        resume="used",
+        prune="given",
+        eval=True,
+        no_news="anywhere",
+    )
 
     def __post_init__(self) -> None:
-        for name, allowed in _CHOICES.items():
-            value = getattr(self, name)
-            require(value in get_args(allowed), flag(name), value, ", ".join(get_args(allowed)))
-        for name, numbers in RANGES.items():
-            value = getattr(self, name)
-            if value is not None:
-                require(numbers.allows(value), flag(name), value, numbers.describe(value))
-        self._require_data_options()
-        self._refuse_contradictions()
-
-    def _require_data_options(self) -> None:
-        chosen = (None, *get_args(LabelsFrom))
-        allowed = ", ".join(get_args(LabelsFrom))
-        require(self.labels_from in chosen, "--labels-from", self.labels_from, allowed)
+        for name in OPTIONS:
+            require_allowed(name, getattr(self, name))
         require_held_out(self.val_fraction, self.test_fraction)
+        self._refuse_contradictions()
 
     def _refuse_contradictions(self) -> None:
         if self.logit_adjustment and self.class_weights not in ("auto", "none"):
@@ -271,110 +668,59 @@ class TrainConfig:
         return f"{what}, because {why} (--finetune auto)"
 
 
-_CHOICES: Mapping[str, Any] = {
-    "finetune": Finetune,
-    "batchnorm": BatchNorm,
-    "normalize": Normalize,
-    "class_weights": ClassWeighting,
-    "schedule": Schedule,
-    "select": Selection,
-    "prune_scope": PruneScope,
-    "color": Color,
-    "device": DeviceName,
-    "layout": LayoutName,
-    "precision": Precision,
-}
+#: What each option says about itself, by field.
+OPTIONS: Mapping[str, Option] = MappingProxyType(
+    {field.name: cast(Option, field.metadata) for field in fields(TrainConfig)}
+)
+
+
+#: The values of options that need not be given.
+DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {field.name: field.default for field in fields(TrainConfig) if field.default is not MISSING}
+)
+
+
+_TYPES: Mapping[str, Any] = MappingProxyType(get_type_hints(TrainConfig))
+
+
+def option_names(having: Callable[[Option], bool]) -> tuple[str, ...]:
+    """Return the fields that a rule speaks of, in their order."""
+    return tuple(name for name, about in OPTIONS.items() if having(about))
+
+
+def flag(name: str) -> str:
+    """Return the command-line option of a field, also of one that another version had."""
+    usual = "--" + name.replace("_", "-")
+    return OPTIONS[name].get("flag", usual) if name in OPTIONS else usual
+
+
+def value_type(name: str) -> Any:
+    """Return the type of a field's values, None apart."""
+    hint = _TYPES[name]
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+    return kinds[0] if NoneType in get_args(hint) else hint
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """Return the words that a field may be; nothing for other fields."""
+    kind = value_type(name)
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def require_allowed(name: str, value: Any) -> None:
+    """Raise ValueError unless a field may have the value; None is, where it is the default."""
+    if value is None and DEFAULTS.get(name, MISSING) is None:
+        return
+    within = OPTIONS[name].get("within")
+    if words := choices(name):
+        require(value in words, flag(name), value, ", ".join(words))
+    elif within is not None and value is not None:
+        require(within.allows(value), flag(name), value, within.describe(value))
 
 
 def require_held_out(val: float | None, test: float | None) -> None:
     """Raise ValueError unless the shares leave something to train on."""
-    for name, share in (("val_fraction", val), ("test_fraction", test)):
-        require(share is None or 0 < share < 1, flag(name), share, "between 0 and 1")
+    require_allowed("val_fraction", val)
+    require_allowed("test_fraction", test)
     held_out = (val or 0) + (test or 0)
     require(held_out < 1, "--val-fraction plus --test-fraction", held_out, "below 1")
-
-
-#: Fields whose option is not simply the name with dashes.
-_FLAGS = {"from_checkpoint": "--from", "phases": "--phase"}
-
-
-def flag(name: str) -> str:
-    """Return the command-line option of a field."""
-    return _FLAGS.get(name, "--" + name.replace("_", "-"))
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Finite numbers from ``lowest`` to ``highest``.
-
-    Attributes:
-        above: without ``lowest`` itself.
-        below: without ``highest`` itself.
-        note: what else helps whoever is outside.
-    """
-
-    lowest: float
-    highest: float = math.inf
-    above: bool = False
-    below: bool = False
-    note: str = ""
-
-    def allows(self, value: float) -> bool:
-        """Tell whether a number is in the range."""
-        # Infinity is compared with: a whole number may be too large for math.isfinite.
-        if value == math.inf or not self.lowest <= value <= self.highest:
-            return False
-        return not ((self.above and value == self.lowest) or (self.below and value == self.highest))
-
-    def describe(self, seen: float) -> str:
-        """Return in words what is allowed instead of ``seen``."""
-        if self.highest < math.inf:
-            first = f"above {self.lowest:g}" if self.above else f"{self.lowest:g}"
-            text = f"{first} {'to below' if self.below else 'to'} {self.highest:g}"
-        else:
-            text = f"above {self.lowest:g}" if self.above else f"{self.lowest:g} or more"
-            text += ", and finite" if seen == math.inf else ""
-        return text + self.note
-
-
-#: By field of TrainConfig; None is always allowed where it is a default.
-RANGES: Mapping[str, Range] = MappingProxyType(
-    {
-        "epochs": Range(0),
-        "lr": Range(0, above=True),
-        "batch_size": Range(2),  # BatchNorm cannot train on one image
-        "accumulate": Range(1),
-        "weight_decay": Range(0),
-        "clip_norm": Range(
-            0, above=True, note=" (1e9 is never reached, so that nothing is clipped)"
-        ),
-        "input_size": Range(MIN_INPUT_SIZE, MAX_INPUT_SIZE),
-        "crop_margin": Range(0, 2),
-        "patience": Range(0),
-        "plateau_factor": Range(0, 0.999, above=True),
-        "warmup_epochs": Range(0),
-        "early_stop": Range(0),
-        "ema": Range(0, 1, below=True),
-        "effective_beta": Range(0, 0.999999),
-        "logit_adjustment": Range(0, 4),
-        "label_smoothing": Range(0, 1, below=True),
-        "augment": Range(0, 1),
-        "crop_area_min": Range(0, 1, above=True),
-        "crop_ratio_max": Range(1, 4),
-        "rotation": Range(0, 180),
-        "translation": Range(0, 1),
-        "flip": Range(0, 1),
-        "brightness": Range(0, 1),
-        "contrast": Range(0, 1),
-        "saturation": Range(0, 1),
-        "prune": Range(0, 1, below=True),
-        "prune_at": Range(0),
-        "prune_steps": Range(1),
-        "prune_every": Range(1),
-        "recovery_epochs": Range(0),
-        "views": Range(0, 1000),
-        "seed": Range(0),
-        "split_seed": Range(0),
-        "workers": Range(0),
-    }
-)

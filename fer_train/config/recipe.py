@@ -7,12 +7,12 @@ import json
 import tomllib
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from fer_train.config.options import TrainConfig, flag
+from fer_train.config.options import DEFAULTS, OPTIONS, TrainConfig, choices, flag, value_type
 from fer_train.config.phase import Phase, parse_phase
 from fer_train.contract.errors import NotFound
 
@@ -20,8 +20,10 @@ from fer_train.contract.errors import NotFound
 _PRESET = "preset"
 
 
-#: How a file may spell a field: the option's name is a key too.
-_ALIASES = {"from": "from_checkpoint", "phase": "phases"}
+#: How a file may spell a field as well: as on the command line.
+_ALIASES = {
+    option["flag"].removeprefix("--"): name for name, option in OPTIONS.items() if "flag" in option
+}
 
 
 #: Options of the commands that say nothing about a training.
@@ -77,9 +79,7 @@ def build_config(
         decided, proposed = inherited(merged)
         _refuse_contradiction({**from_file, **typed}, decided)
         merged = {**proposed, **merged, **decided}
-    missing = [
-        flag(f.name) for f in fields(TrainConfig) if f.default is MISSING and f.name not in merged
-    ]
+    missing = [flag(name) for name in OPTIONS if name not in DEFAULTS and name not in merged]
     if missing:
         raise ValueError(f"{' and '.join(missing)} needed: as an option, or in --config FILE.")
     return TrainConfig(**complete(merged))
@@ -143,8 +143,7 @@ def _refuse_contradiction(given: Mapping[str, Any], inherited: Mapping[str, Any]
 
 
 def _refuse_two_starts(from_file: Mapping[str, Any], typed: Mapping[str, Any]) -> None:
-    default = TrainConfig.__dataclass_fields__["weights"].default
-    for layer, harmless in ((typed, None), (from_file, default)):
+    for layer, harmless in ((typed, None), (from_file, DEFAULTS["weights"])):
         # RUN/config.toml has every option, so that beside its --from there is the default.
         if layer.get("from_checkpoint") and layer.get("weights", harmless) != harmless:
             raise ValueError(
@@ -173,7 +172,6 @@ def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked(values: Mapping[str, Any], source: str) -> dict[str, Any]:
-    hints = get_type_hints(TrainConfig)
     checked: dict[str, Any] = {}
     keys: dict[str, str] = {}
     for key, value in values.items():
@@ -185,10 +183,8 @@ def _checked(values: Mapping[str, Any], source: str) -> dict[str, Any]:
         keys[name] = key
         if name == "phases":
             checked[name] = _phases(key, value, source)
-        elif not _fits(value, hints[name]):
-            raise ValueError(
-                f"{source}: {key} is {value!r}; allowed: {_describe_type(hints[name])}."
-            )
+        elif not _fits(value, value_type(name)):
+            raise ValueError(f"{source}: {key} is {value!r}; allowed: {_describe_values(name)}.")
         else:
             checked[name] = value
     return checked
@@ -197,7 +193,7 @@ def _checked(values: Mapping[str, Any], source: str) -> dict[str, Any]:
 def _field_of(key: str, source: str) -> str:
     name = key.replace("-", "_")
     name = _ALIASES.get(name, name)
-    fields_and_aliases = [*get_type_hints(TrainConfig), *_ALIASES]
+    fields_and_aliases = [*OPTIONS, *_ALIASES]
     if name in fields_and_aliases:
         return name
     if name in _COMMAND_LINE_ONLY:
@@ -249,12 +245,9 @@ def _fits(value: object, hint: Any) -> bool:
     return isinstance(value, hint)
 
 
-def _describe_type(hint: Any) -> str:
-    if get_origin(hint) is Literal:
-        return ", ".join(get_args(hint))
-    if get_origin(hint) in (Union, types.UnionType):
-        return _describe_type(next(c for c in get_args(hint) if c is not type(None)))
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]
+def _describe_values(name: str) -> str:
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    return ", ".join(choices(name)) or words[value_type(name)]
 
 
 def _toml_value(value: object) -> str:

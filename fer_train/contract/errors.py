@@ -4,6 +4,7 @@
   * TrainingDiverged            3   a loss or gradient is NaN or infinite
   * NotFound                    4   no such file or folder
   * DeviceUnavailable           5   the requested device does not exist here
+  * InstallationBroken          6   a library is missing or does not work (`ferconv doctor`)
   * CheckpointError            15   a checkpoint of another format or version, or a missing field
     * CheckpointCorrupt        10   truncated or damaged file, of a checkpoint or of its run
     * CheckpointPickled        11   a pickled module or other code-carrying pickle
@@ -76,6 +77,10 @@ class NotFound(FerError):
 
 class DeviceUnavailable(FerError):
     exit_code = 5
+
+
+class InstallationBroken(FerError):
+    exit_code = 6
 
 
 class CheckpointError(FerError):

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,26 +24,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_train.contract.errors import DataLayoutError, FerError, UnreadableImage
-from fer_train.contract.files import atomic_directory, write_json
+from fer_train.contract.files import atomic_directory, cannot_write, write_json
 from fer_train.data.images import content_digest, crop, decode, listing_signature, read_content
 from fer_train.data.samples import Sample
 
 CACHE_VERSION = 2
-
-
-MARKER = "cache.json"
-
-
-PIXELS = "pixels.u8"
-
+MARKER, PIXELS = "cache.json", "pixels.u8"
 
 #: Images between two looks at the stop flag, and the bytes of decoded ones that wait in memory.
 _CHUNK, _CHUNK_BYTES = 512, 32 << 20
 
-
 #: Names shown for unreadable images.
 _SHOWN = 5
 
+#: Seconds between two calls of who waits for a lock.
+_POLL = 0.2
 
 _T = TypeVar("_T")
 
@@ -254,47 +248,32 @@ def _decode(root: Path, sample: Sample, size: int, margin: float) -> _Decoded:
     return _Decoded(pixels=image.tobytes(), digest=content_digest(content), error=None)
 
 
-_POLL = 0.2  # seconds
-
-
 @contextlib.contextmanager
 def exclusive(path: Path, *, while_waiting: Callable[[], None]) -> Iterator[None]:
     """Hold the lock file ``path``; the operating system releases it however the holder dies.
 
     Args:
         while_waiting: called a few times per second; may raise to give up.
+
+    Raises:
+        CannotWrite: no permission for the lock's folder.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows: two builders would merely do the work twice
-        yield
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    from filelock import FileLock, Timeout  # here: a tenth of a second that --help need not wait
+
+    lock = FileLock(path)
+    while not lock.is_locked:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=_POLL)
+        except Timeout:
             while_waiting()
-            time.sleep(_POLL)
-            continue
-        except BaseException:
-            os.close(handle)
-            raise
-        if _still_there(handle, path):
-            break
-        # The former holder removed the file between our open and our lock: nobody else sees ours.
-        os.close(handle)
+        except OSError as error:
+            raise cannot_write(path, error) from error
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
-        os.close(handle)
-
-
-def _still_there(handle: int, path: Path) -> bool:
-    try:
-        return os.fstat(handle).st_ino == path.stat().st_ino
-    except FileNotFoundError:
-        return False
+        # While it is still ours: filelock notices in a waiting process that this file is gone, and
+        # starts over. Windows removes no file that is open; there it stays, empty.
+        with contextlib.suppress(OSError):
+            path.unlink()
+        lock.release()

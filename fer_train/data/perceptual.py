@@ -20,7 +20,6 @@ THUMB = 12  # px
 BITS = 2 * (THUMB - 1) ** 2
 #: Bits in which two images may differ and still count as the same picture.
 NEAR_DISTANCE = 16
-MAX_DISTANCE = 24
 #: Correlation that thumbnails of the same picture reach; chance pairs have about 0.93.
 NEAR_CORRELATION = 0.97
 

@@ -1,4 +1,4 @@
-"""One training step, one epoch, one evaluation. Knows tensors; knows no configuration.
+"""One training step, one evaluation. Knows tensors; knows no configuration.
 
 A step learns from ``accumulate`` micro-batches: their gradients and weights are summed, over all
 processes too, and divided once.
@@ -7,10 +7,9 @@ processes too, and divided once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -22,7 +21,7 @@ from fer_train.contract.errors import TrainingDiverged
 from fer_train.data.batches import Indices
 from fer_train.learning.ema import Ema
 from fer_train.learning.losses import Objective, objective_sums
-from fer_train.learning.metrics import Answers, Tally, confusion_matrix, hard_targets
+from fer_train.learning.metrics import Answers, confusion_matrix, hard_targets
 from fer_train.learning.statistics import Confusion
 from fer_train.machine.distributed import World
 
@@ -55,6 +54,11 @@ class Learner:
     bf16: bool = False
     backbone: Callable[[Tensor], Tensor] | None = None
     world: World = field(default_factory=World)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network and its batches are."""
+        return self.objective.weights.device
 
 
 class Loaded(NamedTuple):
@@ -157,7 +161,7 @@ def train_step(
     """
     trainable = [p for group in learner.optimizer.param_groups for p in group["params"]]
     classes = len(learner.objective.weights)
-    sums = torch.zeros(3, dtype=torch.float32, device=learner.objective.weights.device)
+    sums = torch.zeros(3, dtype=torch.float32, device=learner.device)
     confusion = torch.zeros(classes, classes)  # exact as float32: a step has few images
     micro_losses: dict[int, Tensor] = {}
     for parameter in trainable:
@@ -216,59 +220,12 @@ def steps_of(batches: Sequence[Indices], learner: Learner) -> list[list[tuple[in
     ]
 
 
-def load_in_turn(feed: Feed, micro_batches: Iterable[Any], *, epoch: int) -> Iterator[Loaded]:
+def load_in_turn(
+    feed: Feed, micro_batches: Iterable[Any], *, epoch: int
+) -> Generator[Loaded, None, None]:
     """Load each micro-batch when it is asked for."""
     for number, indices in micro_batches:
         yield Loaded(number, *feed.training(indices, epoch=epoch, batch=number))
-
-
-def train_epoch(
-    learner: Learner,
-    feed: Feed,
-    batches: Sequence[Indices],
-    *,
-    epoch: int,
-    tally: Tally,
-    dropped: Positions,
-    before_step: Callable[[int], None],
-    before_batch: Callable[[int], None],
-    after_step: Callable[[StepResult, Tally], None],
-    should_stop: Callable[[], bool],
-    load: Callable[..., Iterator[Loaded]] = load_in_turn,
-) -> bool:
-    """Train on the steps from ``tally.steps`` on; return False if asked to stop before the end.
-
-    ``tally`` holds the running figures, measured in training mode while the weights move.
-
-    Args:
-        batches: the epoch's micro-batches; a step takes ``learner.accumulate`` of them.
-        before_step: called with the step's number; sets the rates.
-        before_batch: called with the micro-batch's number; seeds dropout.
-        load: turns (number, indices) into `Loaded`, perhaps ahead of time.
-
-    Raises:
-        NonFiniteStep: at step ``tally.steps``, before it changed any weight.
-    """
-    training_mode(learner)
-    steps = steps_of(batches, learner)[tally.steps :]
-    stream = load(feed, [micro for step in steps for micro in step], epoch=epoch)
-    for step in steps:
-        before_step(tally.steps)
-        micro_batches = islice(stream, len(step))
-        result = train_step(learner, micro_batches, before_batch=before_batch, dropped=dropped)
-        tally.add(
-            weighted_loss=result.weighted_loss,
-            weight=result.weight,
-            plain_loss=result.plain_loss,
-            grad_norm=result.grad_norm,
-            confusion=result.confusion,
-        )
-        after_step(result, tally)
-        if learner.world.any(should_stop()):
-            return False
-    if not learner.batchnorm_frozen and not learner.frozen:
-        learner.world.average_buffers(learner.model)
-    return True
 
 
 def answer(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from fer_train.learning.engine import Feed, Loaded, load_in_turn
 _DEPTH = 2
 
 
-def loader_for(device: torch.device) -> Callable[..., Iterator[Loaded]]:
+def loader_for(device: torch.device) -> Callable[..., Generator[Loaded, None, None]]:
     """Return how micro-batches are loaded: ahead of time on CUDA, in turn elsewhere.
 
     On the CPU a second thread would take the cores the network computes on; on MPS two threads
@@ -24,7 +24,9 @@ def loader_for(device: torch.device) -> Callable[..., Iterator[Loaded]]:
     return load_ahead if device.type == "cuda" else load_in_turn
 
 
-def load_ahead(feed: Feed, micro_batches: Iterable[Any], *, epoch: int) -> Iterator[Loaded]:
+def load_ahead(
+    feed: Feed, micro_batches: Iterable[Any], *, epoch: int
+) -> Generator[Loaded, None, None]:
     """Load micro-batches in a thread, in order; the same batches as `load_in_turn`.
 
     An exception of the feed is raised here. The thread ends when the iterator is closed.

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Confusion = NDArray[np.int64]  # [true class, predicted class]
-
 Interval = tuple[float, float]
-
 
 #: Resamplings behind an interval; seeded, so that a report can be made again.
 _DRAWS, _SEED = 2000, 0
+
+#: Two-sided 95 % point of the normal distribution.
+_Z = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +52,17 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> McNemar:
     return McNemar(images=len(first), only_first=b, only_second=c, p=p)
 
 
-def f1_interval(hits: int, support: int, predicted: int) -> Interval:
-    """Return the 95 % interval of one class's F1.
-
-    F1 is 2J / (1 + J) for the share J of hits among all images that are or are called this class.
-    J is a plain share, so Wilson's interval applies to it, and the formula only rises with J.
-    """
-    union = support + predicted - hits
-    low, high = wilson(hits, union)
-    return 2 * low / (1 + low), 2 * high / (1 + high)
+def larger_than_chance(test: McNemar, *, first: str, second: str) -> str:
+    """Return the result of `mcnemar` as a sentence."""
+    n = test.only_first + test.only_second
+    if not n:
+        return f"Of {test.images:,} images, {first} and {second} get exactly the same ones right."
+    verdict = "larger than chance" if test.p < 0.05 else "not larger than chance explains"
+    p = "p < 0.001" if test.p < 1e-3 else f"p = {test.p:.3f}"
+    return (
+        f"Their difference in accuracy is {verdict} ({p}): of {test.images:,} images, "
+        f"{test.only_first} are right only in {first} and {test.only_second} only in {second}."
+    )
 
 
 def average_intervals(confusion: Confusion) -> dict[str, Interval]:
@@ -97,6 +100,34 @@ def average_intervals(confusion: Confusion) -> dict[str, Interval]:
     }
 
 
+def f1_interval(hits: int, support: int, predicted: int) -> Interval:
+    """Return the 95 % interval of one class's F1.
+
+    F1 is 2J / (1 + J) for the share J of hits among all images that are or are called this class.
+    J is a plain share, so Wilson's interval applies to it, and the formula only rises with J.
+    """
+    union = support + predicted - hits
+    low, high = wilson(hits, union)
+    return 2 * low / (1 + low), 2 * high / (1 + high)
+
+
+def wilson(hits: int, total: int) -> Interval:
+    """Return the 95 % interval of the share ``hits / total`` (Wilson, JASA 22, 1927).
+
+    Unlike share ± 1.96 standard errors it stays within 0..1 and is not empty at 0 or ``total``
+    hits. Without any trial nothing is known: 0..1.
+    """
+    if total == 0:
+        return 0.0, 1.0
+    share, shrink = hits / total, 1 + _Z**2 / total
+    centre = (share + _Z**2 / (2 * total)) / shrink
+    half = _Z / shrink * math.sqrt(share * (1 - share) / total + _Z**2 / (4 * total**2))
+    # At the ends the formula gives exactly 0 and 1, its rounding not always.
+    low = 0.0 if hits == 0 else centre - half
+    high = 1.0 if hits == total else centre + half
+    return low, high
+
+
 def _mean_interval(figures: Sequence[tuple[float, Interval]]) -> Interval:
     """Return the interval of the mean of independent figures from (figure, its interval).
 
@@ -123,37 +154,3 @@ def _drawn_macro_f1(counts: Confusion, present: Sequence[int]) -> Interval:
     f1 = 2 * hits / np.maximum(counts.sum(axis=1) + predicted, 1)
     low, high = np.quantile(f1[:, present].mean(axis=1), (0.025, 0.975))
     return float(low), float(high)
-
-
-def larger_than_chance(test: McNemar, *, first: str, second: str) -> str:
-    """Return the result of `mcnemar` as a sentence."""
-    n = test.only_first + test.only_second
-    if not n:
-        return f"Of {test.images:,} images, {first} and {second} get exactly the same ones right."
-    verdict = "larger than chance" if test.p < 0.05 else "not larger than chance explains"
-    p = "p < 0.001" if test.p < 1e-3 else f"p = {test.p:.3f}"
-    return (
-        f"Their difference in accuracy is {verdict} ({p}): of {test.images:,} images, "
-        f"{test.only_first} are right only in {first} and {test.only_second} only in {second}."
-    )
-
-
-#: Two-sided 95 % point of the normal distribution.
-_Z = 1.959963984540054
-
-
-def wilson(hits: int, total: int) -> tuple[float, float]:
-    """Return the 95 % interval of the share ``hits / total`` (Wilson, JASA 22, 1927).
-
-    Unlike share ± 1.96 standard errors it stays within 0..1 and is not empty at 0 or ``total``
-    hits. Without any trial nothing is known: 0..1.
-    """
-    if total == 0:
-        return 0.0, 1.0
-    share, shrink = hits / total, 1 + _Z**2 / total
-    centre = (share + _Z**2 / (2 * total)) / shrink
-    half = _Z / shrink * math.sqrt(share * (1 - share) / total + _Z**2 / (4 * total**2))
-    # At the ends the formula gives exactly 0 and 1, its rounding not always.
-    low = 0.0 if hits == 0 else centre - half
-    high = 1.0 if hits == total else centre + half
-    return low, high

@@ -32,9 +32,6 @@ DeviceName = Literal["auto", "mps", "cuda", "cpu"]
 Precision = Literal["auto", "fp32", "bf16"]
 
 
-DEVICE_NAMES: tuple[DeviceName, ...] = ("auto", "mps", "cuda", "cpu")
-
-
 def prepare_environment() -> None:
     """Set what torch reads from the environment; call before importing torch.
 

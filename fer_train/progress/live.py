@@ -13,11 +13,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from fer_train.progress.pace import Pace, RunPace
 from fer_train.progress.text import (
     EpochPlan,
     Figure,
-    Pace,
-    RunPace,
     StepFigures,
     count_figures,
     epoch_cells,

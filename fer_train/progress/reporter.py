@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
+from fer_train.progress.pace import Pace, RunPace
 from fer_train.progress.text import (
     EpochPlan,
     Figure,
-    Pace,
-    RunPace,
     StepFigures,
     count_figures,
     epoch_line,

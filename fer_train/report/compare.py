@@ -1,4 +1,7 @@
-"""Runs side by side: their figures, what differs in their recipes, whether chance explains it."""
+"""Runs side by side: their figures, what differs in their recipes, whether chance explains it.
+
+One document; as a table on the terminal, or as a page with the runs' curves over each other.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,19 @@ from numpy.typing import NDArray
 
 from fer_train.config.options import flag
 from fer_train.contract.files import size_bytes
+from fer_train.contract.page import figures
 from fer_train.learning.statistics import larger_than_chance, mcnemar
-from fer_train.report import figures
 from fer_train.report.curves import Series, line_chart
 from fer_train.report.html import page_environment
 from fer_train.report.model import calibration_of, option_text, sparsity_of, speed_of
+from fer_train.report.names import figure_name
 from fer_train.run_folder import Evaluated, RunRecord, read_run
 
 #: Figures of one split in the table.
 MEASURED = ("accuracy", "balanced_accuracy", "macro_f1")
+
+#: Colours in report.css; further runs use them again.
+_COLOURS = 8
 
 
 def compare_runs(paths: Sequence[Path]) -> tuple[dict[str, Any], list[RunRecord]]:
@@ -77,12 +84,56 @@ def as_text(document: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def render_comparison(document: Mapping[str, Any], records: Sequence[RunRecord]) -> str:
+    """Return the page for `compare.compare_runs`' document and runs."""
+    header, rows = table(document)
+    names = [run["name"] for run in document["runs"]]
+    styles = [f"r{index % _COLOURS}" for index in range(len(names))]
+    by = document["by"]
+    # Cross-entropy instead of the loss: class weights and smoothing make losses differ in kind.
+    wanted = dict.fromkeys(
+        (by, "accuracy", "cross_entropy") if by != "loss" else ("loss", "accuracy", "cross_entropy")
+    )
+    charts = [
+        line_chart(
+            f"Validation {figure_name(name)}",
+            [
+                Series(
+                    name=run,
+                    style=style,
+                    points=[
+                        (row["epoch"], row[f"val_{name}"])
+                        for row in record.history
+                        if f"val_{name}" in row
+                    ],
+                )
+                for record, run, style in zip(records, names, styles, strict=True)
+            ],
+            share=name not in ("loss", "cross_entropy"),
+        )
+        for name in wanted
+    ]
+    return (
+        page_environment()
+        .get_template("compare.html.j2")
+        .render(
+            comparison=document,
+            header=header[1:],
+            rows=[row[1:] for row in rows],
+            names=names,
+            styles=styles,
+            by=figure_name(by),
+            charts=[chart for chart in charts if chart is not None],
+        )
+    )
+
+
 def table(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Return header and rows; a run's first cell marks the best."""
     by, split = document["by"], document["split"]
     shown = [name for name in MEASURED if not (split == "val" and name == by)]
-    header = ["", "run", f"val {figures.figure_name(by)}"]
-    header += [f"{split} {figures.figure_name(name)}" for name in (*shown, "ece")]
+    header = ["", "run", f"val {figure_name(by)}"]
+    header += [f"{split} {figure_name(name)}" for name in (*shown, "ece")]
     header += ["epochs", "time", "images/s", "on disk", "zeros", "network"]
     rows = []
     for run in document["runs"]:
@@ -97,7 +148,7 @@ def table(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
                 str(run["epochs"]),
                 figures.duration(run["seconds"]),
                 figures.count(run["images_per_second"]),
-                figures.megabytes(run["bytes"]),
+                figures.size_text(run["bytes"]),
                 figures.percent(run["sparsity"]),
                 run["arch"],
             ]
@@ -239,51 +290,3 @@ def _aligned(rows: Sequence[Sequence[str]], *, left: Sequence[int]) -> list[str]
         ).rstrip()
         for row in rows
     ]
-
-
-#: Colours in report.css; further runs use them again.
-_COLOURS = 8
-
-
-def render_comparison(document: Mapping[str, Any], records: Sequence[RunRecord]) -> str:
-    """Return the page for `compare.compare_runs`' document and runs."""
-    header, rows = table(document)
-    names = [run["name"] for run in document["runs"]]
-    styles = [f"r{index % _COLOURS}" for index in range(len(names))]
-    by = document["by"]
-    # Cross-entropy instead of the loss: class weights and smoothing make losses differ in kind.
-    wanted = dict.fromkeys(
-        (by, "accuracy", "cross_entropy") if by != "loss" else ("loss", "accuracy", "cross_entropy")
-    )
-    charts = [
-        line_chart(
-            f"Validation {figures.figure_name(name)}",
-            [
-                Series(
-                    name=run,
-                    style=style,
-                    points=[
-                        (row["epoch"], row[f"val_{name}"])
-                        for row in record.history
-                        if f"val_{name}" in row
-                    ],
-                )
-                for record, run, style in zip(records, names, styles, strict=True)
-            ],
-            share=name not in ("loss", "cross_entropy"),
-        )
-        for name in wanted
-    ]
-    return (
-        page_environment()
-        .get_template("compare.html.j2")
-        .render(
-            comparison=document,
-            header=header[1:],
-            rows=[row[1:] for row in rows],
-            names=names,
-            styles=styles,
-            by=figures.figure_name(by),
-            charts=[chart for chart in charts if chart is not None],
-        )
-    )

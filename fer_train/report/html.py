@@ -1,4 +1,8 @@
-"""The document as one self-contained HTML page: no script, no request, light and dark."""
+"""A run's document for people: a page, and a model card.
+
+The page is one self-contained HTML file: no script, no request, light and dark. The card is
+Markdown; it says what was measured, and names what was not.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fer_train.contract.page import environment, figures
 from fer_train.learning.calibration import at_limit
-from fer_train.report import figures
 from fer_train.report.curves import Mark, Series, line_chart, reliability_diagram
+from fer_train.report.names import figure_name
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-
-TEMPLATES = Path(__file__).with_name("templates")
-
+_TEMPLATES = Path(__file__).with_name("templates")
 
 #: What the calibration's sentence calls equal, as ECE.
 _SAME = 0.005
+
+#: What Markdown or HTML inside it would take for markup.
+_MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
 
 
 def render_page(document: Mapping[str, Any]) -> str:
@@ -46,33 +52,31 @@ def render_page(document: Mapping[str, Any]) -> str:
     )
 
 
+def render_card(document: Mapping[str, Any]) -> str:
+    """Return model-card.md for `model.build_document`'s document."""
+    splits, counts = document["splits"], document["data"].get("counts", {})
+    made = document["data"].get("made_splits")
+    template = page_environment(escape=False).get_template("model-card.md.j2")
+    text = template.render(
+        run=document,
+        labels=next((split["labels"] for split in splits.values()), []),
+        pixels=document["recipe"]["preprocess"],
+        shown=next((name for name in ("test", "val") if name in splits), None),
+        counts=counts,
+        data_labels=list(dict.fromkeys(x for split in counts.values() for x in split)),
+        made_splits=made_splits_text(made) if made else "",
+    )
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
 def page_environment(*, escape: bool = True) -> Environment:
-    """Return the templates' environment, with how numbers look.
+    """Return the environment of the templates of this folder.
 
     Args:
         escape: every value is text within HTML.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=escape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(
-        percent=figures.percent,
-        whole_percent=figures.whole_percent,
-        interval=figures.interval,
-        at_limit=at_limit,
-        decimal=figures.decimal,
-        count=figures.count,
-        megabytes=figures.megabytes,
-        duration=figures.duration,
-        figure_name=figures.figure_name,
-        plain=figures.plain,
-    )
+    made = environment(_TEMPLATES, escape=escape)
+    made.filters.update(at_limit=at_limit, figure_name=figure_name, md=markdown)
     return made
 
 
@@ -84,7 +88,7 @@ def _charts(document: Mapping[str, Any]) -> list[dict[str, Any]]:
         ("accuracy", "Accuracy", True, ("val_accuracy", "train_accuracy")),
     ]
     if selection not in ("loss", "accuracy"):
-        title = f"{figures.figure_name(selection)}, which chooses the best epoch"
+        title = f"{figure_name(selection)}, which chooses the best epoch"
         columns = (f"val_{selection}", f"train_{selection}")
         wanted.append((selection, title[0].upper() + title[1:], True, columns))
     drawn = [
@@ -153,28 +157,6 @@ def made_splits_text(record: Mapping[str, Any]) -> str:
     """Return the record of splits the tool made as one line."""
     shares = ", ".join(f"{name} {share:g}" for name, share in record.get("fractions", {}).items())
     return f"{shares} of the training images, seed {record.get('seed')}, duplicates kept together"
-
-
-#: What Markdown or HTML inside it would take for markup.
-_MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
-
-
-def render_card(document: Mapping[str, Any]) -> str:
-    """Return model-card.md for `model.build_document`'s document."""
-    splits, counts = document["splits"], document["data"].get("counts", {})
-    environment = page_environment(escape=False)
-    environment.filters["md"] = markdown
-    made = document["data"].get("made_splits")
-    text = environment.get_template("model-card.md.j2").render(
-        run=document,
-        labels=next((split["labels"] for split in splits.values()), []),
-        pixels=document["recipe"]["preprocess"],
-        shown=next((name for name in ("test", "val") if name in splits), None),
-        counts=counts,
-        data_labels=list(dict.fromkeys(x for split in counts.values() for x in split)),
-        made_splits=made_splits_text(made) if made else "",
-    )
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def markdown(text: object) -> str:

@@ -1,9 +1,13 @@
-"""Over- or underfitting, said in one sentence and only as far as the history allows.
+"""Judgements on a run: whether it over- or underfitted, and whether it answers only one thing.
 
-The two curves are not two measurements of one thing. A training figure is a running average over
-the epoch: the network still moves, dropout is on and the images are augmented; a validation figure
-is of the finished epoch on plain images. All of that makes the training figure the worse one, so a
-training figure that is clearly *better* means something, and one that is not better means little.
+Each is said in one sentence, and only as far as history and confusion matrix allow.
+
+The two curves of a history are not two measurements of one thing. A training figure is a running
+average over the epoch: the network still moves, dropout is on and the images are augmented; a
+validation figure is of the finished epoch on plain images. All of that makes the training figure
+the worse one, so a training figure that is clearly *better* means something, and one that is not
+better means little. And a network that gives one answer to (almost) everything is named as such,
+because every other figure hides it.
 """
 
 from __future__ import annotations
@@ -15,34 +19,33 @@ from itertools import groupby, pairwise
 from statistics import fmean, median
 from typing import Any, Literal
 
+from fer_train.contract.page.figures import percent
 from fer_train.learning.statistics import Confusion
-from fer_train.report.figures import figure_name, percent
+from fer_train.report.names import figure_name
 
 Verdict = Literal["cannot tell", "overfitting", "still improving", "underfitting", "neither"]
-
 
 #: Epochs without a change of phase or pruning that a judgement takes.
 FEWEST = 3
 
-
 #: Relative rise of the validation loss over its lowest that counts, and fall of the training loss.
 _RISE, _FALL = 0.05, 0.02
-
 
 #: Relative fall of both losses from one quarter to the next that counts as still improving.
 _IMPROVING = 0.01
 
-
 #: Relative fall of the training loss over all of it below which nothing was learned.
 _LEARNED = 0.03
-
 
 #: Lead of training accuracy over validation accuracy that counts, and one that does not.
 _GAP, _LEVEL = 0.10, 0.02
 
-
 #: Beyond this a network that knows its training images has nothing left to fit.
 _FITTED = 0.95
+
+#: Share of all answers from which one class has "almost all", and by how much that must exceed the
+#: share of images that do show it: on images of one class a single answer is right.
+_ALMOST_ALL, _TOO_MANY = 0.95, 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +155,25 @@ def same_class_mix(counts: Mapping[str, Mapping[str, int]]) -> bool:
     return apart <= 0.1
 
 
+def one_sided(confusion: Confusion | Sequence[Sequence[int]], labels: Sequence[str]) -> str | None:
+    """Return "answers happiness to 100 % of the images, which 12.5 % show"; else None.
+
+    Args:
+        confusion: counts [true, predicted].
+        labels: of its rows and columns.
+    """
+    total = sum(sum(row) for row in confusion)
+    for index, label in enumerate(labels):
+        said = sum(row[index] for row in confusion)
+        shown = sum(confusion[index])
+        if total and said >= _ALMOST_ALL * total and said - shown >= _TOO_MANY * total:
+            return (
+                f"answers {label} to {percent(float(said / total))} of the images, "
+                f"which {percent(float(shown / total))} show"
+            )
+    return None
+
+
 def _rising(rows: Sequence[Mapping[str, Any]], selection: str) -> Fit | None:
     """Return the verdict if validation loss rose while training loss fell on, else None."""
     val = [row["val_loss"] for row in rows]
@@ -199,27 +221,3 @@ def _falls(rows: Sequence[Mapping[str, Any]], name: str, k: int) -> bool:
 
 def _count(epochs: int) -> str:
     return {0: "no epoch", 1: "only 1 epoch"}.get(epochs, f"only {epochs} epochs")
-
-
-#: Share of all answers from which one class has "almost all", and by how much that must exceed the
-#: share of images that do show it: on images of one class a single answer is right.
-_ALMOST_ALL, _TOO_MANY = 0.95, 0.05
-
-
-def one_sided(confusion: Confusion | Sequence[Sequence[int]], labels: Sequence[str]) -> str | None:
-    """Return "answers happiness to 100 % of the images, which 12.5 % show"; else None.
-
-    Args:
-        confusion: counts [true, predicted].
-        labels: of its rows and columns.
-    """
-    total = sum(sum(row) for row in confusion)
-    for index, label in enumerate(labels):
-        said = sum(row[index] for row in confusion)
-        shown = sum(confusion[index])
-        if total and said >= _ALMOST_ALL * total and said - shown >= _TOO_MANY * total:
-            return (
-                f"answers {label} to {percent(float(said / total))} of the images, "
-                f"which {percent(float(shown / total))} show"
-            )
-    return None

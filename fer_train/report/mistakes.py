@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fer_train.config.options import TrainConfig
+from fer_train.config.options import OPTIONS, TrainConfig
 from fer_train.contract.errors import FerError
 from fer_train.contract.files import write_bytes
 from fer_train.contract.preprocess import LUMA
@@ -196,7 +196,7 @@ def describe_mistakes(record: RunRecord, found: Evaluated, *, split: str) -> dic
 
 def _configuration(options: Mapping[str, Any]) -> TrainConfig:
     # What another version of the tool knew or did not know does not matter for reading its data.
-    known = {field.name for field in fields(TrainConfig)} - {"phases"}
+    known = set(OPTIONS) - {"phases"}
     return TrainConfig(**{name: value for name, value in options.items() if name in known})
 
 

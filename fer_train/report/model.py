@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from fer_train.config.options import TrainConfig, flag
+from fer_train.config.options import DEFAULTS, flag, option_names
 from fer_train.config.phase import Phase
 from fer_train.contract.architectures import build_model
 from fer_train.contract.checkpoint import read_checkpoint
 from fer_train.contract.errors import FerError
 from fer_train.contract.files import sha256_file, size_bytes
+from fer_train.contract.page.figures import percent
 from fer_train.learning.calibration import calibration_record, fit_temperature
 from fer_train.learning.pruning import saved_when
 from fer_train.learning.statistics import average_intervals, f1_interval, wilson
-from fer_train.report.figures import percent
 from fer_train.report.judgement import judge_fit, one_sided, same_class_mix
 from fer_train.report.mistakes import describe_mistakes, shown_split
 from fer_train.run_folder import RunRecord
-
-#: Options that say where and on what machine, not how.
-_PLACE = frozenset({"data", "device", "workers"})
 
 
 def build_document(record: RunRecord) -> dict[str, Any]:
@@ -127,6 +123,32 @@ def speed_of(record: RunRecord) -> tuple[float | None, float | None]:
     return (sum(seconds) if seconds else None), (median(rates) if rates else None)
 
 
+def calibration_of(record: RunRecord) -> dict[str, Any]:
+    """Return split -> `calibration_record`, as the run recorded it; empty without answers.
+
+    Runs of earlier versions recorded none: theirs is computed from their answers.
+
+    Raises:
+        FerError: a file of answers is damaged.
+    """
+    recorded: dict[str, Any] = dict(record.metrics.get("calibration") or {})
+    missing = [n for n in ("val", "test") if record.figures(n) is not None and n not in recorded]
+    if not missing:
+        return recorded
+    val = record.evaluated("val")
+    if val is None or not len(val.answers.logits):
+        return recorded
+    # As a run does it today: the temperature is chosen on val and only applied to test.
+    temperature = fit_temperature(val.answers)
+    for name in missing:
+        found = record.evaluated(name)
+        if found is not None and len(found.answers.logits):
+            recorded[name] = calibration_record(
+                found.answers, temperature=temperature, fitted_on="val"
+            )
+    return recorded
+
+
 def _share(hits: int, of: int) -> dict[str, Any] | None:
     if not of:
         return None
@@ -205,17 +227,16 @@ def _pruning(record: RunRecord) -> dict[str, Any] | None:
 
 
 def _recipe(record: RunRecord) -> dict[str, Any]:
-    defaults = {f.name: None if f.default is MISSING else f.default for f in fields(TrainConfig)}
+    place = option_names(lambda option: option.get("no_news") == "anywhere")
     options = [
         {
             "option": flag(name),
             "value": option_text(name, value),
-            "default": option_text(name, defaults.get(name)),
-            "differs": name not in _PLACE
-            and option_text(name, value) != option_text(name, default),
+            "default": option_text(name, default),
+            "differs": name not in place and option_text(name, value) != option_text(name, default),
         }
         for name, value in record.options.items()
-        for default in (defaults.get(name),)
+        for default in (DEFAULTS.get(name),)
     ]
     return {
         "options": options,
@@ -288,27 +309,3 @@ def _versions(record: RunRecord) -> dict[str, str]:
         except FerError:
             continue
     return {}
-
-
-def calibration_of(record: RunRecord) -> dict[str, Any]:
-    """Return split -> `calibration_record`; empty without answers.
-
-    Raises:
-        FerError: a file of answers is damaged.
-    """
-    recorded: dict[str, Any] = dict(record.metrics.get("calibration") or {})
-    missing = [n for n in ("val", "test") if record.figures(n) is not None and n not in recorded]
-    if not missing:
-        return recorded
-    val = record.evaluated("val")
-    if val is None or not len(val.answers.logits):
-        return recorded
-    # As a run does it today: the temperature is chosen on val and only applied to test.
-    temperature = fit_temperature(val.answers)
-    for name in missing:
-        found = record.evaluated(name)
-        if found is not None and len(found.answers.logits):
-            recorded[name] = calibration_record(
-                found.answers, temperature=temperature, fitted_on="val"
-            )
-    return recorded

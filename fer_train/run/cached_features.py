@@ -30,6 +30,7 @@ from fer_train.config.options import TrainConfig
 from fer_train.contract.architectures import features, is_head_parameter
 from fer_train.contract.errors import FerError, NonFiniteWeights
 from fer_train.contract.files import atomic_directory, write_json
+from fer_train.contract.page.figures import size_text
 from fer_train.data.augment import AugmentSpec
 from fer_train.data.batches import Indices, ordered_batches
 from fer_train.data.feed import FaceFeed
@@ -40,13 +41,12 @@ from fer_train.machine.seeds import generator
 from fer_train.progress.reporter import Reporter
 from fer_train.run.faces import Faces
 
-MARKER = "features.json"
-
-
-_VALUES = "features"
-
-
+MARKER, _VALUES = "features.json", "features"
 _VERSION = 2
+
+#: Largest difference between logits through cached features and through the whole network, as a
+#: share of the largest logit: rounding in float32, and in bfloat16.
+_AGREEMENT = {False: 1e-3, True: 5e-2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,101 +110,6 @@ class FeatureFeed:
         return to_device(torch.from_numpy(rows), self.device), to_device(chosen, self.device)
 
 
-def backbone_digest(learner: Learner) -> str:
-    """Return the SHA-256 of everything before the head, buffers included."""
-    digest = hashlib.sha256(learner.arch.name.encode())
-    for key, value in learner.model.state_dict().items():
-        if not is_head_parameter(key, learner.arch):
-            digest.update(key.encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def open_features(
-    learner: Learner,
-    images_of: Callable[[Indices, int], Tensor],
-    *,
-    count: int,
-    batch_size: int,
-    folder: Path,
-    depends_on: Mapping[str, Any],
-    dtype: Literal["float16", "float32"],
-    backbone: Callable[[Tensor], Tensor],
-    on_progress: Callable[[int], None],
-) -> FeatureCache:
-    """Return the features of ``count`` images, computing them first if they are not cached.
-
-    Args:
-        images_of: normalised images [B, 3, S, S] of indices and a batch number.
-        folder: where caches lie.
-        backbone: normalised images to features, [B, C].
-        depends_on: primitives that decide the images; the network and versions are added here.
-        on_progress: called with the number of images just done; may raise to stop.
-
-    Raises:
-        NonFiniteWeights: features that are NaN, or too large for ``dtype``.
-        CannotWrite: no space or permission; nothing is left behind.
-    """
-    device = learner.objective.weights.device
-    key = {
-        "version": _VERSION,
-        "backbone": backbone_digest(learner),
-        "torch": ".".join(torch.__version__.split(".")[:2]),
-        "device": device.type,
-        "bf16": learner.bf16,
-        "dtype": dtype,
-        "count": count,
-        "batch_size": batch_size,
-        **depends_on,
-    }
-    record = json.dumps(key, sort_keys=True)
-    target = folder / f"features-{hashlib.sha256(record.encode()).hexdigest()[:32]}"
-    cached = _existing(target, record, count=count, dtype=dtype)
-    if cached is not None:
-        return cached
-    channels = 0
-    learner.model.eval()
-    with atomic_directory(target, marker=MARKER) as partial:
-        with (partial / _VALUES).open("wb") as stream, torch.no_grad():
-            for number, indices in enumerate(ordered_batches(count, batch_size=batch_size)):
-                images = images_of(indices, number)
-                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=learner.bf16):
-                    rows = backbone(images).float().cpu().numpy()
-                channels = rows.shape[1]
-                stream.write(_finite(rows.astype(dtype), dtype).tobytes())
-                on_progress(len(indices))
-        write_json(partial / MARKER, {"key": record, "channels": channels})
-    return FeatureCache(values=target / _VALUES, count=count, channels=channels, dtype=dtype)
-
-
-def _existing(
-    target: Path, record: str, *, count: int, dtype: Literal["float16", "float32"]
-) -> FeatureCache | None:
-    try:
-        marker = json.loads((target / MARKER).read_text(encoding="utf-8"))
-        size = (target / _VALUES).stat().st_size
-        channels = int(marker["channels"])
-    except (OSError, ValueError, KeyError):
-        return None
-    if marker.get("key") != record or size != count * channels * np.dtype(dtype).itemsize:
-        return None
-    return FeatureCache(values=target / _VALUES, count=count, channels=channels, dtype=dtype)
-
-
-def _finite(rows: NDArray[Any], dtype: str) -> NDArray[Any]:
-    if not math.isfinite(float(np.abs(rows).max(initial=0))):
-        raise NonFiniteWeights(
-            f"The backbone's features are not finite, or too large for {dtype}.",
-            hint="Train without --views, or from other weights.",
-        )
-    return rows
-
-
-#: Largest difference between logits through cached features and through the whole network, as a
-#: share of the largest logit: rounding in float32, and in bfloat16.
-_AGREEMENT = {False: 1e-3, True: 5e-2}
-
-
 def cached_feeds(
     config: TrainConfig,
     faces: Faces,
@@ -253,9 +158,9 @@ def cached_feeds(
         caches[split] = FeatureFeed(
             opened, feed.targets, shares=feed.shares, seed=config.seed, device=feed.device
         )
-    megabytes = sum(f.values.stat().st_size for feed in caches.values() for f in feed.views) / 1e6
+    total = size_text(sum(f.values.stat().st_size for feed in caches.values() for f in feed.views))
     what = "plain images, no augmentation" if config.views == 1 else "augmented views an image"
-    reporter.note("views", f"{config.views} {what}; {megabytes:.1f} MB of features in {folder}")
+    reporter.note("views", f"{config.views} {what}; {total} of features in {folder}")
     return caches
 
 
@@ -274,6 +179,96 @@ def require_agreement(cached: Answers, full: Answers, *, bf16: bool) -> float:
             hint="Delete the cache folder's features-* and train again, or train without --views.",
         )
     return difference
+
+
+def open_features(
+    learner: Learner,
+    images_of: Callable[[Indices, int], Tensor],
+    *,
+    count: int,
+    batch_size: int,
+    folder: Path,
+    depends_on: Mapping[str, Any],
+    dtype: Literal["float16", "float32"],
+    backbone: Callable[[Tensor], Tensor],
+    on_progress: Callable[[int], None],
+) -> FeatureCache:
+    """Return the features of ``count`` images, computing them first if they are not cached.
+
+    Args:
+        images_of: normalised images [B, 3, S, S] of indices and a batch number.
+        folder: where caches lie.
+        backbone: normalised images to features, [B, C].
+        depends_on: primitives that decide the images; the network and versions are added here.
+        on_progress: called with the number of images just done; may raise to stop.
+
+    Raises:
+        NonFiniteWeights: features that are NaN, or too large for ``dtype``.
+        CannotWrite: no space or permission; nothing is left behind.
+    """
+    device = learner.device
+    key = {
+        "version": _VERSION,
+        "backbone": backbone_digest(learner),
+        "torch": ".".join(torch.__version__.split(".")[:2]),
+        "device": device.type,
+        "bf16": learner.bf16,
+        "dtype": dtype,
+        "count": count,
+        "batch_size": batch_size,
+        **depends_on,
+    }
+    record = json.dumps(key, sort_keys=True)
+    target = folder / f"features-{hashlib.sha256(record.encode()).hexdigest()[:32]}"
+    cached = _existing(target, record, count=count, dtype=dtype)
+    if cached is not None:
+        return cached
+    channels = 0
+    learner.model.eval()
+    with atomic_directory(target, marker=MARKER) as partial:
+        with (partial / _VALUES).open("wb") as stream, torch.no_grad():
+            for number, indices in enumerate(ordered_batches(count, batch_size=batch_size)):
+                images = images_of(indices, number)
+                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=learner.bf16):
+                    rows = backbone(images).float().cpu().numpy()
+                channels = rows.shape[1]
+                stream.write(_finite(rows.astype(dtype), dtype).tobytes())
+                on_progress(len(indices))
+        write_json(partial / MARKER, {"key": record, "channels": channels})
+    return FeatureCache(values=target / _VALUES, count=count, channels=channels, dtype=dtype)
+
+
+def backbone_digest(learner: Learner) -> str:
+    """Return the SHA-256 of everything before the head, buffers included."""
+    digest = hashlib.sha256(learner.arch.name.encode())
+    for key, value in learner.model.state_dict().items():
+        if not is_head_parameter(key, learner.arch):
+            digest.update(key.encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _existing(
+    target: Path, record: str, *, count: int, dtype: Literal["float16", "float32"]
+) -> FeatureCache | None:
+    try:
+        marker = json.loads((target / MARKER).read_text(encoding="utf-8"))
+        size = (target / _VALUES).stat().st_size
+        channels = int(marker["channels"])
+    except (OSError, ValueError, KeyError):
+        return None
+    if marker.get("key") != record or size != count * channels * np.dtype(dtype).itemsize:
+        return None
+    return FeatureCache(values=target / _VALUES, count=count, channels=channels, dtype=dtype)
+
+
+def _finite(rows: NDArray[Any], dtype: str) -> NDArray[Any]:
+    if not math.isfinite(float(np.abs(rows).max(initial=0))):
+        raise NonFiniteWeights(
+            f"The backbone's features are not finite, or too large for {dtype}.",
+            hint="Train without --views, or from other weights.",
+        )
+    return rows
 
 
 def _without_augmentation(feed: FaceFeed) -> FaceFeed:

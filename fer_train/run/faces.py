@@ -15,6 +15,7 @@ from fer_train.config.options import TrainConfig
 from fer_train.contract.checkpoint import Checkpoint
 from fer_train.contract.errors import DataLayoutError
 from fer_train.contract.network import PixelNormalizer
+from fer_train.contract.page.figures import size_text
 from fer_train.contract.preprocess import IMAGENET_MEAN, IMAGENET_STD, PreprocessSpec
 from fer_train.data.augment import AugmentSpec
 from fer_train.data.batches import pixel_statistics, stored_size
@@ -171,8 +172,8 @@ def _decode(
                 on_progress=on_progress,
             )
     sizes = ", ".join(f"{name} {cache.size} px" for name, cache in caches.items())
-    megabytes = sum(cache.bytes() for cache in caches.values()) / 1e6
-    reporter.note("cache", f"{sizes}; {megabytes:.1f} MB in {folder}")
+    total = size_text(sum(cache.bytes() for cache in caches.values()))
+    reporter.note("cache", f"{sizes}; {total} in {folder}")
     return caches
 
 

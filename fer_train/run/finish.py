@@ -33,7 +33,7 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
     best = progress.best if session.best_path == run.best else None
     summary = summary_of(
         run,
-        device=str(session.learner.objective.weights.device),
+        device=str(session.learner.device),
         epochs=progress.epoch,
         record={"metrics": best, "pruning": progress.pruning or None},
     )

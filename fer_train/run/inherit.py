@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from fer_train.config.options import PruneScope, TrainConfig, flag
+from fer_train.config.options import OPTIONS, PruneScope, TrainConfig, flag, option_names
 from fer_train.config.phase import Phase
 from fer_train.contract.architectures import architecture, build_model, is_head_parameter
 from fer_train.contract.checkpoint import Checkpoint
@@ -24,25 +24,8 @@ from fer_train.data.dataset import DataRequest, read_listing
 from fer_train.learning.pruning import prunable
 from fer_train.run.plan import build_plan
 
-#: The options that decide who is held out.
-SPLIT_OPTIONS = ("val_fraction", "test_fraction", "split_seed", "exclude")
-
-#: Options whose difference to the earlier run is no news.
-_NOT_RECIPE = frozenset(
-    {"data", "arch", "weights", "from_checkpoint", "new_classes", "device", "precision", "workers"}
-    # Which epochs were pruned is the course of that run, not its recipe.
-    | {"seed", "label_order", "prune_at"}
-    # `split_options` has more to say about these.
-    | set(SPLIT_OPTIONS)
-)
-
-
-_LEARNING = frozenset(
-    {"batch_size", "accumulate", "weight_decay", "clip_norm", "batchnorm", "ema", "select"}
-    | {"class_weights", "effective_beta", "logit_adjustment", "label_smoothing"}
-    | {"augment", "crop_area_min", "crop_ratio_max", "rotation", "translation", "flip"}
-    | {"brightness", "contrast", "saturation"}
-)
+#: The options that decide who is held out; images that are left out are not among them.
+_SPLIT = (*option_names(lambda option: option.get("data") == "split"), "exclude")
 
 
 def inherited_options(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -62,8 +45,9 @@ def inherited_options(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def recipe_options(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return the options that decide loss, augmentation and batches in the earlier run."""
-    return {k: v for k, v in checkpoint.config.items() if k in _LEARNING}
+    """Return the options of the earlier run that `prune` inherits: loss, augmentation, batches."""
+    inherited = option_names(lambda option: option["prune"] == "inherited")
+    return {name: value for name, value in checkpoint.config.items() if name in inherited}
 
 
 def joined_labels(
@@ -118,7 +102,7 @@ def describe_differences(
         )
     for name, now in config.to_dict().items():
         before = checkpoint.config.get(name, now)
-        if name not in _NOT_RECIPE and before != now:
+        if "no_news" not in OPTIONS[name] and before != now:
             lines.append(f"{flag(name)} was {_show(before)}, is {_show(now)}")
     zeros = describe_zeros(config, checkpoint)
     return lines if zeros is None else [*lines, zeros]
@@ -128,14 +112,6 @@ def _show(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(Phase(**phase).describe() for phase in value) or "not given"
     return "not given" if value is None else str(value)
-
-
-#: Of these, what only makes sense for a data set without that split.
-_SHARES = {"val_fraction": "val", "test_fraction": "test"}
-
-
-#: How the data are read; needed to see which splits they have.
-_READING = ("layout", "label_order", "labels_from", "soft_labels")
 
 
 def split_options(checkpoint: Checkpoint, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,15 +131,16 @@ def split_options(checkpoint: Checkpoint, given: Mapping[str, Any]) -> dict[str,
     if data is None or not _made(checkpoint) or not is_same_data(checkpoint, data):
         return {}
     saved = checkpoint.config
-    options = {name: saved[name] for name in SPLIT_OPTIONS if saved.get(name) is not None}
+    options = {name: saved[name] for name in _SPLIT if saved.get(name) is not None}
     if "exclude" in options and not Path(options["exclude"]).is_file():
         del options["exclude"]
-    reading = {name: given[name] for name in _READING if given.get(name) is not None}
+    reads = option_names(lambda option: option.get("data") == "read")
+    reading = {name: given[name] for name in reads if given.get(name) is not None}
     listing, _ = read_listing(Path(data), DataRequest(**reading))
     brought = {sample.split for sample in listing.samples}
     if not brought & {None, "train"}:
         return {}
-    return {name: v for name, v in options.items() if _SHARES.get(name) not in brought - {None}}
+    return {n: v for n, v in options.items() if OPTIONS[n].get("share_of") not in brought - {None}}
 
 
 def is_same_data(checkpoint: Checkpoint, data: str) -> bool:
@@ -194,7 +171,7 @@ def describe_split(
         return "", f"held out are the images its run held out (fingerprint {made['sha256'][:12]})"
     changed = {
         name: (old, new)
-        for name in SPLIT_OPTIONS
+        for name in _SPLIT
         if (old := checkpoint.config.get(name)) != (new := getattr(config, name))
     }
     if not changed:

@@ -1,13 +1,16 @@
-"""Before a run is continued: can last.pt be read, is the run complete, is --epochs behind it?"""
+"""Before a run is continued: can last.pt be read, is the run complete, is --epochs behind it?
+
+And what may ``--resume`` change: three classes of options, and nothing silently.
+"""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
-from fer_train.config.options import TrainConfig, flag
+from fer_train.config.options import OPTIONS, TrainConfig, flag, option_names
 from fer_train.config.phase import Phase
 from fer_train.contract.checkpoint import Checkpoint, read_checkpoint
 from fer_train.contract.errors import CheckpointCorrupt, ResumeMismatch
@@ -138,35 +141,6 @@ def _done(progress: Progress) -> str:
     return done
 
 
-#: The new value is used: it only changes how the run goes on from here.
-FREE = frozenset(
-    {
-        "data",  # the folder may have moved; its fingerprint must not have changed
-        "exclude",  # likewise
-        "epochs",
-        "lr",
-        "weight_decay",
-        "clip_norm",
-        "patience",
-        "plateau_factor",
-        "early_stop",
-        "prune_at",
-        "recovery_epochs",
-        "device",
-        "precision",
-        "workers",
-    }
-)
-
-
-#: The checkpoint's value is kept, with a warning: changing it in the middle would make the epochs
-#: before and after incomparable, or repeat and skip images, but the run is still the same run.
-KEPT = frozenset({"seed", "select", "schedule", "warmup_epochs", "ema", "prune_steps"})
-
-
-# Every other option says what is being trained: a difference is an error.
-
-
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
     """Rebuild a configuration stored in last.pt.
 
@@ -174,11 +148,10 @@ def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
         ResumeMismatch: fields of another version of the tool, or values that it allowed and this
             one does not.
     """
-    expected = {field.name for field in fields(TrainConfig)}
-    if set(values) != expected:
+    if set(values) != set(OPTIONS):
         raise ResumeMismatch(
             "last.pt was written by another version of fertrain: its configuration differs in "
-            f"{', '.join(sorted(set(values) ^ expected))}.",
+            f"{', '.join(sorted(set(values) ^ set(OPTIONS)))}.",
             hint="Resume with that version, or start a new run with --from best.pt.",
         )
     phases = tuple(Phase(**phase) for phase in values["phases"])
@@ -205,21 +178,22 @@ def compare(saved: TrainConfig, given: Mapping[str, Any]) -> ResumeChanges:
         for name, value in given.items()
         if getattr(saved, name) != value
     }
-    fixed = sorted(set(changed) - FREE - KEPT)
-    if fixed:
+
+    def those(rule: str) -> dict[str, tuple[Any, Any]]:
+        return {name: pair for name, pair in changed.items() if OPTIONS[name]["resume"] == rule}
+
+    if refused := those("refused"):
         listed = "; ".join(
-            f"{flag(name)} was {_show(changed[name][0])} and is now {_show(changed[name][1])}"
-            for name in fixed
+            f"{flag(name)} was {_show(old)} and is now {_show(new)}"
+            for name, (old, new) in sorted(refused.items())
         )
+        free = sorted(option_names(lambda option: option["resume"] == "used"))
         raise ResumeMismatch(
             f"A resumed run cannot change what it trains: {listed}.",
             hint="Leave the option out, or start a new run (--from best.pt keeps what was "
-            "learned). These may change: " + ", ".join(flag(name) for name in sorted(FREE)) + ".",
+            "learned). These may change: " + ", ".join(flag(name) for name in free) + ".",
         )
-    return ResumeChanges(
-        used={name: pair for name, pair in changed.items() if name in FREE},
-        ignored={name: pair for name, pair in changed.items() if name in KEPT},
-    )
+    return ResumeChanges(used=those("used"), ignored=those("kept"))
 
 
 def _show(value: Any) -> str:

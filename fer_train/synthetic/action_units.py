@@ -121,11 +121,6 @@ class Expression:
 RELAXED = Sides(0.0, 0.0)
 
 
-def symmetric(units: Mapping[int, float]) -> Expression:
-    """Return an expression with equal activation on both sides."""
-    return Expression(units={unit: Sides(level, level) for unit, level in units.items()})
-
-
 def sample_expression(emotion: str, rng: Generator) -> Expression:
     """Draw one person's way of showing ``emotion``: variant, intensity, asymmetry, stray units.
 

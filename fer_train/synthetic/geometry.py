@@ -57,7 +57,6 @@ class FaceShape:
     nostril_y: tuple[float, float]
     nose_half_width: float
     chin_y: float
-    jaw_drop: float
 
 
 def shape_face(who: Identity, face: Expression, *, gaze: tuple[float, float]) -> FaceShape:
@@ -75,7 +74,6 @@ def shape_face(who: Identity, face: Expression, *, gaze: tuple[float, float]) ->
         nostril_y=(left, right),
         nose_half_width=who.nose_width * (1 + 0.14 * wrinkle + 0.06 * face.mean(12)),
         chin_y=who.chin_y + 0.8 * drop,
-        jaw_drop=drop,
     )
 
 

@@ -75,7 +75,6 @@ class Projector:
     """Turns head units into pixels of a square canvas, with the head's pose."""
 
     def __init__(self, scene: Scene, *, side: int) -> None:
-        self._scene = scene
         self.unit = side * scene.zoom / _VIEW  # pixels per head unit
         self.centre = (side * (0.5 + scene.shift[0]), side * (0.5 + scene.shift[1]))
         angles = (math.radians(value) for value in (scene.yaw, scene.pitch, scene.roll))

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from PIL import Image
 
 from fer_convert.cli import main
@@ -39,11 +38,6 @@ def ferconv(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Ran(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +94,7 @@ def emotionkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def script_options(script: Path, faces: Path, emotionkit: Path) -> list[object]:
     """``ferconv build``'s arguments for the tiny network, without ``--out``."""
     return [

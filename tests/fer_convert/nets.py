@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fer_convert.cli import main
 from fer_train.contract.architectures import build_model
 from fer_train.contract.labels import EMOTIONS
 from fer_train.contract.network import PixelNormalizer
@@ -36,6 +41,16 @@ class Ran:
 
 
 Ferconv = Callable[..., Ran]
+
+
+def run_once(*arguments: object) -> Ran:
+    """Run ``ferconv`` in this process for a fixture that many tests share."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["ferconv", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    return Ran(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def smooth_picture(seed: int, *, side: int) -> np.ndarray:

@@ -22,7 +22,7 @@ from fer_convert.swift_package.write import MODELS
 from fer_train.contract.errors import UnsupportedOperation
 from fer_train.contract.files import sha256_file, sha256_tree
 from fer_train.contract.labels import EMOTIONS
-from tests.fer_convert.nets import ARCH, FACES, SPEC, Ferconv, smooth_picture
+from tests.fer_convert.nets import ARCH, FACES, SPEC, Ferconv, run_once, smooth_picture
 
 REPORTS = ("report.json", "report.html", "report.md", "junit.xml")
 
@@ -223,6 +223,14 @@ def test_an_artefact_nobody_could_run_is_not_run(
     assert not (tmp_path / "b" / "EmotionKit").exists()
 
 
+@pytest.fixture(scope="module")
+def former(script_options: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished build of the least work."""
+    out = tmp_path_factory.mktemp("former") / "b"
+    assert run_once("build", *script_options, "--out", out, "--only", "torchscript").code == 0
+    return out
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -236,13 +244,13 @@ def test_an_artefact_nobody_could_run_is_not_run(
 def test_a_build_that_ends_early_leaves_the_former_one(
     ferconv: Ferconv,
     script_options: list[object],
+    former: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException,
     code: int,
 ) -> None:
-    out = tmp_path / "b"
-    assert ferconv("build", *script_options, "--out", out, "--only", "torchscript").code == 0
+    out = shutil.copytree(former, tmp_path / "b")
     before = sha256_tree(out)
 
     def fail(*_: object, **__: object) -> None:

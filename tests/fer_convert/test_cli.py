@@ -15,6 +15,7 @@ OPTIONS = {
     "predict": {
         *("artefact", "images", "--top", "--engine", "--precision", "--function", "--json"),
     },
+    "doctor": {"--json", "--quiet"},
     "golden": {"--out"},
 }
 

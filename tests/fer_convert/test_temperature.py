@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ from fer_convert.parity.runners import CheckpointRunner, open_runner, softmax
 from fer_convert.source import load_source
 from fer_train.contract.checkpoint import read_checkpoint
 from tests.fer_convert.nets import Ferconv, smooth_picture
-from tests.fer_train.faces import write_faces
+from tests.fer_train.faces import run_once, write_faces
 
 
 def test_what_a_run_fitted_is_in_every_artefact(
@@ -22,18 +20,12 @@ def test_what_a_run_fitted_is_in_every_artefact(
 ) -> None:
     write_faces(tmp_path / "data")
     run, out = tmp_path / "run", tmp_path / "build"
-    trained = subprocess.run(
-        [
-            *(sys.executable, "-m", "fer_train.cli", "train", "--data", str(tmp_path / "data")),
-            *("--arch", "resnet18", "--weights", "none", "--input-size", "32", "--epochs", "3"),
-            *("--batch-size", "8", "--lr", "1e-3", "--prune", "0", "--device", "cpu"),
-            *("--workers", "1", "--cache", str(tmp_path / "cache"), "--out", str(run)),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
+    trained = run_once(
+        *(tmp_path / "cache", "train", "--data", tmp_path / "data"),
+        *("--arch", "resnet18", "--weights", "none", "--input-size", 32, "--epochs", 2),
+        *("--batch-size", 8, "--lr", 1e-3, "--prune", 0, "--device", "cpu", "--out", run),
     )
-    assert trained.returncode == 0, trained.stderr
+    assert trained.code == 0, trained.err
     best = run / "checkpoints" / "best.pt"
     temperature = read_checkpoint(best).temperature
     assert temperature != 1.0

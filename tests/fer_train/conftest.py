@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from fer_train import cli
-from tests.fer_train.faces import Fertrain, Ran, write_faces
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    """Tests compare bits; the machine's core count must not matter."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+from tests.fer_train.faces import SMALLEST, Fertrain, Ran, write_faces
 
 
 @pytest.fixture(scope="session")
@@ -58,8 +48,7 @@ def small_run(faces: Path, fertrain: Fertrain) -> Callable[..., Ran]:
     """``fertrain train`` with the smallest network, image and batch; more options may follow."""
 
     def run(out: Path, *options: object) -> Ran:
-        fixed = ("--arch", "efficientnet_b0", "--weights", "none", "--input-size", 32)
         rest = ("--batch-size", 8, "--device", "cpu", "--out", out)
-        return fertrain("train", "--data", faces, *fixed, *rest, *options)
+        return fertrain("train", "--data", faces, *SMALLEST, *rest, *options)
 
     return run

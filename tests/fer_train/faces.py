@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from fer_train import cli
+
 NUMERIC = tuple(str(index) for index in range(8))
+
+#: The network of a training whose subject is not the network: two epochs in less than a second.
+ARCH = "shufflenet_v2_x0_5"
+
+#: Options of ``fertrain train`` with the smallest network and image.
+SMALLEST = ("--arch", ARCH, "--weights", "none", "--input-size", 32)
 
 
 class Ran(NamedTuple):
@@ -22,6 +34,17 @@ class Ran(NamedTuple):
 
 
 Fertrain = Callable[..., Ran]
+
+
+def run_once(cache: Path, *arguments: object) -> Ran:
+    """Run ``fertrain`` in this process for a fixture that many tests share."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setenv("FERTRAIN_CACHE", str(cache))
+        patch.setattr(sys, "argv", ["fertrain", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    return Ran(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def write_faces(

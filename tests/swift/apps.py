@@ -13,6 +13,12 @@ from tests.paths import REPOSITORY
 
 EMOTIONKIT = REPOSITORY / "swift" / "EmotionKit"
 
+#: Where EmotionKit is built against stand-ins for Apple's frameworks; ci/swift_api.py shares it.
+STUBS = REPOSITORY / ".build-stubs"
+
+#: SwiftPM compiles on the cores that the other workers of this test run leave.
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+JOBS = ("--jobs", max(1, (os.cpu_count() or 1) - _WORKERS + 1))
 
 _CONSUMER = Path(__file__).parent / "consumer"
 
@@ -72,10 +78,9 @@ let package = Package(
   ])
 """
     )
-    options = ("--disable-index-store", "-Xswiftc", "-warnings-as-errors")
+    options = (*JOBS, "--disable-index-store", "-Xswiftc", "-warnings-as-errors")
     run("swift", "build", *options, cwd=folder)
-    shown = run("swift", "build", "--show-bin-path", cwd=folder).stdout.strip()
-    return App(Path(shown))
+    return App((folder / ".build" / "debug").resolve())
 
 
 def tracked_files(folder: Path) -> Sequence[Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from fer_convert.swift_package.write import MODELS
 from tests.swift.apps import (
     EMOTIONKIT,
+    JOBS,
     REPOSITORY,
     App,
     build_app,
@@ -116,7 +117,7 @@ def test_two_processes_share_one_compiled_model(app_by_path: App, tmp_path: Path
 
 def test_the_standalone_packages_own_tests_pass(standalone: Path) -> None:
     ran = run(
-        *("swift", "test", "--disable-xctest", "-Xswiftc", "-warnings-as-errors"),
+        *("swift", "test", *JOBS, "--disable-xctest", "-Xswiftc", "-warnings-as-errors"),
         *("--skip", "BoundedMemory"),  # a million frames, which the checkout's own tests take
         cwd=standalone,
         env={"EMOTIONKIT_REQUIRE_MODEL": "1"},

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.swift.apps import EMOTIONKIT, REPOSITORY, run
+from tests.swift.apps import EMOTIONKIT, REPOSITORY, STUBS, run
 
 _ARTICLES = sorted((EMOTIONKIT / "Sources" / "EmotionKit" / "EmotionKit.docc").glob("*.md"))
-_SCRATCH = REPOSITORY / ".build-stubs"
 
 
 def samples(text: str) -> list[str]:
@@ -24,12 +23,12 @@ def samples(text: str) -> list[str]:
 def modules() -> Path:
     """EmotionKit built against the stand-ins for Apple's frameworks."""
     run(
-        *("swift", "build", "--package-path", EMOTIONKIT, "--scratch-path", _SCRATCH),
+        *("swift", "build", "--package-path", EMOTIONKIT, "--scratch-path", STUBS),
         *("-Xswiftc", "-warnings-as-errors"),
         cwd=REPOSITORY,
         env={"EMOTIONKIT_APPLE_STUBS": "1"},
     )
-    return _SCRATCH / "debug" / "Modules"
+    return STUBS / "debug" / "Modules"
 
 
 def expect_compiles(code: str, modules: Path, folder: Path) -> None:

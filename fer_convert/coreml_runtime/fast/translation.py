@@ -104,6 +104,11 @@ class Source:
         operand = self._one(name)
         return operand.element if isinstance(operand, Constant) else self._values[operand].element
 
+    def only_floats(self, *names: str) -> None:
+        """Leave an operation on integers to the reference engine."""
+        if not all(self.element(name).is_float for name in names):
+            raise Unlowered("integers")
+
     def shape_of(self, name: str) -> Shape:
         """The shape of an operand.
 
@@ -122,6 +127,12 @@ class Source:
         if inferred is None and declared is None:
             raise UnknownShapes("an unknown rank")
         return inferred if inferred is not None else declared or ()
+
+    def rank(self, name: str) -> int | None:
+        """How many dimensions a value of the ONNX graph has; None if nothing tells."""
+        declared = self._values[name].shape if name in self._values else None
+        shape = declared if declared is not None else self.builder.shape(name)
+        return None if shape is None else len(shape)
 
     def literal(self, name: str) -> Array:
         """A constant's array, in the type in which ONNX computes."""
@@ -214,6 +225,10 @@ class Translations:
     def _add(self, name: str, function: Translation) -> None:
         assert name not in self._functions, f"{name} is registered twice"
         self._functions[name] = function
+
+    def place(self, name: str) -> str:
+        """The module that translates an operation type."""
+        return self._functions[name].__module__
 
     def __call__(self, source: Source) -> str | Sequence[str]:
         return self._functions[source.kind](source)

@@ -8,7 +8,7 @@ weights compressed); they become `Constant` arguments here, so what is left to e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ def read_program(saved: SavedModel, function: str, table: Table) -> Graph:
     # First of all: what the runtime lacks may hold blocks, lists or states that cannot be read.
     table.check(
         (message.type, _operation_name(message))
-        for message in block.operations
+        for message in _with_nested(block)
         if message.type not in {"const", "classify", *EXPANSIONS}
     )
     reader = _BlockReader(ConstantReader(saved.folder), [_value(i) for i in main.inputs])
@@ -99,6 +99,11 @@ class _BlockReader:
     def add(self, message: Any) -> None:
         self._counts[message.type] += 1
         name = _operation_name(message)
+        if message.blocks:
+            raise UnsupportedOperation(
+                f"{message.type} '{name}' holds operations of its own; the portable runtime has no "
+                "control flow."
+            )
         operation = Operation(
             type=message.type,
             name=name,
@@ -124,9 +129,12 @@ class _BlockReader:
 
     def finish(self, outputs: tuple[str, ...]) -> Graph:
         tensors = tuple(name for name in outputs if name not in self._label_outputs)
-        for name in tensors:
-            if not isinstance(self._known.get(name), str):
+        for name in dict.fromkeys(tensors):
+            if name not in self._known:
                 raise ArtefactError(f"The program's output '{name}' is not computed by it.")
+            constant = self._known[name]
+            if isinstance(constant, Constant):
+                self._operations.append(_handed_out(name, constant))
         check_weights(sum(map(_constant_elements, self._operations)))
         return Graph(
             inputs=self._inputs,
@@ -176,6 +184,21 @@ class _BlockReader:
         self._known[name] = operand
 
 
+def _with_nested(block: Any) -> Iterator[Any]:
+    """The operations of a block and of the blocks inside them, however deep."""
+    blocks = [block]
+    while blocks:
+        for message in blocks.pop().operations:
+            yield message
+            blocks += message.blocks
+
+
+def _handed_out(name: str, constant: Constant) -> Operation:
+    """An operation that computes an output which is a constant."""
+    value = Value(name=name, element=_computed(constant.element, name), shape=constant.shape)
+    return Operation(type="identity", name=name, arguments={"x": (constant,)}, outputs=(value,))
+
+
 def _constant_elements(operation: Operation) -> int:
     bound = (operand for operands in operation.arguments.values() for operand in operands)
     return sum(prod(operand.shape) for operand in bound if isinstance(operand, Constant))
@@ -207,7 +230,8 @@ def _value(message: Any) -> Value:
         )
     tensor = message.type.tensorType
     element = _element(tensor.dataType, message.name)
-    if tensor.rank < 0:  # the rank itself is only known at run time
+    # The rank itself is only known at run time.
+    if tensor.rank < 0 or any(d.unknown.variadic for d in tensor.dimensions):
         return Value(name=message.name, element=element, shape=None)
     shape = tuple(
         int(d.constant.size) if d.WhichOneof("dimension") == "constant" else None
@@ -220,7 +244,10 @@ def _value(message: Any) -> Value:
 def _element(number: int, name: str) -> ElementType:
     if number not in MIL_TYPES:
         raise UnsupportedOperation(f"The value '{name}' has element type {number} of MIL.proto.")
-    element = TYPES[MIL_TYPES[number]]
+    return _computed(TYPES[MIL_TYPES[number]], name)
+
+
+def _computed(element: ElementType, name: str) -> ElementType:
     if element.only_stored:
         raise UnsupportedOperation(
             f"The value '{name}' is computed as {element.name}; the portable runtime only reads "

@@ -18,7 +18,8 @@ from fer_train.data.check.exclude import (
     record_exclusions,
     without_excluded,
 )
-from fer_train.data.check.findings import Finding, class_counts, find_all
+from fer_train.data.check.findings import class_counts, find_all
+from fer_train.data.check.kinds import Finding
 from fer_train.data.dataset import SYNTHETIC_MARKER, DataRequest, describe_losses, read_listing
 from fer_train.data.perceptual import BITS, NEAR_CORRELATION
 from fer_train.data.samples import Listing

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_train.contract.errors import DataLayoutError, NotFound, UnreadableImage
-from fer_train.data.check.findings import Finding
+from fer_train.data.check.kinds import Finding
 from fer_train.data.images import content_digest, read_content
 from fer_train.data.samples import Sample, amount
 

@@ -11,22 +11,20 @@ from PIL import Image
 
 from fer_train.contract.errors import FerError
 from fer_train.contract.files import atomic_directory, write_json, write_text
+from fer_train.contract.page import environment
 from fer_train.data.check.check import Checked
-from fer_train.data.check.findings import KINDS, Group
+from fer_train.data.check.kinds import KINDS, Group
 from fer_train.data.images import decode, read_content
 from fer_train.data.samples import Sample
 
 FINDINGS, REPORT = "findings.json", "report.html"
 
-
 _TEMPLATES = Path(__file__).with_name("templates")
-
 
 #: Per kind of finding, groups and pictures of a group that the page shows; the JSON has all.
 _GROUPS, _PICTURES = 24, 8
 
-
-_SIDE = 72  # px
+_SIDE = 72  # px, of a picture
 
 
 def write_check(out: Path, document: dict[str, Any], checked: Checked) -> None:
@@ -44,33 +42,28 @@ def write_check(out: Path, document: dict[str, Any], checked: Checked) -> None:
 
 def render(document: dict[str, Any], checked: Checked) -> str:
     """Return the HTML view of a check's document."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     reasons: dict[str, int] = {}
     for entry in document["exclude"]:
         reasons[entry["reason"]] = reasons.get(entry["reason"], 0) + 1
     found = {finding.kind.name for finding in checked.findings}
-    return environment.get_template("check.html.j2").render(
-        check=document,
-        largest=max(n for counts in document["counts"].values() for n in counts.values()),
-        sections=[
-            {
-                "kind": finding.kind,
-                "amount": finding.amount(),
-                "hidden": max(len(finding.groups) - _GROUPS, 0),
-                "groups": [_group(group, checked) for group in finding.groups[:_GROUPS]],
-            }
-            for finding in checked.findings
-        ],
-        clean=[kind.title for kind in KINDS if kind.name not in found],
-        reasons=reasons,
+    return (
+        environment(_TEMPLATES)
+        .get_template("check.html.j2")
+        .render(
+            check=document,
+            largest=max(n for counts in document["counts"].values() for n in counts.values()),
+            sections=[
+                {
+                    "kind": finding.kind,
+                    "amount": finding.amount(),
+                    "hidden": max(len(finding.groups) - _GROUPS, 0),
+                    "groups": [_group(group, checked) for group in finding.groups[:_GROUPS]],
+                }
+                for finding in checked.findings
+            ],
+            clean=[kind.title for kind in KINDS if kind.name not in found],
+            reasons=reasons,
+        )
     )
 
 

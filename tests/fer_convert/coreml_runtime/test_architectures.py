@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def densenet() -> nn.Module:
 
 
 # Short forms of the six: every kind of block at its full width or close to it, few of each, so that
-# nine conversions stay quick. The whole of efficientnet_b0 goes through tests/convert.
+# nine conversions stay quick. The whole of efficientnet_b0 goes through test_build.py.
 BUILDERS = {"efficientnet": efficientnet, "resnet": resnet, "densenet": densenet}
 
 
@@ -75,6 +76,26 @@ def network(request: pytest.FixtureRequest) -> nn.Module:
     return module.eval()
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A network's own scores ``[12, 8]``, and the error (rms) it makes itself in less precision."""
+
+    exact: np.ndarray[Any, Any]
+    single: float
+    half: float
+
+
+@pytest.fixture(scope="module")
+def judged(network: nn.Module, pictures: list[Any]) -> Judged:
+    exact = scores(network, pictures, torch.float64)
+    assert np.ptp(exact) > 0.02, "scores that hardly differ would agree with anything"
+    return Judged(
+        exact,
+        single=rms(scores(network, pictures, torch.float32) - exact),
+        half=rms(scores(network, pictures, torch.float16) - exact),
+    )
+
+
 @pytest.fixture(scope="module")
 def pictures() -> list[np.ndarray[Any, Any]]:
     rng = np.random.default_rng(1)
@@ -89,15 +110,15 @@ def scores(module: nn.Module, pictures: list[Any], dtype: torch.dtype) -> np.nda
 
 @pytest.mark.parametrize("kind", ["nn", "fp32", "fp16"])
 def test_saved_network_is_the_module(
-    network: nn.Module, pictures: list[Any], convert: Callable[..., Path], kind: str
+    network: nn.Module,
+    judged: Judged,
+    pictures: list[Any],
+    convert: Callable[..., Path],
+    kind: str,
 ) -> None:
     """Judged by the size of the error PyTorch makes itself in the same precision: an untrained
     network may be ill-conditioned, and an absolute bound would then say little."""
-    exact = scores(network, pictures, torch.float64)
-    assert np.ptp(exact) > 0.02, "scores that hardly differ would agree with anything"
-    single = rms(scores(network, pictures, torch.float32) - exact)
-    half = rms(scores(network, pictures, torch.float16) - exact)
-
+    exact, single, half = judged.exact, judged.single, judged.half
     program = load(convert(network, SIZE, kind))
     assert program.logits_name is not None
     seen, logits = [], []

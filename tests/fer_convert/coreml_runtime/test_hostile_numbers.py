@@ -21,8 +21,6 @@ from fer_convert.coreml_runtime.read.proto import proto_module
 from tests.fer_convert.coreml_runtime.damaged_files import edit_block
 from tests.fer_convert.coreml_runtime.one_operation import constant, layer_program, mil_program
 
-__all__ = ["package"]  # the fixture
-
 
 @pytest.mark.parametrize("size", [(1 << 64) - 2, 1 << 41])
 def test_a_result_of_an_impossible_shape(package: Path, size: int) -> None:

@@ -15,8 +15,6 @@ from fer_convert.coreml_runtime.read.proto import proto_module
 from fer_convert.coreml_runtime.read.saved_model import SavedModel
 from tests.fer_convert.coreml_runtime.damaged_files import SPEC, edit_block, first_blob
 
-__all__ = ["package"]  # the fixture
-
 
 def edit_spec(package: Path, edit: Callable[[Any], None]) -> None:
     spec = proto_module("Model_pb2").Model.FromString((package / SPEC).read_bytes())

@@ -17,8 +17,6 @@ from fer_convert.coreml_runtime.sizes import read_array_shapes, read_image_sizes
 from tests.fer_convert.coreml_runtime.damaged_files import edit_block
 from tests.fer_convert.coreml_runtime.one_operation import constant, mil_program
 
-__all__ = ["package"]  # the fixture
-
 
 def first(block: Any, kind: str) -> Any:
     return next(operation for operation in block.operations if operation.type == kind)

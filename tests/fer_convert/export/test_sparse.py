@@ -14,7 +14,7 @@ from fer_convert import coreml_runtime
 from fer_convert.artefact import FILE_NAMES
 from fer_convert.export.sparse import choose_storage
 from fer_convert.source import Source, load_source
-from tests.fer_convert.nets import SPEC, Ferconv, save_script, tiny_network
+from tests.fer_convert.nets import SPEC, run_once, save_script, tiny_network
 
 
 def _source(tmp_path: Path, *, zeros: float) -> Source:
@@ -39,22 +39,34 @@ def test_auto_is_sparse_when_it_pays(
     assert choose_storage(_source(tmp_path, zeros=zeros), choice) == expected
 
 
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    return _source(tmp_path_factory.mktemp("half"), zeros=0.5)
+
+
+@pytest.fixture(scope="module")
+def builds(half: Source, faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Builds of ``half``, in the folders dense and sparse."""
+    root = tmp_path_factory.mktemp("builds")
+    for storage in ("dense", "sparse"):
+        ran = run_once(
+            *("build", "--checkpoint", half.path, "--fixtures", faces, "--no-package"),
+            *("--labels", "affectnet-folders", "--preprocess", json.dumps(SPEC.to_dict())),
+            *("--only", "mlpackage-fp32", "--only", "mlpackage-fp16"),
+            *("--out", root / storage, "--storage", storage),
+        )
+        assert ran.code == 0, ran.out + ran.err
+    return root
+
+
 @pytest.mark.parametrize("kind", ["mlpackage-fp32", "mlpackage-fp16"])
 def test_sparse_storage_is_smaller_and_answers_bit_for_bit_alike(
-    ferconv: Ferconv, faces: Path, tmp_path: Path, kind: Any
+    builds: Path, faces: Path, kind: Any
 ) -> None:
-    source = _source(tmp_path, zeros=0.5)
     programs = {}
     sizes = {}
     for storage in ("dense", "sparse"):
-        out = tmp_path / storage
-        ran = ferconv(
-            *("build", "--checkpoint", source.path, "--fixtures", faces, "--no-package"),
-            *("--labels", "affectnet-folders", "--preprocess", json.dumps(SPEC.to_dict())),
-            *("--out", out, "--only", kind, "--storage", storage),
-        )
-        assert ran.code == 0, ran.out + ran.err
-        package = out / FILE_NAMES[kind]
+        package = builds / storage / FILE_NAMES[kind]
         programs[storage] = coreml_runtime.load(package)
         sizes[storage] = (package / "Data/com.apple.CoreML/weights/weight.bin").stat().st_size
     assert sizes["sparse"] < 0.7 * sizes["dense"]
@@ -69,18 +81,9 @@ def test_sparse_storage_is_smaller_and_answers_bit_for_bit_alike(
         assert np.array_equal(dense, sparse)
 
 
-def test_every_weight_of_the_network_is_in_the_sparse_file(
-    ferconv: Ferconv, faces: Path, tmp_path: Path
-) -> None:
+def test_every_weight_of_the_network_is_in_the_sparse_file(half: Source, builds: Path) -> None:
     """Not only the zeros: the mask may hide nothing that was not zero."""
-    source = _source(tmp_path, zeros=0.5)
-    ran = ferconv(
-        *("build", "--checkpoint", source.path, "--fixtures", faces, "--no-package"),
-        *("--labels", "affectnet-folders", "--preprocess", json.dumps(SPEC.to_dict())),
-        *("--out", tmp_path / "b", "--only", "mlpackage-fp32", "--storage", "sparse"),
-    )
-    assert ran.code == 0, ran.out + ran.err
-    program = coreml_runtime.load(tmp_path / "b" / FILE_NAMES["mlpackage-fp32"])
+    program = coreml_runtime.load(builds / "sparse" / FILE_NAMES["mlpackage-fp32"])
     constants = [
         operand.read()
         for operation in program.graph.operations
@@ -88,5 +91,5 @@ def test_every_weight_of_the_network_is_in_the_sparse_file(
         for operand in bound
         if not isinstance(operand, str)
     ]
-    weight = source.network.state_dict()["2.weight"].numpy()
+    weight = half.network.state_dict()["2.weight"].numpy()
     assert any(c.shape == weight.shape and np.array_equal(c, weight) for c in constants)

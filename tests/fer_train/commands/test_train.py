@@ -23,7 +23,7 @@ from fer_train.contract.labels import EMOTIONS
 from fer_train.contract.preprocess import PreprocessSpec
 from fer_train.machine.device import select_device, to_device
 from fer_train.run_folder import create_run, require_creatable
-from tests.fer_train.faces import Fertrain, Ran, write_faces
+from tests.fer_train.faces import ARCH, SMALLEST, Fertrain, Ran, write_faces
 
 SmallRun = Callable[..., Ran]
 
@@ -36,7 +36,7 @@ def test_a_head_only_run_end_to_end(small_run: SmallRun, tmp_path: Path) -> None
     best = read_checkpoint(out / "checkpoints" / "best.pt")
     assert summary["best"] == str(out / "checkpoints" / "best.pt")
     assert best.metrics["macro_f1"] == summary["metrics"]["macro_f1"]
-    assert best.labels == EMOTIONS and best.arch == "efficientnet_b0"
+    assert best.labels == EMOTIONS and best.arch == ARCH
     assert best.preprocess == PreprocessSpec(input_size=32)
     assert best.data["counts"]["train"]["contempt"] == 3 and best.data["synthetic"] is False
     assert best.sparsity == {} and not (out / "checkpoints" / "best-dense.pt").exists()
@@ -69,8 +69,8 @@ def test_data_statistics_rgb_and_test_split(
     (root / "synthetic.json").write_text("{}")
     out = tmp_path / "run"
     ran = fertrain(
-        *("train", "--data", root, "--arch", "efficientnet_b0", "--weights", "none"),
-        *("--input-size", 32, "--batch-size", 8, "--epochs", 1, "--normalize", "dataset"),
+        *("train", "--data", root, *SMALLEST),
+        *("--batch-size", 8, "--epochs", 1, "--normalize", "dataset"),
         *("--color", "rgb", "--out", out, "--json", "--quiet"),
     )
     assert ran.code == 0 and ran.err == ""
@@ -142,7 +142,7 @@ def test_what_fails_at_once_does_not_wait_for_the_images(
         ("there", "none", 31, "there exists already"),
         ("file/run", "none", 30, f"{tmp_path / 'file'} is a file"),
         ("run", tmp_path / "misspelled.pt", 4, "neither a file nor a name"),
-        ("run", tmp_path / "other.pt", 12, "not those of efficientnet_b0"),
+        ("run", tmp_path / "other.pt", 12, f"not those of {ARCH}"),
         ("run", tmp_path / "pickled.pt", 11, "pickled"),
         ("run", "default", 4, "cannot be downloaded"),
     ):

@@ -6,12 +6,10 @@ import csv
 import json
 from math import inf, nan
 from pathlib import Path
-from typing import get_args, get_type_hints
 
 import pytest
 
-from fer_train.config.click_options import GROUPS
-from fer_train.config.options import RANGES, TrainConfig
+from fer_train.config.options import TrainConfig
 from fer_train.config.phase import Phase, parse_phase
 from fer_train.config.recipe import PRESETS, build_config, read_config_file, write_toml
 from fer_train.contract.checkpoint import read_checkpoint
@@ -31,11 +29,6 @@ def config(**values: object) -> TrainConfig:
 def write(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
-
-
-def test_every_field_is_an_option_once() -> None:
-    listed = [option.field for options in GROUPS.values() for option in options]
-    assert sorted(listed) == sorted(TrainConfig.__dataclass_fields__)
 
 
 def test_command_line_over_file_over_preset_over_default(tmp_path: Path) -> None:
@@ -222,16 +215,6 @@ def test_numbers_out_of_range_are_refused_with_the_range(
     with pytest.raises(ValueError) as caught:
         config(**{name: value})
     assert str(caught.value) == said
-
-
-def test_every_number_has_a_range() -> None:
-    held_out = {"val_fraction", "test_fraction"}  # checked together
-    numbers = {
-        name
-        for name, hint in get_type_hints(TrainConfig).items()
-        if {int, float} & {hint, *get_args(hint)}
-    }
-    assert numbers - held_out == set(RANGES)
 
 
 def test_infinite_rates_end_before_a_run_begins(fertrain: Fertrain, tmp_path: Path) -> None:

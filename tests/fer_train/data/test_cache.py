@@ -9,6 +9,7 @@ import os
 import shutil
 import threading
 from collections.abc import Sequence
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from fer_train.contract.preprocess import LUMA
 from fer_train.data import cache as cache_module
 from fer_train.data.augment import AugmentSpec
 from fer_train.data.batches import pixel_statistics, shuffled_batches, stored_size
-from fer_train.data.cache import PixelCache, open_cache
+from fer_train.data.cache import PixelCache, exclusive, open_cache
 from fer_train.data.samples import Sample
 from fer_train.progress.reporter import PlainReporter
 from fer_train.run.faces import augmentation, prepare_faces
@@ -285,6 +286,48 @@ def test_what_a_killed_builder_left_is_cleared(images: Path, tmp_path: Path) -> 
     (tmp_path / "cache" / f".{key}.abc.partial").mkdir()
     decode(images, tmp_path / "cache")
     assert sorted(leftovers(tmp_path / "cache")) == [key]
+
+
+def hold(path: Path, held: Event) -> None:
+    with exclusive(path, while_waiting=lambda: None):
+        held.set()
+        threading.Event().wait()
+
+
+def test_the_lock_of_a_killed_builder_is_free(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    path, held, waited = tmp_path / "key.lock", context.Event(), threading.Event()
+    holder = context.Process(target=hold, args=(path, held))
+    holder.start()
+    assert held.wait(60)
+
+    def kill() -> None:
+        waited.set()
+        holder.kill()
+
+    with exclusive(path, while_waiting=kill):
+        assert waited.is_set()
+    holder.join(30)
+    assert not path.exists()
+
+
+def test_who_waits_for_a_lock_may_give_up(tmp_path: Path) -> None:
+    path = tmp_path / "key.lock"
+
+    def give_up() -> None:
+        raise KeyboardInterrupt
+
+    with exclusive(path, while_waiting=lambda: None):
+        with pytest.raises(KeyboardInterrupt), exclusive(path, while_waiting=give_up):
+            pass
+        assert path.exists()  # the holder's
+
+
+def test_a_lock_that_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    lock = exclusive(tmp_path / "cache" / "key.lock", while_waiting=lambda: None)
+    with pytest.raises(CannotWrite, match=r"key\.lock"), lock:
+        pass
 
 
 def test_training_images_are_stored_larger_than_the_input_but_never_enlarged(

@@ -9,13 +9,12 @@ import numpy as np
 
 from fer_train.contract.checkpoint import read_checkpoint
 from tests.fer_train.data.trees import FERPLUS_HEADER, pixels, save, write_affectnet_2017
-from tests.fer_train.faces import Fertrain, Ran
+from tests.fer_train.faces import SMALLEST, Fertrain, Ran
 
 
 def train(fertrain: Fertrain, data: Path, out: Path, *options: object) -> Ran:
-    fixed = ("--arch", "efficientnet_b0", "--weights", "none", "--input-size", 32)
     rest = ("--batch-size", 8, "--epochs", 1, "--prune", 0, "--device", "cpu", "--out", out)
-    return fertrain("train", "--data", data, *fixed, *rest, *options)
+    return fertrain("train", "--data", data, *SMALLEST, *rest, *options)
 
 
 def write_votes(root: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain, islice
 from typing import Any
 
 import pytest
@@ -23,14 +25,17 @@ from fer_train.learning.ema import Ema
 from fer_train.learning.engine import (
     Learner,
     NonFiniteStep,
+    Positions,
+    StepResult,
     answer,
     forward,
     freeze_backbone,
-    train_epoch,
+    load_in_turn,
+    steps_of,
+    train_step,
     training_mode,
 )
 from fer_train.learning.losses import Objective
-from fer_train.learning.metrics import Tally
 from fer_train.learning.pruning import (
     apply_masks,
     compute_masks,
@@ -88,31 +93,30 @@ def batches(count: int) -> list[Indices]:
     return [torch.arange(8 * n, 8 * n + 8).numpy() for n in range(count)]
 
 
+def take_steps(
+    learner: Learner, feed: NoiseFeed, chosen: list[Indices], *, dropped: Positions = ()
+) -> Iterator[StepResult]:
+    """Train one epoch, a step at a time."""
+    training_mode(learner)
+    steps = steps_of(chosen, learner)
+    stream = load_in_turn(feed, chain.from_iterable(steps), epoch=1)
+    for step in steps:
+        yield train_step(learner, islice(stream, len(step)), dropped=dropped)
+
+
 def run_epoch(
     learner: Learner, feed: NoiseFeed, *, prune: dict[str, Tensor] | None = None
-) -> Tally:
-    tally = Tally(num_classes=8)
-    train_epoch(
-        learner,
-        feed,
-        batches(4),
-        epoch=1,
-        tally=tally,
-        dropped=pruned_positions(dict(learner.model.named_parameters()), prune or {}),
-        before_step=lambda step: None,
-        before_batch=lambda batch: None,
-        after_step=lambda result, running: None,
-        should_stop=lambda: False,
-    )
-    return tally
+) -> list[StepResult]:
+    dropped = pruned_positions(dict(learner.model.named_parameters()), prune or {})
+    return list(take_steps(learner, feed, batches(4), dropped=dropped))
 
 
 def test_head_training_leaves_backbone_parameters_and_buffers_bit_identical() -> None:
     """The classic: BatchNorm statistics move in train mode even without gradients."""
     learner = make_learner(frozen=True)
     before = copy.deepcopy(learner.model.state_dict())
-    tally = run_epoch(learner, NoiseFeed())
-    assert tally.steps == 4 and tally.grad_norm > 0
+    steps = run_epoch(learner, NoiseFeed())
+    assert len(steps) == 4 and all(step.grad_norm > 0 for step in steps)
     for key, value in learner.model.state_dict().items():
         same = torch.equal(value, before[key])
         assert same != is_head_parameter(key, ARCH), key
@@ -145,22 +149,11 @@ def test_all_layers_learn_when_nothing_is_frozen() -> None:
 
 def test_a_nan_stops_before_the_step_with_weights_intact() -> None:
     learner = make_learner(frozen=True)
-    feed, tally = PoisonedFeed(), Tally(num_classes=8)
-    snapshots: list[dict[str, Tensor]] = []
+    snapshots = [copy.deepcopy(learner.model.state_dict())]
     with pytest.raises(NonFiniteStep) as caught:
-        train_epoch(
-            learner,
-            feed,
-            batches(4),
-            epoch=1,
-            tally=tally,
-            dropped=(),
-            before_step=lambda step: snapshots.append(copy.deepcopy(learner.model.state_dict())),
-            before_batch=lambda batch: None,
-            after_step=lambda result, running: None,
-            should_stop=lambda: False,
-        )
-    assert tally.steps == 2 and math.isnan(caught.value.micro_losses[2])  # names the batch
+        for _ in take_steps(learner, PoisonedFeed(), batches(4)):
+            snapshots.append(copy.deepcopy(learner.model.state_dict()))
+    assert len(snapshots) == 3 and math.isnan(caught.value.micro_losses[2])  # names the batch
     for key, value in learner.model.state_dict().items():
         assert torch.equal(value, snapshots[2][key]), key
 
@@ -178,34 +171,22 @@ def test_an_accumulated_step_is_the_step_of_the_whole_batch() -> None:
             images = torch.randn(21, 3, 32, 32, generator=random)
             return images[torch.from_numpy(chosen)], torch.tensor(chosen**2 % 8)
 
-    def gradients(batches: list[Indices], accumulate: int) -> tuple[Tensor, Tally]:
+    def gradients(batches: list[Indices], accumulate: int) -> tuple[Tensor, StepResult]:
         learner = replace(
             make_learner(frozen=True, accumulate=accumulate), objective=objective, clip_norm=1e9
         )
         learner.model.get_submodule("classifier.0").p = 0.0
-        tally = Tally(num_classes=8)
-        train_epoch(
-            learner,
-            WholeFeed(),
-            batches,
-            epoch=1,
-            tally=tally,
-            dropped=(),
-            before_step=lambda step: None,
-            before_batch=lambda batch: None,
-            after_step=lambda result, running: None,
-            should_stop=lambda: False,
-        )
+        (step,) = take_steps(learner, WholeFeed(), batches)
         gradient = learner.model.get_parameter("classifier.1.weight").grad
         assert gradient is not None
-        return gradient, tally
+        return gradient, step
 
     whole, expected = gradients([indices], 1)
-    summed, tally = gradients(parts, 3)
-    assert tally.steps == expected.steps == 1
+    summed, step = gradients(parts, 3)
     torch.testing.assert_close(summed, whole, rtol=1e-5, atol=1e-8)
-    assert tally.loss == pytest.approx(expected.loss, rel=1e-6)
-    assert tally.grad_norm == pytest.approx(expected.grad_norm, rel=1e-5)
+    assert step.weight == pytest.approx(expected.weight, rel=1e-6)
+    assert step.weighted_loss == pytest.approx(expected.weighted_loss, rel=1e-6)
+    assert step.grad_norm == pytest.approx(expected.grad_norm, rel=1e-5)
     # The mean of the parts' means, what most scripts compute, is another number.
     means = [gradients([part], 1)[0] for part in parts]
     assert (torch.stack(means).mean(dim=0) - whole).abs().max() > 1e-3 * whole.abs().max()
@@ -226,24 +207,8 @@ def test_averages_are_measured_and_the_weights_come_back_bit_for_bit() -> None:
     learner = replace(learner, ema=ema)
     assert set(ema.values) == {"classifier.1.weight", "classifier.1.bias"}
     expected = learner.model.get_parameter("classifier.1.bias").detach().clone()
-    steps: list[Tensor] = []
-
-    def follow(result: object, running: object) -> None:
-        steps.append(learner.model.get_parameter("classifier.1.bias").detach().clone())
-
-    tally = Tally(num_classes=8)
-    train_epoch(
-        learner,
-        NoiseFeed(),
-        batches(4),
-        epoch=1,
-        tally=tally,
-        dropped=(),
-        before_step=lambda step: None,
-        before_batch=lambda batch: None,
-        after_step=follow,
-        should_stop=lambda: False,
-    )
+    bias = learner.model.get_parameter("classifier.1.bias")
+    steps = [bias.detach().clone() for _ in take_steps(learner, NoiseFeed(), batches(4))]
     for number, value in enumerate(steps, start=1):
         decay = min(0.5, (1 + number) / (10 + number))
         expected = decay * expected + (1 - decay) * value
@@ -261,7 +226,7 @@ def test_bfloat16_keeps_the_loss_and_the_weights_in_float32() -> None:
         training_mode(learner)
         assert forward(learner, images).dtype == dtype
         # The head learns: autocast's cache of weights must not lose its gradient.
-        assert run_epoch(learner, NoiseFeed()).grad_norm > 0
+        assert all(step.grad_norm > 0 for step in run_epoch(learner, NoiseFeed()))
         assert all(p.dtype == torch.float32 for p in learner.model.parameters())
 
 

@@ -13,7 +13,7 @@ from fer_train.learning import frozen
 from fer_train.learning.frozen import FrozenBackbone
 
 #: BatchNorm after convolutions, before them, and none at all; branches.
-NETWORKS = ("efficientnet_b0", "resnet18", "densenet121", "vgg11", "googlenet", "regnet_y_400mf")
+NETWORKS = ("efficientnet_b0", "resnet18", "densenet121", "alexnet", "googlenet", "regnet_y_400mf")
 
 
 def network(name: str) -> nn.Module:

@@ -19,8 +19,9 @@ import pytest
 from rich.console import Console
 
 from fer_train.progress.live import LiveReporter
+from fer_train.progress.pace import Pace, RunPace
 from fer_train.progress.reporter import PlainReporter, choose_reporter
-from fer_train.progress.text import EpochPlan, Figure, Pace, RunPace, StepFigures, duration, fitting
+from fer_train.progress.text import EpochPlan, Figure, StepFigures, duration, fitting
 
 STEP = StepFigures(images=64, batches=2, loss=1.2345, accuracy=0.5, lr=1e-3, grad_norm=2.5)
 

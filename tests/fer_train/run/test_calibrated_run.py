@@ -22,7 +22,7 @@ from fer_train.machine.signals import StopRequest
 from fer_train.progress.reporter import PlainReporter
 from fer_train.progress.text import EpochPlan
 from fer_train.report import judgement as one_sided
-from tests.fer_train.faces import Fertrain, Ran
+from tests.fer_train.faces import Fertrain, Ran, run_once
 
 
 @pytest.fixture(scope="module")
@@ -35,19 +35,28 @@ def with_test_split(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def options(data: Path, out: Path) -> tuple[object, ...]:
     return (
+        # Of the small networks the one that two epochs make sure of anything.
         *("train", "--data", data, "--arch", "resnet18", "--weights", "none"),
         *("--input-size", 32, "--batch-size", 8, "--epochs", 2, "--prune", 0),
         *("--device", "cpu", "--lr", 1e-3, "--out", out),
     )
 
 
-@pytest.fixture
-def finished(with_test_split: Path, fertrain: Fertrain, tmp_path: Path) -> Path:
-    out = tmp_path / "run"
-    ran = fertrain(*options(with_test_split, out))
+@pytest.fixture(scope="module")
+def finished_once(
+    with_test_split: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    out = tmp_path_factory.mktemp("finished") / "run"
+    ran = run_once(cache, *options(with_test_split, out))
     assert ran.code == 0, ran.err
     assert "calibrate val ECE " in ran.err and "calibrate test ECE " in ran.err
     return out
+
+
+@pytest.fixture
+def finished(finished_once: Path, tmp_path: Path) -> Path:
+    """A copy of the run, which a test may change."""
+    return shutil.copytree(finished_once, tmp_path / "finished")
 
 
 def answers_of(run: Path, split: str) -> Answers:

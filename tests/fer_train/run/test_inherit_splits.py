@@ -16,7 +16,7 @@ from fer_train.contract.checkpoint import Checkpoint
 from fer_train.contract.preprocess import PreprocessSpec
 from fer_train.run.inherit import describe_split, is_same_data, split_options
 from tests.fer_train.data.trees import save
-from tests.fer_train.faces import Fertrain, Ran
+from tests.fer_train.faces import SMALLEST, Fertrain, Ran, run_once
 
 SPLIT = ("--val-fraction", 0.3, "--split-seed", 3)
 
@@ -27,24 +27,32 @@ QUICK = ("--epochs", 1, "--prune", 0, "--batch-size", 8, "--device", "cpu")
 LEAK = "images that the checkpoint has learned may be held out now"
 
 
-@pytest.fixture
-def faces(tmp_path: Path) -> Path:
-    """Two classes of ten images, without splits."""
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """``faces``, two classes of ten images without splits, and ``first``, a run on 70 % of them."""
+    root = tmp_path_factory.mktemp("origin")
     for index, name in enumerate(("happy", "sad")):
         for number in range(10):
-            save(tmp_path / "faces" / name / f"{number}.png", 100 * index + number)
+            save(root / "faces" / name / f"{number}.png", 100 * index + number)
+    ran = run_once(
+        *(cache, "train", "--data", root / "faces", *SMALLEST, "--out", root / "first"),
+        *(*QUICK, *SPLIT),
+    )
+    assert ran.code == 0, ran.err
+    return root
+
+
+@pytest.fixture
+def faces(origin: Path, tmp_path: Path) -> Path:
+    """A copy, with the run's, that a test may change."""
+    shutil.copytree(origin, tmp_path, dirs_exist_ok=True)
     return tmp_path / "faces"
 
 
 @pytest.fixture
-def trained(faces: Path, fertrain: Fertrain, tmp_path: Path) -> Path:
-    """A best.pt trained on 70 % of the images."""
-    ran = fertrain(
-        *("train", "--data", faces, "--arch", "mobilenet_v3_small", "--weights", "none"),
-        *("--input-size", 32, "--out", tmp_path / "first", *QUICK, *SPLIT),
-    )
-    assert ran.code == 0, ran.err
-    return tmp_path / "first" / "checkpoints" / "best.pt"
+def trained(faces: Path) -> Path:
+    """The run's best.pt."""
+    return faces.parent / "first" / "checkpoints" / "best.pt"
 
 
 @pytest.fixture

@@ -6,17 +6,19 @@ import csv
 import json
 import signal
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from fer_train.config.options import TrainConfig
-from fer_train.contract.checkpoint import read_checkpoint
+from fer_train.contract.checkpoint import load_weights_only, read_checkpoint
 from fer_train.machine.signals import StopRequest
 from fer_train.run import train as training
 from fer_train.run_folder import RunFolder
-from tests.fer_train.faces import Fertrain, Ran
+from tests.fer_train.faces import NUMERIC, Fertrain, Ran, write_faces
 from tests.fer_train.interrupting import Interrupter
 
 SMALL: dict[str, Any] = {
@@ -134,21 +136,21 @@ def test_fewer_epochs_than_are_done_are_refused(
     assert content(run) == before
 
 
-@pytest.mark.parametrize("options", [("--lr", 0.5), ("--epochs", 1)], ids=["lr", "epochs"])
 def test_a_complete_run_is_summarised_and_left_alone(
-    options: tuple[object, ...], faces: Path, fertrain: Fertrain, tmp_path: Path
+    faces: Path, fertrain: Fertrain, tmp_path: Path
 ) -> None:
     run = RunFolder(tmp_path / "run")
     first = finished(fertrain, faces, run.root, "--epochs", 2, "--json")
     before = content(run)
-    ran = fertrain("train", "--resume", run.root, *options, "--json")
-    assert ran.code == 0, ran.err
-    assert "already complete (2 epochs)" in ran.err and "--epochs above 2 trains on" in ran.err
-    assert f"without effect: {options[0]}" in ran.err and "is now" not in ran.err
-    assert json.loads(ran.out) == json.loads(first.out)
     best = next(line for line in first.err.splitlines() if line.startswith("best "))
-    assert best in ran.err.splitlines()
-    assert content(run) == before
+    for option, value in (("--lr", 0.5), ("--epochs", 1)):
+        ran = fertrain("train", "--resume", run.root, option, value, "--json")
+        assert ran.code == 0, ran.err
+        assert "already complete (2 epochs)" in ran.err and "--epochs above 2 trains on" in ran.err
+        assert f"without effect: {option}" in ran.err and "is now" not in ran.err
+        assert json.loads(ran.out) == json.loads(first.out)
+        assert best in ran.err.splitlines()
+        assert content(run) == before
 
 
 def test_training_on_after_the_end_repeats_nothing_in_tensorboard(
@@ -214,3 +216,19 @@ def test_another_patience_and_factor_decide_the_rates_that_follow(
         rates = [float(row["lr"]) / STILL["lr"] for row in csv.DictReader(file)]
     # With the patience and the factor of the start, the rate would not have been cut at all.
     assert rates == pytest.approx([1, 1, 1, 0.5, 0.25])
+
+
+def test_resuming_with_other_classes_shows_both_lists(
+    small_run: Callable[..., Ran], fertrain: Fertrain, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    assert small_run(out, "--epochs", 1, "--prune", 0).code == 0
+    seven = tmp_path / "seven"
+    write_faces(seven, classes=NUMERIC[:7])
+    last = out / "checkpoints" / "last.pt"
+    record = load_weights_only(last)
+    record["config"]["label_order"] = "fer2013"
+    torch.save(record, last)
+    ran = fertrain("train", "--resume", out, "--data", seven, "--epochs", 2)
+    assert ran.code == 14
+    assert "last.pt: anger" in ran.err and "contempt" in ran.err and "data:    anger" in ran.err

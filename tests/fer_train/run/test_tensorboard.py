@@ -20,25 +20,29 @@ from fer_train.contract.checkpoint import read_checkpoint
 from fer_train.contract.labels import EMOTIONS
 from fer_train.learning.calibration import Reliability, ReliabilityBin, reliability
 from fer_train.learning.metrics import Answers
-from fer_train.run.tensorboard import draw_confusion, draw_reliability
+from fer_train.run.pictures import draw_confusion, draw_reliability
 from fer_train.run_folder import RunFolder
-from tests.fer_train.faces import Fertrain
+from tests.fer_train.faces import ARCH, SMALLEST, Fertrain, run_once
 
 
-@pytest.fixture
-def run(faces: Path, fertrain: Fertrain, tmp_path: Path) -> RunFolder:
-    """A head epoch and an epoch of all layers with two rates, pruned, on data with a test split."""
-    root = tmp_path / "faces"
+@pytest.fixture(scope="module")
+def run(faces: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A head epoch and an epoch of all layers with two rates, pruned, on data with a test split.
+
+    The data lie beside it, in a folder ``faces``.
+    """
+    folder = tmp_path_factory.mktemp("board")
+    root = folder / "faces"
     shutil.copytree(faces, root)
     shutil.copytree(root / "val", root / "test")
-    ran = fertrain(
-        *("train", "--data", root, "--arch", "mobilenet_v3_small", "--weights", "none"),
-        *("--input-size", 32, "--batch-size", 8, "--device", "cpu", "--out", tmp_path / "run"),
+    ran = run_once(
+        *(cache, "train", "--data", root, *SMALLEST),
+        *("--batch-size", 8, "--device", "cpu", "--out", folder / "run"),
         *("--phase", "head:1:1e-3", "--phase", "all:1:4e-4:1e-4", "--prune", 0.3),
         *("--prune-at", 1, "--recovery-epochs", 1),
     )
     assert ran.code == 0, ran.err
-    return RunFolder(tmp_path / "run")
+    return RunFolder(folder / "run")
 
 
 def read_back(run: RunFolder) -> EventAccumulator:
@@ -88,7 +92,7 @@ def test_every_figure_arrives(run: RunFolder, fertrain: Fertrain, tmp_path: Path
     assert (picture(events, "val/confusion", 1) == draw_confusion(confusion, EMOTIONS)).all()
     answers = tmp_path / "answers.npz"
     again = ("--split", "val", "--batch-size", 8, "--device", "cpu", "--out", answers)
-    ran = fertrain("eval", run.last, "--data", tmp_path / "faces", *again)
+    ran = fertrain("eval", run.last, "--data", run.root.parent / "faces", *again)
     assert ran.code == 0, ran.err
     with np.load(answers) as saved:
         expected = reliability(Answers(logits=saved["logits"], targets=saved["targets"]))
@@ -107,7 +111,7 @@ def test_the_options_stand_beside_the_final_figures(run: RunFolder) -> None:
             assert curve(events, f"final_{split}/{name}") == {2: summary[key][name]}
     contents = events.summary_metadata
     start = hparams(contents, "_hparams_/session_start_info").session_start_info
-    assert start.hparams["arch"].string_value == "mobilenet_v3_small"
+    assert start.hparams["arch"].string_value == ARCH
     assert start.hparams["batch_size"].number_value == 8
     experiment = hparams(contents, "_hparams_/experiment").experiment
     shown = {info.name.tag for info in experiment.metric_infos}

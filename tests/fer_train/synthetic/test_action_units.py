@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
@@ -16,7 +16,6 @@ from fer_train.synthetic.action_units import (
     Expression,
     Sides,
     sample_expression,
-    symmetric,
 )
 from fer_train.synthetic.creases import creases
 from fer_train.synthetic.geometry import FaceShape, shape_face
@@ -26,6 +25,10 @@ WHO = sample_identity(Generator(PCG64(5)))
 
 
 LEVELS = (0.0, 0.3, 0.6, 0.9)
+
+
+def symmetric(units: Mapping[int, float]) -> Expression:
+    return Expression(units={unit: Sides(level, level) for unit, level in units.items()})
 
 
 def shape(units: dict[int, float]) -> FaceShape:

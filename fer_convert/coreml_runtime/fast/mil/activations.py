@@ -12,6 +12,17 @@ from fer_convert.coreml_runtime.fast.translation import Source, Translations
 
 OPERATIONS = Translations()
 
+_FUNCTIONS = {
+    "relu": "Relu", "sigmoid": "Sigmoid", "softplus": "Softplus", "softsign": "Softsign",
+}  # fmt: skip
+
+
+@OPERATIONS.lowering(*_FUNCTIONS)
+def function(op: Source) -> str:
+    op.only_floats("x")
+    result: str = op.node(_FUNCTIONS[op.kind], op.operand("x"))
+    return result
+
 
 @OPERATIONS.lowering("relu6")
 def relu6(op: Source) -> str:
@@ -108,7 +119,10 @@ def gelu_of(op: Source, x: str, mode: str) -> str:
     else:
         raise Unlowered(f"mode '{mode}'")
     gate = op.node("Add", inner, op.scalar(1.0))
-    result = op.node("Mul", op.node("Mul", x, gate), op.scalar(0.5))
+    if mode == "EXACT":  # in the order that onnxruntime knows as one operation
+        result = op.node("Mul", op.node("Mul", x, gate), op.scalar(0.5))
+    else:  # twice the greatest number would be infinite
+        result = op.node("Mul", x, op.node("Mul", gate, op.scalar(0.5)))
     return result
 
 

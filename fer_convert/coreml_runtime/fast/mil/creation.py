@@ -68,6 +68,11 @@ def non_zero(op: Source) -> str:
     return true_indices(op, op.operand("x"))
 
 
+@OPERATIONS.lowering("identity")
+def identity(op: Source) -> str:
+    return op.operand("x")
+
+
 @OPERATIONS.lowering("band_part")
 def band_part(op: Source) -> str:
     x: str = op.operand("x")

@@ -1,4 +1,4 @@
-"""ML Program: arithmetic, casts, functions, activations."""
+"""ML Program: arithmetic, casts, functions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ _FUNCTIONS = {
     "abs": "Abs", "acos": "Acos", "asin": "Asin", "atan": "Atan", "atanh": "Atanh",
     "layer:acosh": "Acosh", "layer:asinh": "Asinh",
     "ceil": "Ceil", "cos": "Cos", "cosh": "Cosh", "erf": "Erf", "exp": "Exp", "floor": "Floor",
-    "relu": "Relu", "round": "Round", "sigmoid": "Sigmoid", "sign": "Sign", "sin": "Sin",
-    "sinh": "Sinh", "softplus": "Softplus", "softsign": "Softsign", "sqrt": "Sqrt", "tan": "Tan",
+    "round": "Round", "sign": "Sign", "sin": "Sin", "sinh": "Sinh", "sqrt": "Sqrt", "tan": "Tan",
     "tanh": "Tanh",
 }  # fmt: skip
 
@@ -30,7 +29,7 @@ _RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "ui
 
 @OPERATIONS.lowering(*_FUNCTIONS)
 def function(op: Source) -> str:
-    _only_floats(op, "x")
+    op.only_floats("x")
     result: str = op.node(_FUNCTIONS[op.kind], op.operand("x"))
     return result
 
@@ -44,7 +43,7 @@ def pair(op: Source) -> str:
 
 @OPERATIONS.lowering("real_div")
 def real_div(op: Source) -> str:
-    _only_floats(op, "x", "y")
+    op.only_floats("x", "y")
     result: str = op.node("Div", op.operand("x"), op.operand("y"))
     return result
 
@@ -53,8 +52,7 @@ def real_div(op: Source) -> str:
 def floor_div(op: Source) -> str:
     x, y = op.operand("x"), op.operand("y")
     if op.result.element.is_float:
-        result: str = op.node("Floor", op.node("Div", x, y))
-        return result
+        return _floor_divide(op, x, y)
     _check_divisor(op)
     # ONNX divides integers towards zero; in double, int32 is exact.
     wide = op.node("Div", op.cast(x, np.float64), op.cast(y, np.float64))
@@ -68,15 +66,14 @@ def mod(op: Source) -> str:
         _check_divisor(op)
         result: str = op.node("Mod", x, y)
         return result
-    rest, zero = op.node("Mod", x, y, fmod=1), op.scalar(0.0)  # with the sign of x
-    other = op.node("Less", op.node("Mul", op.node("Sign", rest), op.node("Sign", y)), zero)
+    rest, other = _remainder(op, x, y)
     result = op.node("Where", other, op.node("Add", rest, y), rest)
     return result
 
 
 @OPERATIONS.lowering("pow")
 def power(op: Source) -> str:
-    _only_floats(op, "x", "y")
+    op.only_floats("x", "y")
     result: str = op.node("Pow", op.operand("x"), op.operand("y"))
     return result
 
@@ -120,7 +117,7 @@ def threshold(op: Source) -> str:
 
 @OPERATIONS.lowering("exp2")
 def exp2(op: Source) -> str:
-    _only_floats(op, "x")
+    op.only_floats("x")
     result: str = op.node("Pow", op.scalar(2.0), op.operand("x"))
     return result
 
@@ -151,23 +148,33 @@ def rsqrt(op: Source) -> str:
     return result
 
 
-@OPERATIONS.lowering("identity")
-def identity(op: Source) -> str:
-    return op.operand("x")
+def _floor_divide(op: Source, x: str, y: str) -> str:
+    """The exact quotient rounded down: a quotient that was rounded already may be a whole number
+    too large, as 1 / 0.1 is."""
+    x, y = op.cast(x, np.float64), op.cast(y, np.float64)
+    zero, one = op.scalar(0, np.float64), op.scalar(1, np.float64)
+    rest, other = _remainder(op, x, y)
+    quotient = op.node("Div", op.node("Sub", x, rest), y)
+    whole = op.node("Round", op.node("Where", other, op.node("Sub", quotient, one), quotient))
+    result = op.node("Where", op.node("Equal", y, zero), op.node("Div", x, y), whole)
+    return op.cast(result, np.float32)
+
+
+def _remainder(op: Source, x: str, y: str) -> tuple[str, str]:
+    """What is left of ``x``, with its sign, and where that is not the sign of ``y``."""
+    rest = op.node("Mod", x, y, fmod=1)
+    signs = op.node("Mul", op.node("Sign", rest), op.node("Sign", y))
+    other = op.node("Less", signs, op.node("Sub", signs, signs))
+    return rest, other
 
 
 def _plus_epsilon(op: Source, default: float) -> str:
-    _only_floats(op, "x")
+    op.only_floats("x")
     # The default is a value of the result's own type; a tiny one is 0 in fp16.
     half = op.result.element.name == "fp16"
     epsilon = op.option("epsilon", float, float(np.float16(default)) if half else default)
     result: str = op.node("Add", op.operand("x"), op.scalar(epsilon))
     return result
-
-
-def _only_floats(op: Source, *names: str) -> None:
-    if not all(op.element(name).is_float for name in names):
-        raise Unlowered("integers")
 
 
 def _no_narrow(op: Source) -> None:

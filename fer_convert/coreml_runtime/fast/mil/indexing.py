@@ -54,6 +54,11 @@ def slice_by_index(op: Source) -> str:
 def slice_by_size(op: Source) -> str:
     x, begin, size = op.operand("x"), op.indices("begin"), op.indices("size")
     rank = len(op.shape_of("x"))
+    if op.is_constant("begin") and op.is_constant("size"):
+        bounds = zip(op.shape_of("x"), op.integers("begin"), op.integers("size"), strict=True)
+        # ONNX would give fewer.
+        if any(n is not None and b % n + s > n for n, b, s in bounds if n):
+            raise Unlowered("more elements than there are")
     if not op.is_constant("begin") or min(op.integers("begin"), default=0) < 0:
         negative = op.node("Less", begin, op.ints(0))
         begin = op.node("Where", negative, op.node("Add", begin, op.node("Shape", x)), begin)

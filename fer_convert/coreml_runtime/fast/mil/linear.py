@@ -15,8 +15,8 @@ def linear(op: Source) -> str:
     return product_with_weight(
         op,
         op.operand("x"),
-        op.operand("weight"),
-        op.operand("bias") if op.has("bias") else None,
+        _of_type(op, "weight", "x"),
+        _of_type(op, "bias", "x") if op.has("bias") else None,
         rank=len(op.shape_of("x")),
     )
 
@@ -43,8 +43,8 @@ def rounded_to_int8(op: Source) -> str:
 @OPERATIONS.lowering("matmul", "layer:matmul")
 def matmul(op: Source) -> str:
     names, added = [], []
-    for name, axis in (("x", -2), ("y", -1)):
-        operand, rank = op.operand(name), len(op.shape_of(name))
+    for name, other, axis in (("x", "y", -2), ("y", "x", -1)):
+        operand, rank = _of_type(op, name, other), len(op.shape_of(name))
         if rank == 1:
             # onnxruntime fuses a transpose into the product, and then mistakes a vector.
             operand, rank = op.node("Unsqueeze", operand, op.ints(0 if axis == -2 else 1)), 2
@@ -92,3 +92,14 @@ def product_with_weight(op: Source, x: str, weight: str, bias: str | None, *, ra
         return result
     result = op.node("MatMul", x, op.node("Transpose", weight, perm=[1, 0]))
     return op.node("Add", result, bias) if bias else result
+
+
+def _of_type(op: Source, name: str, other: str) -> str:
+    """An operand in the type of another one; a constant may be declared of a different type."""
+    wanted = np.dtype(np.float32 if op.element(other).is_float else np.int32)
+    if op.element(name).is_float == op.element(other).is_float or not op.is_constant(name):
+        return op.operand(name)
+    array = op.literal(name)
+    if (array != np.trunc(array)).any():
+        raise Unlowered("fractions times integers")
+    return op.builder.array(array.astype(wanted))

@@ -19,6 +19,8 @@ _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
 @OPERATIONS.lowering("concat")
 def concat(op: Source) -> str:
     axis, values = op.option("axis", int), op.operands("values")
+    if values and op.rank(values[0]) == 0:
+        return join(op, values, 0)
     if op.option("interleave", bool, False):
         return interleave(op, values, axis)
     result: str = op.node("Concat", *values, axis=axis)
@@ -105,6 +107,8 @@ def split(op: Source) -> tuple[str, ...]:
 
 @OPERATIONS.lowering("tile")
 def tile(op: Source) -> str:
+    if op.is_constant("reps") and min(op.integers("reps"), default=1) < 1:
+        raise Unlowered("no repetition")
     result: str = op.node("Tile", op.operand("x"), op.indices("reps"))
     return result
 

@@ -30,10 +30,13 @@ _SCALES = {"normalized_minus_one_to_one": (-1.0, 1.0), "normalized_zero_to_one":
 def resample(op: Source) -> str:
     padding, mode = op.option("padding_mode", str).lower(), op.option("coordinates_mode", str)
     given = op.option("align_corners", bool)
-    if op.option("sampling_mode", str).lower() == "nearest" and padding in _MIRRORS:
+    nearest = op.option("sampling_mode", str).lower() == "nearest"
+    if nearest and padding in _MIRRORS:
         raise Unlowered("the nearest of mirrored pixels")  # ONNX rounds before it mirrors
     aligned = _MIRRORS.get(padding, given)
     grid = op.cast(op.operand("coordinates"), np.float32)
+    if nearest and mode == "unnormalized":  # on ONNX's scale a half would not stay one
+        grid = op.node("Round", grid)
     if mode != "normalized_minus_one_to_one" or aligned != given or padding == "reflection":
         width, height = (_size(size) for size in (op.shape_of("x")[3], op.shape_of("x")[2]))
         factors, offsets = zip(

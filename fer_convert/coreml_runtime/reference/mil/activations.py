@@ -16,7 +16,8 @@ from fer_convert.coreml_runtime.reference.operations import Call, Table, View
 OPERATIONS = Table()
 
 _GELU: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "EXACT": F.gelu,
+    # From 6 on Phi is 1; torch's product overflows at half of the greatest number.
+    "EXACT": lambda x: torch.where(x > 6, x, F.gelu(x)),
     "TANH_APPROXIMATION": lambda x: F.gelu(x, approximate="tanh"),
     "SIGMOID_APPROXIMATION": lambda x: x * torch.sigmoid(1.702 * x),
 }

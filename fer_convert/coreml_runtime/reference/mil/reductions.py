@@ -126,7 +126,7 @@ def _reduce(op: View, last: Callable[[Tensor], Tensor], *, exact: bool = False) 
             raise ValueError(f"axes {given} name a dimension twice")
         kept = [axis for axis in range(x.dim()) if axis not in axes]
         sizes = [x.shape[axis] for axis in kept]
-        gathered = x.permute(*kept, *axes).reshape(*sizes, prod(x.shape[axis] for axis in axes))
+        gathered = x.permute((*kept, *axes)).reshape(*sizes, prod(x.shape[axis] for axis in axes))
         result = last(gathered)
         if result.is_floating_point() and not x.is_floating_point():
             result = as_type(result, "int32")

@@ -18,18 +18,22 @@ OPERATIONS = Table()
 
 @OPERATIONS.operation("concat")
 def concat(op: View) -> Call:
-    """``values`` joined along ``axis``; ``interleave`` alternates their slices instead."""
-    axis = op.option("axis", int)
-    if op.option("interleave", bool, False):
-        # One slice of each value after the other: the values become the inner of two axes.
-        return op.call(
-            lambda *values: torch.stack(values, axis + 1 if axis >= 0 else axis).flatten(
+    """``values`` joined along ``axis``; ``interleave`` alternates their slices instead. Scalars
+    join to a vector.
+    """
+    axis, alternates = op.option("axis", int), op.option("interleave", bool, False)
+
+    def kernel(*values: Tensor) -> Tensor:
+        if not any(value.dim() for value in values):
+            return torch.stack(values)
+        if alternates:
+            # One slice of each value after the other: the values become the inner of two axes.
+            return torch.stack(values, axis + 1 if axis >= 0 else axis).flatten(
                 *((axis, axis + 1) if axis >= 0 else (axis - 1, axis))
-            ),
-            "values",
-            exact=True,
-        )
-    return op.call(lambda *values: torch.cat(values, axis), "values", exact=True)
+            )
+        return torch.cat(values, axis)
+
+    return op.call(kernel, "values", exact=True)
 
 
 @OPERATIONS.operation("reshape", "layer:reshape")

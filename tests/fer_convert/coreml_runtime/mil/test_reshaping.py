@@ -153,6 +153,21 @@ def test_joins(axis: int) -> None:
     check_mil("concat", {"values": [empty, X, constant(empty)], "axis": axis}, X)
 
 
+@pytest.mark.parametrize("interleave", [False, True])
+@pytest.mark.parametrize("axis", [0, -1])
+def test_scalars_join_to_a_vector(axis: int, interleave: bool) -> None:
+    """As the sizes of ``x.view(x.size(0), -1)`` do."""
+    first, second = np.array(3, np.int32), np.array(-1, np.int32)
+    for values in ([first, second], [first, constant(second)], [constant(second), first]):
+        inputs = {"values": values, "axis": axis, "interleave": interleave}
+        check_mil("concat", inputs, [int(v) for v in values], outputs=("int32",))
+
+
+@pytest.mark.parametrize("operation", ["reduce_sum", "reduce_max", "reduce_mean"])
+def test_a_scalar_reduced_over_all_its_axes(operation: str) -> None:
+    check_mil(operation, {"x": np.array(2.5, np.float32)}, np.float32(2.5))
+
+
 @pytest.mark.parametrize(
     ("operation", "options", "message"),
     [

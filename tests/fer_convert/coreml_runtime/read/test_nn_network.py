@@ -254,7 +254,7 @@ def test_layers_compute_integers_in_fp32() -> None:
     program, x = loaded(spec), np.arange(4, dtype=np.float32)
     for engine in ("reference", "fast"):
         given = program.predict({"x": x, "i": np.array([1, 2, 3, 4])}, engine=engine)["y"]
-        np.testing.assert_array_equal(given, x + [0.5, 1, 1.5, 2])
+        np.testing.assert_array_equal(given, x + np.array([0.5, 1, 1.5, 2]))
         np.testing.assert_array_equal(program.predict({"x": x}, engine=engine)["y"], x + 1.5)
 
 

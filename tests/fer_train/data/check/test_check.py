@@ -21,7 +21,7 @@ from fer_train.data.request import find_configured_faces
 from fer_train.data.samples import SPLITS
 from fer_train.progress.reporter import PlainReporter
 from tests.fer_train.data.trees import picture, save, write_fer2013, write_noamsegal
-from tests.fer_train.faces import Fertrain
+from tests.fer_train.faces import SMALLEST, Fertrain
 
 
 @pytest.fixture
@@ -135,8 +135,8 @@ def test_excluded_images_are_not_trained_on(
     shutil.rmtree(messy / "val" / "fear")
     check(fertrain, messy, tmp_path / "out")
     path = tmp_path / "out" / "findings.json"
-    fixed = ("--arch", "efficientnet_b0", "--weights", "none", "--input-size", 32, "--epochs", 1)
-    train = ("train", "--data", messy, *fixed, "--prune", 0, "--batch-size", 4, "--device", "cpu")
+    train = ("train", "--data", messy, *SMALLEST, "--epochs", 1, "--prune", 0, "--batch-size", 4)
+    train = (*train, "--device", "cpu")
     stopped = fertrain(*train, "--out", tmp_path / "a")
     assert stopped.code == 22 and "torn.jpg" in stopped.err and "--exclude" in stopped.err
     ran = fertrain(*train, "--out", tmp_path / "b", "--exclude", path)

@@ -1,80 +1,25 @@
-"""Faults that other training scripts have, each as a run of ours."""
+"""Runs that something ends before their time: NaN, a signal, a kill in the middle of saving."""
 
 from __future__ import annotations
 
 import json
-import pickle
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from fer_train.contract.checkpoint import load_weights_only, read_checkpoint
-from fer_train.contract.network import PixelNormalizer
-from fer_train.contract.preprocess import PreprocessSpec
-from fer_train.data.augment import AugmentSpec
+from fer_train.contract.checkpoint import read_checkpoint
 from fer_train.data.batches import Indices
-from fer_train.data.cache import open_cache
 from fer_train.data.feed import FaceFeed
-from fer_train.data.samples import Sample
-from tests.fer_train.faces import NUMERIC, Fertrain, Ran, write_faces
+from tests.fer_train.faces import Fertrain, Ran
 from tests.paths import REPOSITORY
 
 SmallRun = Callable[..., Ran]
-
-
-@pytest.fixture
-def feed(faces: Path, cache: Path) -> FaceFeed:
-    paths = sorted(path.relative_to(faces).as_posix() for path in (faces / "train").rglob("*.png"))
-    samples = [Sample(name=path, label="neutral", split="train") for path in paths]
-    opened = open_cache(
-        faces,
-        samples,
-        size=40,
-        margin=0.3,
-        folder=cache,
-        workers=1,
-        on_progress=lambda count: None,
-    )
-    return FaceFeed(
-        opened,
-        [0] * len(paths),
-        normalizer=PixelNormalizer(PreprocessSpec(input_size=40)),
-        size=40,
-        spec=AugmentSpec(),
-        seed=0,
-        device=torch.device("cpu"),
-    )
-
-
-def test_every_image_and_epoch_is_drawn_anew_and_evaluation_never(feed: FaceFeed) -> None:
-    """Transforms applied to a whole batch flip all of its images or none."""
-    same = np.zeros(6, dtype=np.int64)
-    images, _ = feed.training(same, epoch=1, batch=0)
-    for first in range(6):
-        for second in range(first):
-            assert not torch.equal(images[first], images[second])
-    again, _ = feed.training(same, epoch=1, batch=0)
-    other, _ = feed.training(same, epoch=2, batch=0)
-    assert torch.equal(images, again) and not torch.equal(images, other)
-    plain, _ = feed.evaluation(same)
-    assert all(torch.equal(plain[0], image) for image in plain)
-    assert torch.equal(plain, feed.evaluation(same)[0])
-
-
-def test_a_feed_can_be_sent_to_another_process(feed: FaceFeed) -> None:
-    """macOS starts workers afresh: the map of the pixels must be opened there, not sent."""
-    sent = pickle.dumps(feed)
-    assert len(sent) < feed.cache.bytes() / 5
-    indices = torch.arange(4).numpy()
-    received: FaceFeed = pickle.loads(sent)
-    assert torch.equal(received.evaluation(indices)[0], feed.evaluation(indices)[0])
 
 
 def test_a_nan_batch_stops_the_run_with_the_last_epoch_intact(
@@ -154,19 +99,3 @@ def test_kill_9_while_saving_leaves_a_checkpoint_that_resumes(
     assert saved is not None and saved["epoch"] == 1
     resumed = fertrain("train", "--resume", out, "--json")
     assert resumed.code == 0 and json.loads(resumed.out)["epochs"] == 3
-
-
-def test_resuming_with_other_classes_shows_both_lists(
-    small_run: SmallRun, fertrain: Fertrain, tmp_path: Path
-) -> None:
-    out = tmp_path / "run"
-    assert small_run(out, "--epochs", 1, "--prune", 0).code == 0
-    seven = tmp_path / "seven"
-    write_faces(seven, classes=NUMERIC[:7])
-    last = out / "checkpoints" / "last.pt"
-    record = load_weights_only(last)
-    record["config"]["label_order"] = "fer2013"
-    torch.save(record, last)
-    ran = fertrain("train", "--resume", out, "--data", seven, "--epochs", 2)
-    assert ran.code == 14
-    assert "last.pt: anger" in ran.err and "contempt" in ran.err and "data:    anger" in ran.err
