@@ -58,7 +58,7 @@ class Registry(Generic[F]):
         """Say why ``types`` are left out; ``reason`` is half a sentence for an error message."""
         self.refusals.append(Refusal(types, reason))
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return name in self.functions
 
     def check(self, operations: Iterable[tuple[str, str]]) -> None:

@@ -17,6 +17,7 @@ from fer_convert.coreml_runtime.fast.onnx_builder import (
     constant_array,
 )
 from fer_convert.coreml_runtime.graph import Constant, Operand, Operation, Value
+from fer_convert.coreml_runtime.registry import Registry
 
 _T = TypeVar("_T")
 
@@ -197,11 +198,8 @@ class Source:
 Translation = Callable[[Source], "str | Sequence[str]"]
 
 
-class Translations:
-    """The operation types of one format that can be lowered."""
-
-    def __init__(self) -> None:
-        self._functions: dict[str, Translation] = {}
+class Translations(Registry[Translation]):
+    """The operation types that can be lowered."""
 
     def lowering(self, *types: str) -> Callable[[Translation], Translation]:
         """Decorate a function with the operation types it translates.
@@ -209,35 +207,17 @@ class Translations:
         It returns the name of its result, or as many as the operation has outputs. Each must be of
         the declared family: float32, int32 (of all integers) or bool.
         """
-
-        def register(function: Translation) -> Translation:
-            for name in types:
-                self._add(name, function)
-            return function
-
-        return register
-
-    def include(self, other: Translations) -> None:
-        """Take over what another table holds."""
-        for name, function in other._functions.items():
-            self._add(name, function)
-
-    def _add(self, name: str, function: Translation) -> None:
-        assert name not in self._functions, f"{name} is registered twice"
-        self._functions[name] = function
+        return self.operation(*types)
 
     def place(self, name: str) -> str:
         """The module that translates an operation type."""
-        return self._functions[name].__module__
+        return self.functions[name].__module__
 
     def __call__(self, source: Source) -> str | Sequence[str]:
-        return self._functions[source.kind](source)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._functions
+        return self.functions[source.kind](source)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._functions)
+        return iter(self.functions)
 
     def __len__(self) -> int:
-        return len(self._functions)
+        return len(self.functions)

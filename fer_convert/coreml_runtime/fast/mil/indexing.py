@@ -52,7 +52,7 @@ def slice_by_index(op: Source) -> str:
 
 @OPERATIONS.lowering("slice_by_size")
 def slice_by_size(op: Source) -> str:
-    x, begin, size = op.operand("x"), op.indices("begin"), op.indices("size")
+    x, begin, size = op.operand("x"), op.vector("begin"), op.vector("size")
     rank = len(op.shape_of("x"))
     if op.is_constant("begin") and op.is_constant("size"):
         bounds = zip(op.shape_of("x"), op.integers("begin"), op.integers("size"), strict=True)

@@ -113,7 +113,8 @@ def test_half_precision_saturates(
 
 def test_findings_of_the_fuzzer() -> None:
     """Scalars, masks that are too short, and a narrow sum declared wide, in both engines."""
-    scalar = np.array(3, np.float32)
+    scalar, zero = np.array(3, np.float32), constant(np.int32(0))
+    check_mil("slice_by_size", {"x": X[0, 0], "begin": zero, "size": (2,)}, X[0, 0, :2], fast=False)
     check_mil("non_zero", {"x": scalar}, np.zeros((1, 0)), outputs=("int32",), fast=False)
     check_mil("cumsum", {"x": scalar}, scalar, fast=False)
     ends = {"begin": np.zeros(3, np.int32), "end": np.array([1, 1, 1], np.int32)}

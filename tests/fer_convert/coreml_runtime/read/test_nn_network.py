@@ -242,6 +242,22 @@ def test_scalar_outputs(flavour: str, kind: str, wanted: float) -> None:
     assert type(answer["y"]) is type(wanted)
 
 
+def test_layers_compute_integers_in_fp32() -> None:
+    spec, net = network("neuralNetwork")
+    declared = spec.description.input.add(name="i").type
+    declared.isOptional = True
+    declared.multiArrayType.shape.append(4)
+    declared.multiArrayType.dataType, declared.multiArrayType.intDefaultValue = 131104, 3
+    net.layers.add(name="half", input=["i"], output=["h"]).multiply.alpha = 0.5
+    net.layers.add(name="sum", input=["x", "h"], output=["y"]).add.SetInParent()
+    spec.description.output.add(name="y").type.multiArrayType.dataType = 65568
+    program, x = loaded(spec), np.arange(4, dtype=np.float32)
+    for engine in ("reference", "fast"):
+        given = program.predict({"x": x, "i": np.array([1, 2, 3, 4])}, engine=engine)["y"]
+        np.testing.assert_array_equal(given, x + np.array([0.5, 1, 1.5, 2]))
+        np.testing.assert_array_equal(program.predict({"x": x}, engine=engine)["y"], x + 1.5)
+
+
 def test_image_outputs() -> None:
     spec, net = network("neuralNetwork", (1, 3, 2, 4))
     add_copy(net)
