@@ -247,12 +247,7 @@ class Program:
             raise RefusedInput(
                 f"{self.path} needs the input {', '.join(missing)}, which is missing."
             )
-        feeds = {f.name: feed(f, inputs.get(f.name)) for f in self.inputs}
-        for value in self.graph.inputs:
-            # No feature is a scalar: a program's is declared as one of one element.
-            if value.shape == () and feeds[value.name].numel() == 1:
-                feeds[value.name] = feeds[value.name].reshape(())
-        return feeds
+        return {f.name: feed(f, inputs.get(f.name)) for f in self.inputs}
 
     def _plan(self, precision: Precision) -> Plan:
         from fer_convert.coreml_runtime.reference.plan import make_plan
