@@ -190,11 +190,11 @@ def _continued(x: Tensor, axis: int, before: int, after: int, *, mirror: bool) -
 
 @OPERATIONS.operation("tile")
 def tile(op: View) -> Call:
-    """``x`` repeated ``reps[i]`` times along each dimension."""
+    """``x`` repeated ``reps[i]`` times along each dimension; 0 leaves nothing."""
 
     def kernel(x: Tensor, reps: Tensor) -> Tensor:
         times = reps.tolist()
-        if len(times) != x.dim() or min(times, default=1) < 1:
+        if len(times) != x.dim() or min(times, default=0) < 0:
             raise ValueError(f"reps {times}")
         check_size((x.numel(), *times))
         return x.repeat(times)
