@@ -250,10 +250,6 @@ class Program:
         feeds = {f.name: feed(f, inputs.get(f.name)) for f in self.inputs}
         if self.format == "neuralnetwork":  # whose layers compute declared integers in fp32, too
             return {name: tensor.float() for name, tensor in feeds.items()}
-        for value in self.graph.inputs:
-            # No feature is a scalar: a program's is declared as one of one element.
-            if value.shape == () and feeds[value.name].numel() == 1:
-                feeds[value.name] = feeds[value.name].reshape(())
         return feeds
 
     def _plan(self, precision: Precision) -> Plan:

@@ -107,8 +107,8 @@ def split(op: Source) -> tuple[str, ...]:
 
 @OPERATIONS.lowering("tile")
 def tile(op: Source) -> str:
-    if op.is_constant("reps") and min(op.integers("reps"), default=1) < 1:
-        raise Unlowered("no repetition")
+    if op.is_constant("reps") and min(op.integers("reps"), default=0) < 0:
+        raise Unlowered("less than no repetition")
     result: str = op.node("Tile", op.operand("x"), op.indices("reps"))
     return result
 

@@ -73,7 +73,7 @@ def crop(op: Source) -> str:
     edges = op.integers("crop_height"), op.integers("crop_width")
     lengths = [_size(size) for size in op.shape_of("x")[-2:]]
     ends = [size - after for size, (_, after) in zip(lengths, edges, strict=True)]
-    if any(end <= before for end, (before, _) in zip(ends, edges, strict=True)):
+    if any(before >= end for (before, _), end in zip(edges, ends, strict=True)):
         raise Unlowered("nothing left")
     starts = op.ints(*(before for before, _ in edges))
     result: str = op.node("Slice", op.operand("x"), starts, op.ints(*ends), op.ints(-2, -1))

@@ -239,18 +239,18 @@ def _continued(x: Tensor, axis: int, before: int, after: int, *, mirror: bool) -
 
 @OPERATIONS.operation("tile", "layer:tile")
 def tile(op: View) -> Call:
-    """``x`` repeated ``reps[i]`` times along each dimension.
+    """``x`` repeated ``reps[i]`` times along each dimension; 0 leaves nothing.
 
     For a layer ``reps`` may be shorter: it counts for the last dimensions.
     """
-    least = 1 if op.operation.type == "layer:tile" else None
+    of_layer = op.operation.type == "layer:tile"
 
     def kernel(x: Tensor, reps: Tensor) -> Tensor:
         times = integers_of(reps)
-        if not (x.dim() if least is None else least) <= len(times) <= x.dim():
+        if not (1 if of_layer else x.dim()) <= len(times) <= x.dim():
             axes = f"the axes of {list(x.shape)}"
             raise ValueError(f"reps {list(times)}: {len(times)} counts for {axes}")
-        if min(times, default=1) < 1:
+        if min(times, default=1) < of_layer:  # a layer repeats at least once
             raise ValueError(f"counts {list(times)}")
         check_size((x.numel(), *times))
         return x.tile(times)

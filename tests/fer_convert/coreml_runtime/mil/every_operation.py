@@ -539,7 +539,8 @@ EXAMPLES: Mapping[str, Sequence[Maker]] = {
     "sliding_windows": moved(axis=2, size=3, stride=2),
     "tile": [*moved(reps=(1, 2, 1, 3)),
              lambda v: ({"x": v.odd(), "reps": constant(np.int32([]))}, FLOAT),
-             lambda v: ({"x": v.odd(2), "reps": (0,)}, FLOAT)],
+             lambda v: ({"x": v.odd(2), "reps": np.int32([0])}, FLOAT),
+             lambda v: ({"x": v.odd(2), "reps": (-1,)}, FLOAT)],
     "split": [
         lambda v: ({"x": v.odd(2, 7), "axis": -1, "split_sizes": (1, 6)}, ("fp32", "fp32")),
         lambda v: ({"x": v.ints(6), "axis": 0, "num_splits": 2}, ("int32", "int32")),
