@@ -1,4 +1,4 @@
-"""Before a run is continued: can last.pt be read, is the run complete, is --epochs behind it?"""
+"""Before a run is continued: can last.pt be read, is the run complete, what may change?"""
 
 from __future__ import annotations
 
