@@ -118,8 +118,8 @@ def tile_last(op: Source) -> str:
     if not op.is_constant("reps"):
         raise Unlowered("computed counts")
     counts, rank = op.integers("reps"), len(op.shape_of("x"))
-    if not 1 <= len(counts) <= rank:
-        raise Unlowered(f"{len(counts)} counts for {rank} axes")
+    if not 1 <= len(counts) <= rank or min(counts) < 1:
+        raise Unlowered(f"counts {list(counts)} for {rank} axes")
     whole = [1] * (rank - len(counts)) + list(counts)
     check_size([(size or 1) * n for size, n in zip(op.shape_of("x"), whole, strict=True)])
     return str(op.node("Tile", op.operand("x"), op.ints(*whole)))
