@@ -251,7 +251,7 @@ def tile(op: View) -> Call:
             axes = f"the axes of {list(x.shape)}"
             raise ValueError(f"reps {list(times)}: {len(times)} counts for {axes}")
         if min(times, default=1) < of_layer:  # a layer repeats at least once
-            raise ValueError(f"counts {list(times)}")
+            raise ValueError(f"reps {list(times)}")
         check_size((x.numel(), *times))
         return x.tile(times)
 
