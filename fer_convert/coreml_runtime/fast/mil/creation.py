@@ -34,7 +34,7 @@ def fill_like(op: Source) -> str:
 def range_1d(op: Source) -> str:
     floats = op.result.element.is_float
     start, end, step = (op.number(name, np.float64) for name in ("start", "end", "step"))
-    count = op.node("Abs", op.node("Div", op.node("Sub", end, start), step))
+    count = op.node("Div", op.node("Sub", end, start), step)  # below 0 where the step leads away
     few = op.node("LessOrEqual", count, op.scalar(MOST_ELEMENTS, np.float64))
     # A step of 0 is an error, as too long a range should be.
     possible = op.node("Where", few, step, op.scalar(0.0, np.float64))

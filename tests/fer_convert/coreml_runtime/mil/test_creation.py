@@ -50,6 +50,12 @@ def test_ranges(start: float, end: float, step: float) -> None:
     check_mil("range_1d", fed, wanted, outputs=(kind,))
 
 
+def test_a_range_that_leads_away_is_empty_however_far_its_end() -> None:
+    """The fast engine took it for too long a one. Found by benchmarks/fuzz_coreml.py."""
+    far = {"start": 0.5, "end": np.float32(-(2.0**31)), "step": 0.25}
+    check_mil("range_1d", far, np.zeros(0, np.float32))
+
+
 @pytest.mark.parametrize("shape", [(), (4,), (2, 3)])
 @pytest.mark.parametrize("axis", [0, -1, 1, -2])
 @pytest.mark.parametrize("valued", [True, False])
