@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fer_convert.source import Source
+from fer_train.contract.labels import EMOTIONS
 
 ArtefactKind = Literal["torchscript", "onnx", "mlmodel", "mlpackage-fp32", "mlpackage-fp16"]
 Precision = Literal["fp32", "fp16"]
@@ -91,7 +92,7 @@ def contract_record(source: Source, *, demo: bool) -> dict[str, Any]:
     """
     return {
         "schema": SCHEMA,
-        "version": VERSION,
+        "version": VERSIONS[0] if set(source.labels) == set(EMOTIONS) else VERSIONS[1],
         "architecture": source.architecture,
         "labels": list(source.labels),
         "preprocess": source.preprocess.to_dict(),
