@@ -31,7 +31,10 @@ FILE_NAMES: dict[ArtefactKind, str] = {
 GIT_HOST_LIMIT_BYTES = 100_000_000
 
 #: Name and version of the contract that artefacts carry.
-SCHEMA, VERSION = "emotionkit.contract", 1
+SCHEMA = "emotionkit.contract"
+#: 1 is about the eight emotions in any order, 2 about any labels. What the first can say is written
+#: in it, so that an app with an earlier EmotionKit reads it, too.
+VERSIONS = (1, 2)
 
 #: Name of the artefacts' input in every format.
 INPUT_NAME = "image"

@@ -48,7 +48,8 @@ class BuildRequest:
     Attributes:
         fixtures: folder of the images to compare on.
         kinds: the artefacts to make.
-        arch, labels, custom_labels, preprocess: what the checkpoint does not say; see `source.load_source`.
+        arch, labels, custom_labels, preprocess: what the checkpoint does not say; see
+            `source.load_source`.
         demo: mark the model as a demonstration even if its checkpoint does not say that it
             learned from drawn faces; every artefact says so.
         author, license, model_version: for Xcode's metadata pane.

@@ -99,7 +99,7 @@ def load_source(
         arch: needed for a bare state dict.
         labels: needed for a state dict and TorchScript: names in logit order separated by
             commas, or the name of a known order (``LABEL_ORDERS``).
-        custom_labels: names in ``labels`` that are no emotions and are meant so, separated by commas.
+        custom_labels: names in ``labels`` that are no emotions and are meant so, with commas.
         preprocess: likewise: a JSON file or inline JSON with `PreprocessSpec`'s fields.
 
     Raises:
@@ -107,7 +107,7 @@ def load_source(
         NonFiniteWeights, LabelMismatch: see the contract; each has its exit code.
     """
     file = Path(path)
-    custom = () if custom_labels is None else parse_custom_labels(custom_labels)
+    custom = parse_custom_labels(custom_labels)
     given_labels = None if labels is None else parse_labels(labels, custom=custom)
     given_spec = None if preprocess is None else parse_preprocess(preprocess)
     if file.is_file() and is_torchscript(file):

@@ -10,6 +10,7 @@ import click
 
 from fer_train.commands.launch import cache_option
 from fer_train.config.click_options import config_options
+from fer_train.contract.labels import parse_custom_labels
 from fer_train.machine.device import default_workers
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def data() -> None:
     show_default=True,
     help="Folder for report.html and findings.json.",
 )
-@config_options(("layout", "label_order", "labels_from"))
+@config_options(("layout", "label_order", "custom_labels", "labels_from"))
 @click.option(
     "--exclude",
     type=click.Path(path_type=Path),
@@ -75,6 +76,7 @@ def check(source: Path, **options: Any) -> None:
     request = DataRequest(
         layout=options["layout"],
         label_order=options["label_order"],
+        custom_labels=parse_custom_labels(options["custom_labels"]),
         labels_from=options["labels_from"],
         exclude=options["exclude"],
     )

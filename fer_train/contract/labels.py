@@ -138,12 +138,14 @@ def validate_labels(labels: Iterable[str], *, custom: Iterable[str] = ()) -> tup
     return names
 
 
-def parse_custom_labels(text: str) -> tuple[str, ...]:
-    """Return the names that ``--custom-labels`` lists, separated by commas.
+def parse_custom_labels(text: str | None) -> tuple[str, ...]:
+    """Return the names that ``--custom-labels`` lists, separated by commas; none for None.
 
     Raises:
         LabelMismatch: one of them is an emotion or alias already, or no name that a label may have.
     """
+    if text is None:
+        return ()
     names = tuple(unicodedata.normalize("NFC", name.strip()) for name in text.split(","))
     for name in names:
         key = name.lower()
