@@ -10,7 +10,6 @@ import click
 
 from fer_train.commands.launch import cache_option
 from fer_train.config.click_options import config_options
-from fer_train.contract.labels import parse_custom_labels
 from fer_train.machine.device import default_workers
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def check(source: Path, **options: Any) -> None:
     request = DataRequest(
         layout=options["layout"],
         label_order=options["label_order"],
-        custom_labels=parse_custom_labels(options["custom_labels"]),
+        custom_labels=options["custom_labels"],
         labels_from=options["labels_from"],
         exclude=options["exclude"],
     )

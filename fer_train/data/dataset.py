@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fer_train.config.options import LabelsFrom
 from fer_train.contract.errors import DataLayoutError, EmptyClass
-from fer_train.contract.labels import EMOTIONS
+from fer_train.contract.labels import EMOTIONS, parse_custom_labels
 from fer_train.data.check.exclude import read_exclusions, without_excluded
 from fer_train.data.label_order import read_label_order
 from fer_train.data.layouts import AUTO, recognise
@@ -41,7 +41,7 @@ class DataRequest:
         label_order: what numeric ids mean; see `label_order.read_label_order`.
         labels_from: whose word counts where folder and CSV disagree.
         soft_labels: train on the distribution of votes.
-        custom_labels: names beyond the eight emotions, allowed on purpose.
+        custom_labels: names beyond the eight emotions, allowed on purpose, with commas.
         exclude: a findings file.
         splits: the splits to make.
     """
@@ -50,7 +50,7 @@ class DataRequest:
     label_order: str | None = None
     labels_from: LabelsFrom | None = None
     soft_labels: bool = False
-    custom_labels: tuple[str, ...] = ()
+    custom_labels: str | None = None
     exclude: Path | None = None
     splits: SplitPlan = field(default_factory=SplitPlan)
 
@@ -152,7 +152,7 @@ def read_listing(path: Path, request: DataRequest) -> tuple[Listing, list[str]]:
     Raises:
         NotFound, DataLayoutError, LabelMismatch: nothing there, nothing known, or nothing certain.
     """
-    custom = request.custom_labels
+    custom = parse_custom_labels(request.custom_labels)
     options = ReadOptions(
         order=None
         if request.label_order is None
@@ -240,7 +240,7 @@ def list_faces(
         left_out=left_out,
         notes=notes,
         made=made,
-        custom=request.custom_labels,
+        custom=parse_custom_labels(request.custom_labels),
     )
     return replace(found, warnings=tuple(warnings))
 

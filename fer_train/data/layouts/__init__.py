@@ -141,7 +141,7 @@ def recognise(
         else f"{path} is not of the layout {name}; it holds: {_content(path)}.",
         hint="Known layouts:\n"
         + "\n".join(f"    {layout.name:<14} {layout.shape}" for layout in LAYOUTS)
-        + "\n  Class folders are 0..7 or named after the emotions (other names: --custom-labels). See "
+        + "\n  Class folders are 0..7 or named after the emotions (or --custom-labels). See "
         "docs/data.md.",
     )
 
