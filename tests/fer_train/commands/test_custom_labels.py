@@ -38,7 +38,7 @@ def test_the_emotions_come_first_then_the_names_as_they_were_given(best: Path) -
 def test_a_model_is_measured_on_its_own_labels(best: Path, three: Path, fertrain: Fertrain) -> None:
     ran = fertrain("eval", best, "--data", three, "--device", "cpu", "--json", "--quiet")
     assert ran.code == 0, ran.err
-    assert sum(map(sum, json.loads(ran.out)["confusion"])) == 6
+    assert sum(map(sum, json.loads(ran.out)["metrics"]["confusion"])) == 6
 
 
 def test_training_on_keeps_them_and_pruning_too(
