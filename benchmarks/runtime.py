@@ -243,8 +243,9 @@ def measure_memory(
     import torch
 
     from fer_convert.artefact import FILE_NAMES
-    from fer_convert.coreml_runtime import fast, nn_layers  # noqa: F401
+    from fer_convert.coreml_runtime import fast  # noqa: F401
     from fer_convert.coreml_runtime.read.proto import proto_module
+    from fer_convert.coreml_runtime.reference.mil import MIL  # noqa: F401
     from fer_convert.parity.runners import ModuleRunner, OnnxRunner
 
     proto_module("Model_pb2")

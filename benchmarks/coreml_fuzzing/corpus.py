@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from coreml_fuzzing.messages import MANIFEST, Case
-from fer_convert.coreml_runtime.nn_layers import LAYERS
 from fer_convert.coreml_runtime.read.compressed import EXPANSIONS
+from fer_convert.coreml_runtime.read.nn_lowering import RECIPES
 from fer_convert.coreml_runtime.read.proto import proto_module
 from fer_convert.coreml_runtime.reference.mil import MIL
 
@@ -73,4 +73,4 @@ def unreached(cases: Iterable[Case]) -> list[str]:
     """Operations and layers of the runtime that no seed has."""
     found = set().union(*(types_of(case.spec) for case in cases))
     preprocessing = {"scaler", "meanImage"}  # beside the layers
-    return sorted({*MIL.functions, *EXPANSIONS, *LAYERS.functions} - found - preprocessing)
+    return sorted({*MIL.public, *EXPANSIONS, *RECIPES.public} - found - preprocessing)

@@ -57,16 +57,14 @@ def _whole(saved: Any) -> bytes:
 
 
 def _key(graph: Graph) -> Any:
-    """Types, arguments and (of a layer) parameters in use: models that differ only in numbers are
-    the same to the fuzzer, which changes numbers itself."""
+    """Types and arguments in use: models that differ only in numbers are the same to the fuzzer,
+    which changes numbers itself."""
     operations = {
         (
+            op.layer,
             op.type,
             tuple(sorted(op.arguments)),
             tuple(str(output.element.name) for output in op.outputs),
-            tuple(field.name for field, _ in op.params.ListFields())
-            if hasattr(op.params, "ListFields")
-            else (),
         )
         for op in graph.operations
     }
@@ -74,10 +72,8 @@ def _key(graph: Graph) -> Any:
 
 
 _RECORDER = _Recorder()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    loader.load_saved = _RECORDER.load_saved
+# Before a conftest imports the function by its name.
+loader.load_saved = _RECORDER.load_saved
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

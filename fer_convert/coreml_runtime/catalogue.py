@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from fer_convert.coreml_runtime.reference.operations import Table
+from fer_convert.coreml_runtime.registry import Registry
 
 _HEAD = """\
 # Operations of the portable Core ML runtime
@@ -24,8 +24,8 @@ loaded, by name and place (exit code 51).
 def catalogue() -> str:
     """Return the page as Markdown."""
     from fer_convert.coreml_runtime import fast
-    from fer_convert.coreml_runtime.nn_layers import LAYERS
     from fer_convert.coreml_runtime.read.compressed import EXPANSIONS
+    from fer_convert.coreml_runtime.read.nn_lowering import RECIPES
     from fer_convert.coreml_runtime.reference.mil import MIL
 
     lines = [_HEAD]
@@ -33,23 +33,22 @@ def catalogue() -> str:
     lines += ["", "Compressed constants, expanded when they are read:", ""]
     lines += _rows(EXPANSIONS, EXPANSIONS)
     lines += ["", "Also read: `const`, `classify` (its labels and scores).", ""]
-    lines += _section("NeuralNetwork", LAYERS, fast.LAYERS)
+    # A layer is as fast as the operations that it becomes, and both engines have all of them.
+    lines += _section("NeuralNetwork", RECIPES, RECIPES.functions)
     return "\n".join(lines) + "\n"
 
 
-def _section(title: str, table: Table, fast: Collection[str]) -> Iterator[str]:
-    yield f"## {title}: {len(table.functions)} supported, {_in_both(table, fast)} of them fast"
+def _section(title: str, table: Registry[Any], fast: Collection[str]) -> Iterator[str]:
+    functions = table.public
+    in_both = sum(name in fast for name in functions)
+    yield f"## {title}: {len(functions)} supported, {in_both} of them fast"
     yield ""
-    yield from _rows(table.functions, fast)
+    yield from _rows(functions, fast)
     yield ""
     yield f"### {title}: left out on purpose"
     yield ""
     for refusal in sorted(table.refusals):
         yield f"* {', '.join(f'`{name}`' for name in sorted(refusal.types))}: {refusal.reason}"
-
-
-def _in_both(table: Table, fast: Collection[str]) -> int:
-    return sum(name in fast for name in table.functions)
 
 
 def _rows(functions: Mapping[str, Any], fast: Collection[str]) -> Iterator[str]:

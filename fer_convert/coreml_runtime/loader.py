@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fer_convert.coreml_runtime.description import Description, function_name, read_description
 from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
@@ -16,10 +15,6 @@ from fer_convert.coreml_runtime.program import Format, Program
 from fer_convert.coreml_runtime.read.mil_program import read_program
 from fer_convert.coreml_runtime.read.nn_network import FLAVOURS, read_network
 from fer_convert.coreml_runtime.read.saved_model import SavedModel, open_model
-
-if TYPE_CHECKING:
-    from fer_convert.coreml_runtime.reference.operations import Table
-
 
 _PIPELINES = {"pipeline", "pipelineClassifier", "pipelineRegressor"}
 
@@ -81,18 +76,14 @@ def load_saved(saved: SavedModel, *, function: str | None = None) -> Program:
     """`load_program` for a specification that is in memory already."""
     kind = saved.spec.WhichOneof("Type")
     description = read_description(saved.spec, function)
-    table: Table
     format_name: Format
+    from fer_convert.coreml_runtime.reference.mil import MIL  # which imports torch
+
     if kind == "mlProgram":
-        from fer_convert.coreml_runtime.reference.mil import MIL as table
-
         format_name = "mlprogram"
-        graph = read_program(saved, function_name(saved.spec, function), table)
+        graph = read_program(saved, function_name(saved.spec, function), MIL)
     elif kind in FLAVOURS:
-        from fer_convert.coreml_runtime.nn_layers import LAYERS as table
-
         format_name, graph = "neuralnetwork", read_network(saved.spec, description, saved.payloads)
-        table.check((operation.type, operation.name) for operation in graph.operations)
         _check_ranks(graph)
     else:
         raise UnsupportedOperation(
@@ -108,7 +99,7 @@ def load_saved(saved: SavedModel, *, function: str | None = None) -> Program:
         spec_version=int(saved.spec.specificationVersion),
         description=description,
         graph=graph,
-        table=table,
+        table=MIL,
     )
 
 

@@ -31,7 +31,7 @@ Format = Literal["neuralnetwork", "mlprogram"]
 Engine = Literal["auto", "reference", "fast"]
 
 # What may stand between the last softmax and the scores: these pass values on unchanged.
-_TRANSPARENT = {"cast", "copy", "reshape", "reshapeStatic", "squeeze", "identity"}
+_TRANSPARENT = {"cast", "identity", "layer:at_least_one_axis", "reshape", "squeeze"}
 
 
 class Program:
@@ -99,12 +99,11 @@ class Program:
         """The value that the final softmax reads, for ``capture``; None without a softmax."""
         producers = {o.name: op for op in self.graph.operations for o in op.outputs}
         scores = self.graph.classifier.scores if self.graph.classifier else None
-        name = scores or (self.graph.outputs[0] if self.graph.outputs else "")
+        name = scores or next(map(self.graph.value_of, self.graph.outputs), "")
         while name in producers:
             operation = producers[name]
-            # The value worked on is called `x` or `input`; a reshape may read its shape, too.
-            source = (operation.arguments.get("x") or operation.arguments.get("input") or ("",))[0]
-            if operation.type.startswith("softmax"):
+            source = operation.arguments.get("x", ("",))[0]  # a reshape may read its shape, too
+            if operation.type == "softmax":
                 return source if isinstance(source, str) else None
             if operation.type not in _TRANSPARENT or not isinstance(source, str):
                 return None
@@ -207,7 +206,8 @@ class Program:
             raise ExecutionFailed(f"The outputs of {self.path} do not fit in memory.") from error
 
     def _results(self, values: Mapping[str, Array], capture: Collection[str]) -> dict[str, Array]:
-        result = {name: values[name] for name in (*self.graph.outputs, *capture)}
+        result = {name: values[self.graph.value_of(name)] for name in self.graph.outputs}
+        result |= {name: values[name] for name in capture if name not in result}
         if self.graph.classifier:
             scores = values[self.graph.classifier.scores].reshape(-1)
             if scores.size != len(self.labels):
@@ -248,10 +248,8 @@ class Program:
                 f"{self.path} needs the input {', '.join(missing)}, which is missing."
             )
         feeds = {f.name: feed(f, inputs.get(f.name)) for f in self.inputs}
-        for value in self.graph.inputs:
-            # No feature is a scalar: a program's is declared as one of one element.
-            if value.shape == () and feeds[value.name].numel() == 1:
-                feeds[value.name] = feeds[value.name].reshape(())
+        if self.format == "neuralnetwork":  # whose layers compute declared integers in fp32, too
+            return {name: tensor.float() for name, tensor in feeds.items()}
         return feeds
 
     def _plan(self, precision: Precision) -> Plan:
@@ -263,7 +261,7 @@ class Program:
 
     @cached_property
     def _value_names(self) -> list[str]:
-        computed = [o.name for op in self.graph.operations for o in op.outputs]
+        computed = [o.name for op in self.graph.operations for o in op.outputs if not o.inner]
         return [*(value.name for value in self.graph.inputs), *computed]
 
     def _check_known(self, what: str, given: Collection[str], known: Collection[str]) -> None:

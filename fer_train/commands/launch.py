@@ -54,14 +54,12 @@ def new_config(
     base: Mapping[str, Any] | None = None,
     complete: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
 ) -> TrainConfig:
-    """Return the configuration of a new run, as `build_config`; all before torch is imported.
-
-    Unless the run starts from a checkpoint, which only torch reads.
+    """Return the configuration of a new run. Imports torch only to read the checkpoint of --from.
 
     Args:
-        options: all of the command, for ``preset`` and ``config``.
-        typed: `typed_options`.
-        base: see `build_config`, as ``complete``.
+        options: all that the command was given, ``preset`` and ``config`` among them.
+        typed: of these `typed_options`.
+        base, complete: as in `build_config`.
 
     Raises:
         NotFound: no such file, or no such checkpoint.

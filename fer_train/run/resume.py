@@ -1,7 +1,4 @@
-"""Before a run is continued: can last.pt be read, is the run complete, is --epochs behind it?
-
-And what may ``--resume`` change: three classes of options, and nothing silently.
-"""
+"""Before a run is continued: can last.pt be read, is the run complete, what may change?"""
 
 from __future__ import annotations
 

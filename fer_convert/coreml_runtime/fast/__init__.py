@@ -4,8 +4,7 @@ A second implementation of the operations, sharing nothing with the reference en
 """
 
 from fer_convert.coreml_runtime.fast.engine import FastEngine
-from fer_convert.coreml_runtime.fast.layers import LAYERS
 from fer_convert.coreml_runtime.fast.lower import Lowered, NotLowered, lower
 from fer_convert.coreml_runtime.fast.mil import MIL
 
-__all__ = ["LAYERS", "MIL", "FastEngine", "Lowered", "NotLowered", "lower"]
+__all__ = ["MIL", "FastEngine", "Lowered", "NotLowered", "lower"]

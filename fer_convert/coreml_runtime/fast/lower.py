@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import ChainMap, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fer_convert.coreml_runtime.element_types import Array
-from fer_convert.coreml_runtime.fast.layers import LAYERS
+from fer_convert.coreml_runtime.fast.batches import over_batches
 from fer_convert.coreml_runtime.fast.mil import MIL
 from fer_convert.coreml_runtime.fast.onnx_builder import (
     Builder,
@@ -15,7 +16,7 @@ from fer_convert.coreml_runtime.fast.onnx_builder import (
     Unlowered,
     value_type,
 )
-from fer_convert.coreml_runtime.fast.translation import Source, Translations
+from fer_convert.coreml_runtime.fast.translation import Source
 from fer_convert.coreml_runtime.graph import Graph, Operation, Value
 from fer_convert.coreml_runtime.limits import MOST_ELEMENTS
 
@@ -53,32 +54,80 @@ def lower(graph: Graph) -> Lowered:
     Raises:
         NotLowered: operations or options without a translation, all that could be found.
     """
-    missing = sorted({op.type for op in graph.operations if op.type not in _table(op)})
+    missing = sorted({op.kind for op in graph.operations if op.type not in MIL})
     if missing:
         raise NotLowered(missing)
-    outputs = [o for op in graph.operations for o in op.outputs]
-    values = {value.name: value for value in (*graph.inputs, *outputs)}
-    builder = _start(graph, values)
+    lowering = _Lowering(graph)
     for operation in graph.operations:
         try:
-            _translate(operation, builder, values)
+            lowering.add(operation)
         except Unlowered as error:
-            missing.append(f"{operation.type} with {error}")
+            missing.append(f"{operation.kind} with {error}")
             if isinstance(error, UnknownShapes):
                 break
         except _INCONSISTENT as error:
             missing.append(f"{operation.label} ({type(error).__name__}: {error})")
     if missing:
         raise NotLowered(list(dict.fromkeys(missing)))
-    _check_sizes(builder)
+    _check_sizes(lowering.builder)
     scores = (graph.classifier.scores,) if graph.classifier else ()
     return Lowered(
         inputs=graph.inputs,
-        outputs=tuple(dict.fromkeys((*graph.outputs, *scores))),
-        nodes=tuple(builder.nodes),
-        initialisers=builder.initialisers,
-        values=values,
+        outputs=tuple(dict.fromkeys((*map(graph.value_of, graph.outputs), *scores))),
+        nodes=tuple(lowering.builder.nodes),
+        initialisers=lowering.builder.initialisers,
+        values={name: value for name, value in lowering.values.items() if not value.inner},
     )
+
+
+class _Lowering:
+    """The operations that are translated so far."""
+
+    def __init__(self, graph: Graph) -> None:
+        outputs = [o for op in graph.operations for o in op.outputs]
+        self.values = {value.name: value for value in (*graph.inputs, *outputs)}
+        self.builder = _start(graph, self.values)
+        # What ONNX calls the inner values, those that it calls so, and the first node that may have
+        # computed them.
+        self._names: dict[str, str] = {}
+        self._called: defaultdict[str, list[str]] = defaultdict(list)
+        self._since: dict[str, int] = {}
+
+    def add(self, operation: Operation) -> None:
+        since = len(self.builder.nodes)
+        for output in operation.outputs:
+            value_type(output)
+        computed = self._translated(operation)
+        names = (computed,) if isinstance(computed, str) else tuple(computed)
+        if len(names) != len(operation.outputs):
+            raise Unlowered(f"{len(operation.outputs)} outputs")
+        for name, output in zip(names, operation.outputs, strict=True):
+            if output.inner:
+                self._names[output.name] = name
+                self._called[name].append(output.name)
+                self._since.setdefault(name, since)
+            else:
+                self.builder.name_result(name, output.name, self._since.get(name, since))
+                self._names |= dict.fromkeys(self._called.pop(name, ()), output.name)
+
+    def _translated(self, operation: Operation) -> str | Sequence[str]:
+        source = Source(operation, self.builder, self.values, self._names)
+        if operation.rank is None and not operation.trailing:
+            return MIL(source)
+        first = operation.reads[0]
+        x = self._names.get(first, first)
+        if operation.rank is not None:
+            operation.rank.check(source.shape(x))
+        if not operation.trailing:
+            return MIL(source)
+
+        def translate(x: str) -> str:
+            names = ChainMap({first: x}, self._names)
+            computed = MIL(Source(operation, self.builder, self.values, names))
+            assert isinstance(computed, str)
+            return computed
+
+        return over_batches(source, x, translate, operation.trailing)
 
 
 def _check_sizes(builder: Builder) -> None:
@@ -95,20 +144,3 @@ def _start(graph: Graph, values: Mapping[str, Value]) -> Builder:
         return Builder(graph.inputs, values)
     except Unlowered as error:
         raise NotLowered([f"inputs with {error}"]) from error
-
-
-def _table(operation: Operation) -> Translations:
-    # An ML Program declares every result's type; a NeuralNetwork none.
-    return MIL if all(output.typed for output in operation.outputs) else LAYERS
-
-
-def _translate(operation: Operation, builder: Builder, values: Mapping[str, Value]) -> None:
-    since = len(builder.nodes)
-    for output in operation.outputs:
-        value_type(output)
-    computed = _table(operation)(Source(operation, builder, values))
-    names = (computed,) if isinstance(computed, str) else tuple(computed)
-    if len(names) != len(operation.outputs):
-        raise Unlowered(f"{len(operation.outputs)} outputs")
-    for name, output in zip(names, operation.outputs, strict=True):
-        builder.name_result(name, output.name, since)

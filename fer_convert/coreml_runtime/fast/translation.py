@@ -17,26 +17,33 @@ from fer_convert.coreml_runtime.fast.onnx_builder import (
     constant_array,
 )
 from fer_convert.coreml_runtime.graph import Constant, Operand, Operation, Value
+from fer_convert.coreml_runtime.registry import Registry
 
 _T = TypeVar("_T")
 
 
 class Source:
-    """One operation as its translation sees it: operands as names of ONNX values."""
+    """One operation as its translation sees it: operands as names of ONNX values.
 
-    def __init__(self, operation: Operation, builder: Builder, values: Mapping[str, Value]) -> None:
+    Args:
+        names: of those values of the graph that ONNX calls otherwise.
+    """
+
+    def __init__(
+        self,
+        operation: Operation,
+        builder: Builder,
+        values: Mapping[str, Value],
+        names: Mapping[str, str],
+    ) -> None:
         self.operation = operation
         self.builder = builder
         self._values = values
+        self._names = names
 
     @property
     def kind(self) -> str:
         return self.operation.type
-
-    @property
-    def params(self) -> Any:
-        """The layer's message (NeuralNetwork only)."""
-        return self.operation.params
 
     @property
     def result(self) -> Value:
@@ -66,7 +73,29 @@ class Source:
         operand = self._one(name)
         if isinstance(operand, Constant):
             return self.builder.constant(operand, "int64")
-        return self.cast(operand, np.int64)
+        return self.cast(self._enter(operand), np.int64)
+
+    def vector(self, name: str) -> str:
+        """As `indices`, of a vector.
+
+        Raises:
+            Unlowered: it has another number of dimensions.
+        """
+        if len(self.shape_of(name)) != 1:
+            raise Unlowered(f"'{name}' that is no vector")
+        return self.indices(name)
+
+    def number(self, name: str, kind: Any, shape: Sequence[int] = ()) -> str:
+        """An operand that holds one number, as ``kind`` in ``shape``: of none or one dimension.
+
+        Raises:
+            Unlowered: it is known to hold another count.
+        """
+        sizes = self.shape_of(name)
+        if None not in sizes and prod(size or 0 for size in sizes) != 1:
+            raise Unlowered(f"several numbers as '{name}'")
+        result: str = self.node("Reshape", self.cast(self.operand(name), kind), self.ints(*shape))
+        return result
 
     def is_constant(self, name: str) -> bool:
         return isinstance(self._one(name), Constant)
@@ -88,10 +117,10 @@ class Source:
             Unlowered: not even its rank is known.
         """
         operand = self._one(name)
-        return operand.shape if isinstance(operand, Constant) else self.shape(operand)
+        return operand.shape if isinstance(operand, Constant) else self.shape(self._enter(operand))
 
     def shape(self, name: str) -> Shape:
-        """The shape of a computed value, as the file declares or ONNX infers it."""
+        """The shape of an ONNX value, as the file declares or ONNX infers it."""
         declared = self._values[name].shape if name in self._values else None
         if declared is not None and None not in declared:
             return declared
@@ -151,7 +180,9 @@ class Source:
         return result
 
     def _enter(self, operand: Operand) -> str:
-        return self.builder.constant(operand) if isinstance(operand, Constant) else operand
+        if isinstance(operand, Constant):
+            return self.builder.constant(operand)
+        return self._names.get(operand, operand)
 
     def _one(self, name: str) -> Operand:
         (operand,) = self.operation.arguments[name]
@@ -167,11 +198,8 @@ class Source:
 Translation = Callable[[Source], "str | Sequence[str]"]
 
 
-class Translations:
-    """The operation types of one format that can be lowered."""
-
-    def __init__(self) -> None:
-        self._functions: dict[str, Translation] = {}
+class Translations(Registry[Translation]):
+    """The operation types that can be lowered."""
 
     def lowering(self, *types: str) -> Callable[[Translation], Translation]:
         """Decorate a function with the operation types it translates.
@@ -179,35 +207,17 @@ class Translations:
         It returns the name of its result, or as many as the operation has outputs. Each must be of
         the declared family: float32, int32 (of all integers) or bool.
         """
-
-        def register(function: Translation) -> Translation:
-            for name in types:
-                self._add(name, function)
-            return function
-
-        return register
-
-    def include(self, other: Translations) -> None:
-        """Take over what another table holds."""
-        for name, function in other._functions.items():
-            self._add(name, function)
-
-    def _add(self, name: str, function: Translation) -> None:
-        assert name not in self._functions, f"{name} is registered twice"
-        self._functions[name] = function
+        return self.operation(*types)
 
     def place(self, name: str) -> str:
         """The module that translates an operation type."""
-        return self._functions[name].__module__
+        return self.functions[name].__module__
 
     def __call__(self, source: Source) -> str | Sequence[str]:
-        return self._functions[source.kind](source)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._functions
+        return self.functions[source.kind](source)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._functions)
+        return iter(self.functions)
 
     def __len__(self) -> int:
-        return len(self._functions)
+        return len(self.functions)

@@ -1,4 +1,4 @@
-"""Convolution and pooling in ONNX, shared by both formats.
+"""Convolution and pooling in ONNX.
 
 Padding is ``[(before, after), …]`` per spatial dimension, or ``same`` / ``same_lower``, which ONNX
 has as well: an odd row goes after, or before.
@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from fer_convert.coreml_runtime.fast.batches import last_sizes
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source
+from fer_convert.coreml_runtime.limits import check_size
 
 Padding = Sequence[tuple[int, int]] | Literal["same", "same_lower"]
 
@@ -51,10 +53,14 @@ def convolution_pads(
     strides: Sequence[int],
     dilations: Sequence[int],
 ) -> dict[str, Any]:
-    """As `pad_attributes`; onnxruntime computes no padding of a dilated window itself."""
-    if isinstance(padding, str) and any(dilation > 1 for dilation in dilations):
+    """As `pad_attributes`; onnxruntime computes no padding of a dilated window itself, and another
+    where the strides skip pixels."""
+    if isinstance(padding, str):
+        sizes = op.shape(x)[-len(kernel) :]
         window = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
-        padding = _same(op.shape(x)[-len(kernel) :], window, strides, padding)
+        skips = any(s > k for k, s in zip(kernel, strides, strict=True))
+        if None not in sizes or skips or window != list(kernel):
+            padding = _same(sizes, window, strides, padding)
     return pad_attributes(padding)
 
 
@@ -68,23 +74,28 @@ def convolve_transposed(
     strides: Sequence[int],
     dilations: Sequence[int],
     groups: int,
-    crops: Sequence[tuple[int, int]] | None,
+    padding: Padding,
     output: Sequence[int],
+    sizes_decide: bool,
 ) -> str:
-    """Transposed convolution, cut by ``crops``; ``crops`` None cuts it to size times stride.
+    """Transposed convolution, cut by ``padding``, which may be to size times stride.
 
     ``output`` is another spatial size: what it lacks is cut off, or filled with zeros, at the end.
+    Where ``sizes_decide``, padding that leads to another is ignored: half is cut off at the start.
     """
-    cuts = list(crops or ())
-    if crops is None or output:
-        cuts = []
-        for axis, (k, s, d) in enumerate(zip(kernel, strides, dilations, strict=True)):
-            size = op.shape(x)[2 + axis]
-            if size is None:
-                raise Unlowered("an image of unknown size")
-            whole, wanted = (size - 1) * s + (k - 1) * d + 1, output[axis] if output else size * s
-            start = max(0, whole - wanted) // 2 if crops is None else crops[axis][0]
-            cuts.append((start, whole - start - wanted))
+    cuts = list(padding) if not isinstance(padding, str) else []
+    if not cuts or output:
+        sizes = last_sizes(op, x, len(kernel))
+        whole = [
+            (n - 1) * s + (k - 1) * d + 1
+            for n, k, s, d in zip(sizes, kernel, strides, dilations, strict=True)
+        ]
+        wanted = list(output) or [n * s for n, s in zip(sizes, strides, strict=True)]
+        surplus = [n - m for n, m in zip(whole, wanted, strict=True)]
+        starts = [before for before, _ in cuts]
+        if not cuts or (sizes_decide and surplus != [sum(pair) for pair in cuts]):
+            starts = [max(0, n + (padding == "same_lower")) // 2 for n in surplus]
+        cuts = [(start, n - start) for start, n in zip(starts, surplus, strict=True)]
     attributes: dict[str, Any] = {
         "kernel_shape": list(kernel), "strides": list(strides), "dilations": list(dilations),
         "group": groups, "pads": flat([(a, max(0, b)) for a, b in cuts]),
@@ -167,13 +178,19 @@ def _same(
     strides: Sequence[int],
     padding: Literal["same", "same_lower"],
 ) -> list[tuple[int, int]]:
-    """onnxruntime's own rule asks for less than no padding where the strides skip pixels."""
+    """Padding in figures.
+
+    Raises:
+        Unlowered: a size is only known at run time.
+        ValueError: more padding than can be allocated.
+    """
     pads = []
     for size, k, s in zip(sizes, kernel, strides, strict=True):
         if size is None:
             raise Unlowered("padding by an unknown size")
         last = (size - 1) // s * s  # where the last window starts in the unpadded image
         total = max(0, last + k - size)
+        check_size([size + total])
         less, more = total // 2, (total + 1) // 2
         pads.append((less, more) if padding == "same" else (more, less))
     return pads

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor
 from fer_convert.coreml_runtime.element_types import Array, ElementType
 from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
 from fer_convert.coreml_runtime.graph import Constant, Operation
+from fer_convert.coreml_runtime.registry import Registry
 
 Precision = Literal["declared", "fp32", "fp16"]
 
@@ -51,11 +52,6 @@ class View:
     def __init__(self, operation: Operation, *, precision: Precision) -> None:
         self.operation = operation
         self._precision = precision
-
-    @property
-    def params(self) -> Any:
-        """The layer's message (NeuralNetwork only)."""
-        return self.operation.params
 
     def has(self, name: str) -> bool:
         return name in self.operation.arguments
@@ -155,80 +151,18 @@ class View:
             constant.release()
         if not tensor.is_floating_point():
             return tensor
-        return round_to_half(tensor) if self._precision == "fp16" else tensor
+        rounds = self._precision == "fp16" and not constant.number
+        return round_to_half(tensor) if rounds else tensor
 
 
 Function = Callable[[View], Call]
 
 
-class Refusal(NamedTuple):
-    """Operation types that the runtime leaves out on purpose, and why."""
-
-    types: tuple[str, ...]
-    reason: str
-
-
-class Table:
+class Table(Registry[Function]):
     """Operations by the specification's own names; `mil` joins those of its modules."""
-
-    def __init__(self, format_name: str = "") -> None:
-        self.format_name = format_name
-        self.functions: dict[str, Function] = {}
-        self.refusals: list[Refusal] = []
-
-    def operation(self, *types: str) -> Callable[[Function], Function]:
-        """Decorate a function with the operation types it serves."""
-
-        def register(function: Function) -> Function:
-            for name in types:
-                self._add(name, function)
-            return function
-
-        return register
-
-    def include(self, other: Table) -> None:
-        """Take over what another table holds."""
-        for name, function in other.functions.items():
-            self._add(name, function)
-        self.refusals += other.refusals
-
-    def _add(self, name: str, function: Function) -> None:
-        assert name not in self.functions, f"{name} is registered twice"
-        self.functions[name] = function
-
-    def refuse(self, *types: str, reason: str) -> None:
-        """Say why ``types`` are left out; ``reason`` is half a sentence for an error message."""
-        self.refusals.append(Refusal(types, reason))
 
     def prepare(self, view: View) -> Call:
         return self.functions[view.operation.type](view)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.functions
-
-    def check(self, operations: Iterable[tuple[str, str]]) -> None:
-        """Raise one `UnsupportedOperation` that names every type without a function, where it first
-        occurs, and why it is left out.
-
-        Args:
-            operations: type and name of each.
-        """
-        missing: dict[str, str] = {}
-        for kind, name in operations:
-            if kind not in self.functions:
-                missing.setdefault(kind, name)
-        if missing:
-            raise UnsupportedOperation(
-                f"The portable runtime lacks {len(missing)} {self.format_name} operation"
-                f"{'s' if len(missing) > 1 else ''} of this model: "
-                f"{', '.join(self._place(kind, missing[kind]) for kind in sorted(missing))}.",
-                hint="The model may still run in Core ML; its parity cannot be checked here. "
-                "docs/coreml-operations.md lists what is supported.",
-            )
-
-    def _place(self, kind: str, name: str) -> str:
-        reasons = [refusal.reason for refusal in self.refusals if kind in refusal.types]
-        return f"{kind} '{name}'{f' ({reasons[0]})' if reasons else ''}"
 
 
 def torch_type(element: ElementType) -> torch.dtype:

@@ -2,22 +2,25 @@
 precision; then one operation after another.
 
 fp16 is emulated: each operation computes in fp32 and its result is rounded to the nearest fp16
-value. Hardware that accumulates in fp32 does just that; on measured networks the error is of the
-size of PyTorch's own half precision.
+value; a layer of a NeuralNetwork is rounded once, whatever operations it becomes. Hardware that
+accumulates in fp32 does just that; on measured networks the error is of the size of PyTorch's own
+half precision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from fer_convert.coreml_runtime.errors import ExecutionFailed
-from fer_convert.coreml_runtime.graph import Graph, Operation, Value
+from fer_convert.coreml_runtime.graph import Graph, Operation, Rank, Value
+from fer_convert.coreml_runtime.reference.batches import over_batches
 from fer_convert.coreml_runtime.reference.operations import (
     Call,
+    Kernel,
     Precision,
     Table,
     View,
@@ -84,7 +87,9 @@ def make_plan(graph: Graph, table: Table, precision: Precision) -> Plan:
         ArtefactError: an operation's constants do not fit together.
         UnsupportedOperation: an operation uses an option the runtime does not have.
     """
-    keeps = frozenset(graph.outputs) | ({graph.classifier.scores} if graph.classifier else set())
+    keeps = frozenset(map(graph.value_of, graph.outputs)) | (
+        {graph.classifier.scores} if graph.classifier else set()
+    )
     calls = [_prepare(op, table, precision) for op in graph.operations]
     last_reader = {name: i for i, call in enumerate(calls) for name in call.reads}
     half = {value.name for value in graph.inputs if _rounds(value, precision)}
@@ -108,9 +113,31 @@ def make_plan(graph: Graph, table: Table, precision: Precision) -> Plan:
 
 def _prepare(operation: Operation, table: Table, precision: Precision) -> Call:
     try:
-        return table.prepare(View(operation, precision=precision))
+        call = table.prepare(View(operation, precision=precision))
     except _KERNEL_ERRORS as error:
         raise ExecutionFailed(f"{operation.label} does not fit together: {error}") from error
+    if operation.trailing:
+        call = replace(call, kernel=over_batches(_single(call.kernel), operation.trailing))
+    if operation.rank is not None:
+        call = replace(call, kernel=_checking(call.kernel, operation.rank))
+    return call
+
+
+def _single(kernel: Kernel) -> Callable[..., Tensor]:
+    def computing(*operands: Tensor) -> Tensor:
+        result = kernel(*operands)
+        assert isinstance(result, Tensor), "an operation over batches has one result"
+        return result
+
+    return computing
+
+
+def _checking(kernel: Kernel, rank: Rank) -> Kernel:
+    def checked(x: Tensor, *others: Tensor) -> Tensor | tuple[Tensor, ...]:
+        rank.check(x.shape)
+        return kernel(x, *others)
+
+    return checked
 
 
 def _dead_after(
@@ -122,6 +149,8 @@ def _dead_after(
 
 
 def _rounds(value: Value, precision: Precision) -> bool:
+    if value.inner:
+        return False
     if precision == "declared":
         return value.element.name == "fp16"
     return precision == "fp16" and value.element.is_float
@@ -153,7 +182,7 @@ def _as_declared(result: Tensor, declared: Value, rounds: bool, label: str) -> T
     dtype = torch_type(declared.element)
     if result.dtype != dtype:
         # Widths may differ (torch counts in int64); a float for an integer is a mistake.
-        if declared.typed and _family(result.dtype) != _family(dtype):
+        if _family(result.dtype) != _family(dtype):
             raise ExecutionFailed(
                 f"{label} computed {result.dtype}, but the file declares {declared.element.name}."
             )

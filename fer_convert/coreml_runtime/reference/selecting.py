@@ -27,15 +27,15 @@ def integers_of(values: Tensor) -> tuple[int, ...]:
     return tuple(int(value) for value in values.reshape(-1).tolist())
 
 
-def single(value: Tensor) -> float:
-    """The number that an input of a layer holds.
+def single(value: Tensor) -> Tensor:
+    """The number that an operand holds, as a scalar.
 
     Raises:
         ValueError: it holds several, or none.
     """
     if value.numel() != 1:
         raise ValueError(f"{list(value.shape)} where one number is needed")
-    return float(value.reshape(()))
+    return value.reshape(())
 
 
 def wrapped(indices: Tensor, size: int) -> Tensor:

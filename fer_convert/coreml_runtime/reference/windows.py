@@ -1,4 +1,4 @@
-"""Padding, convolution and pooling over sliding windows, shared by both formats.
+"""Padding, convolution and pooling over sliding windows.
 
 Padding is written ``[(before, after), …]``, one pair per spatial dimension, first dimension first.
 """

@@ -15,6 +15,7 @@ from torch import nn
 
 from fer_convert.coreml_runtime import Program, load
 from fer_convert.coreml_runtime.read.proto import proto_module
+from tests.fer_convert.coreml_runtime.both_engines import run_both
 from tests.fer_convert.coreml_runtime.quiet import quiet
 
 # The same cases in every run; a folder of examples would be written into the repository.
@@ -151,7 +152,7 @@ def run_layer(save_network: Callable[..., Path]) -> Callable[..., Any]:
             fill(getattr(layer, kind))
 
         program: Program = load(save_network(add, x.shape))
-        return program.run({"x": x})["y"]
+        return run_both(program, {"x": x})["y"]
 
     return run
 

@@ -1,4 +1,4 @@
-"""Filling the message of a NeuralNetwork layer, in a table of cases."""
+"""Filling the message of a NeuralNetwork layer."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
-# What a case is called, the layer, what it is fed, and the number of its outputs.
-Case = tuple[str, Callable[[Any], None], list[Any], int]
 
 
 def filling(kind: str, **fields: Any) -> Callable[[Any], None]:

@@ -122,14 +122,6 @@ def layer_program(
     return load_saved(SavedModel(Path("memory"), Path("memory"), spec)), feeds
 
 
-def run_layer(fill: Callable[[Any], None], *arrays: Array, outputs: int = 1) -> Any:
-    """Run one NeuralNetwork layer; the array it computes, or a tuple of them."""
-    program, feeds = layer_program(fill, *arrays, outputs=outputs)
-    result = program.run(feeds)
-    computed = tuple(result[f"out{position}"] for position in range(outputs))
-    return computed if outputs > 1 else computed[0]
-
-
 class _Constant(np.ndarray[Any, Any]):
     """An array that lies in the file."""
 

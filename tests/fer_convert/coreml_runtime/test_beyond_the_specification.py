@@ -11,8 +11,8 @@ import pytest
 
 from fer_convert.coreml_runtime import ArtefactError
 from fer_convert.coreml_runtime.fast import FastEngine, NotLowered, lower
-from fer_convert.coreml_runtime.layer_ranks import LEAST_RANKS
 from fer_train.contract.errors import FerError
+from tests.fer_convert.coreml_runtime.both_engines import run_layer
 from tests.fer_convert.coreml_runtime.layer_filling import (
     borders,
     filling,
@@ -104,7 +104,6 @@ IMAGE_LAYERS: dict[str, dict[str, Any]] = {
     "l2normalize": {},
     "lrn": {"localSize": 1, "alpha": 0.5, "beta": 0.75},
     "mvn": {},
-    "padding": {"constant": nothing, "paddingAmounts": borders((0, 0), (1, 0))},
     "reorganizeData": {"mode": 0, "blockSize": 1},
     "resizeBilinear": {"targetSize": [3, 3]},
     "scale": {"shapeScale": [1], "scale": ONE},
@@ -118,7 +117,6 @@ IMAGE_LAYERS: dict[str, dict[str, Any]] = {
 
 def test_layers_of_images_need_three_dimensions() -> None:
     """A scale of [1] was broadcast, to [7, 6] by one engine and to [1, 7, 6] by the other."""
-    assert set(IMAGE_LAYERS) == set(LEAST_RANKS)
     for name, fields in IMAGE_LAYERS.items():
         kind, _, part = name.partition(".")
         fill = filling(kind, **{f"{part}__{k}" if part else k: v for k, v in fields.items()})
@@ -127,6 +125,16 @@ def test_layers_of_images_need_three_dimensions() -> None:
         np.testing.assert_allclose(FastEngine(program.graph).run(feeds)["out0"], expected, 1e-5)
         for x in (X[0, 0], X[0, 0, 0]):
             refused(*layer_program(fill, x), f"has rank {x.ndim}, 3 or more")
+
+
+@pytest.mark.parametrize("kind", ["constant", "reflection", "replication"])
+def test_edges_need_a_height_and_a_width(kind: str) -> None:
+    fill = filling("padding", **{kind: nothing, "paddingAmounts": borders((0, 0), (1, 0))})
+    mode: Any = {"constant": "constant", "reflection": "reflect", "replication": "edge"}[kind]
+    for x in (X, X[0], X[0, 0]):
+        wanted = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(1, 0)], mode=mode)
+        np.testing.assert_array_equal(run_layer(fill, x), wanted)
+    refused(*layer_program(fill, X[0, 0, 0]), "has rank 1, 2 or more")
 
 
 @pytest.mark.parametrize(("axes", "x"), [([0, -1], X[0, 0, :, :1]), ([0, -1], X[0, 0, 0, :1])])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fer_convert.coreml_runtime.catalogue import catalogue
-from fer_convert.coreml_runtime.nn_layers import LAYERS
 from fer_convert.coreml_runtime.read.compressed import EXPANSIONS
+from fer_convert.coreml_runtime.read.nn_lowering import RECIPES
 from fer_convert.coreml_runtime.read.proto import proto_module
 from fer_convert.coreml_runtime.reference.mil import MIL
-from fer_convert.coreml_runtime.reference.operations import Table
+from fer_convert.coreml_runtime.registry import Registry
 from tests.paths import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "coreml-operations.md"
@@ -18,7 +20,7 @@ PAGE = REPOSITORY / "docs" / "coreml-operations.md"
 READ_ELSEWHERE = {"const", "classify", *EXPANSIONS}  # constants and labels are the readers' work
 
 
-def refused(table: Table) -> set[str]:
+def refused(table: Registry[Any]) -> set[str]:
     return {name for refusal in table.refusals for name in refusal.types}
 
 
@@ -41,21 +43,21 @@ def layer_types() -> set[str]:
     ("table", "specified", "elsewhere"),
     [
         (MIL, mil_operations(), READ_ELSEWHERE),
-        (LAYERS, layer_types(), {"scaler", "meanImage"}),
+        (RECIPES, layer_types(), {"scaler", "meanImage"}),
     ],
     ids=["mil", "nn"],
 )
 def test_every_specified_type_is_supported_or_left_out_with_a_reason(
-    table: Table, specified: set[str], elsewhere: set[str]
+    table: Registry[Any], specified: set[str], elsewhere: set[str]
 ) -> None:
-    supported = set(table.functions)
+    supported = set(table.public)
     assert not specified - supported - refused(table) - elsewhere, "neither supported nor refused"
     assert not supported & refused(table), "both supported and refused"
     assert not supported - specified - elsewhere, "not a type of the specification"
 
 
-@pytest.mark.parametrize("table", [MIL, LAYERS], ids=["mil", "nn"])
-def test_every_function_says_what_it_computes(table: Table) -> None:
+@pytest.mark.parametrize("table", [MIL, RECIPES], ids=["mil", "nn"])
+def test_every_function_says_what_it_computes(table: Registry[Any]) -> None:
     silent = [name for name, function in table.functions.items() if not function.__doc__]
     assert not silent
 

@@ -15,7 +15,7 @@ from fer_convert.coreml_runtime.element_types import BLOB_TYPES, MIL_TYPES
 from fer_convert.coreml_runtime.read.compressed import EXPANSIONS
 from fer_convert.coreml_runtime.read.mil_program import OPSETS
 from fer_convert.coreml_runtime.read.proto import proto_module
-from tests.fer_convert.coreml_runtime.one_operation import run_layer
+from tests.fer_convert.coreml_runtime.both_engines import run_layer
 from tests.fer_convert.coreml_runtime.quiet import quiet
 from tests.paths import REPOSITORY
 

@@ -189,3 +189,29 @@ def test_a_whole_file_of_weights_is_not_in_memory_after_loading(tmp_path: Path) 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) << 10 < size // 2
+
+
+class Flattened(nn.Module):
+    """The sizes of its ``view`` are scalars of the program where the batch is of any size."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(x).view(x.size(0), -1)
+
+
+def test_a_view_of_a_batch_of_any_size(tmp_path: Path) -> None:
+    path, x = tmp_path / "model.mlpackage", X.reshape(4, 3, 1)
+    with quiet():
+        import coremltools as ct
+
+        ct.convert(
+            torch.jit.trace(Flattened(), torch.tensor(x)),
+            inputs=[ct.TensorType(name="x", shape=(ct.RangeDim(1, 8, 2), 3, 1))],
+            outputs=[ct.TensorType(name="y", dtype=np.float32)],
+            minimum_deployment_target=ct.target.iOS16,
+            compute_precision=ct.precision.FLOAT32,
+        ).save(str(path))
+    model = load(path)
+    for count in (1, 4):
+        for engine in ("reference", "fast"):
+            answer = model.predict({"x": x[:count]}, engine=engine)["y"]
+            np.testing.assert_allclose(answer, 1 / (1 + np.exp(-x[:count, :, 0])), rtol=1e-5)

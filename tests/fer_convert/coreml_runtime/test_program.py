@@ -144,7 +144,7 @@ def test_precision_decides_what_is_rounded(
     tiny_saved: dict[str, Path], picture: Array, kind: str
 ) -> None:
     program = load(tiny_saved[kind])
-    names = [o.name for op in program.graph.operations for o in op.outputs]
+    names = [o.name for op in program.graph.operations for o in op.outputs if not o.inner]
     rounded = program.run({"image": picture}, precision="fp16", capture=names)
     assert all(is_half(rounded[name]) for name in names)
     plain = program.run({"image": picture}, precision="fp32", capture=names)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
+from fer_convert.coreml_runtime.errors import ArtefactError
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source, Translations
 
@@ -82,13 +85,13 @@ def thresholded_relu(op: Source) -> str:
     return result
 
 
-@OPERATIONS.lowering("prelu")
+@OPERATIONS.lowering("prelu", "layer:prelu")
 def prelu(op: Source) -> str:
     result: str = op.node("PRelu", op.operand("x"), _per_channel(op, "alpha"))
     return result
 
 
-@OPERATIONS.lowering("softplus_parametric")
+@OPERATIONS.lowering("softplus_parametric", "layer:softplus_parametric")
 def softplus_parametric(op: Source) -> str:
     inner = op.node("Mul", op.operand("x"), _per_channel(op, "beta"))
     result: str = op.node("Mul", op.node("Softplus", inner), _per_channel(op, "alpha"))
@@ -116,13 +119,22 @@ def gelu_of(op: Source, x: str, mode: str) -> str:
     else:
         raise Unlowered(f"mode '{mode}'")
     gate = op.node("Add", inner, op.scalar(1.0))
-    result = op.node("Mul", op.node("Mul", x, gate), op.scalar(0.5))
+    if mode == "EXACT":  # in the order that onnxruntime knows as one operation
+        result = op.node("Mul", op.node("Mul", x, gate), op.scalar(0.5))
+    else:  # twice the greatest number would be infinite
+        result = op.node("Mul", x, op.node("Mul", gate, op.scalar(0.5)))
     return result
 
 
 def _per_channel(op: Source, name: str) -> str:
-    """A vector of the file that broadcasts with ``x [N, C, *D]``."""
-    channels, *rest = op.shape_of("x")[1:]
-    if channels is None or op.shape_of(name) != (channels,):
+    """A vector of the file that broadcasts with ``x [N, C, *D]``; of a layer with ``x [*, C, H,
+    W]``, for which it may hold a single value."""
+    axis = -3 if op.operation.layer else 1
+    channels, *rest = op.shape_of("x")[axis:]
+    if channels is not None and op.operation.layer:
+        for shape in ((channels, 1, 1), (1, 1, 1)):
+            with suppress(ArtefactError, Unlowered):
+                return op.weight(name, shape)
+    if channels is None or op.operation.layer or op.shape_of(name) != (channels,):
         raise Unlowered(f"'{name}' of another size than the channels")
     return op.weight(name, (channels, *(1,) * len(rest)))

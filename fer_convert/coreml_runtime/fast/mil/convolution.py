@@ -32,11 +32,20 @@ def conv_quantized(op: Source) -> str:
 
 @OPERATIONS.lowering("conv_transpose")
 def conv_transpose(op: Source) -> str:
+    if op.option("pad_type", str, "valid").lower() == "same_lower":
+        raise Unlowered("pad_type 'same_lower'")
+    return _transposed(op, op.integers("output_shape", ())[2:], sizes_decide=False)
+
+
+@OPERATIONS.lowering("layer:conv_transpose")
+def layer_conv_transpose(op: Source) -> str:
+    return _transposed(op, op.integers("sizes", ()), sizes_decide=True)
+
+
+def _transposed(op: Source, output: Sequence[int], *, sizes_decide: bool) -> str:
     kernel = _known(op.shape_of("weight")[2:])
     rank = len(kernel)
     padding = declared_padding(op, rank)
-    if padding == "same_lower":
-        raise Unlowered("pad_type 'same_lower'")
     return convolve_transposed(
         op,
         op.operand("x"),
@@ -46,8 +55,9 @@ def conv_transpose(op: Source) -> str:
         strides=op.integers("strides", (1,) * rank),
         dilations=op.integers("dilations", (1,) * rank),
         groups=op.option("groups", int, 1),
-        crops=None if padding == "same" else padding,
-        output=op.integers("output_shape", ())[2:],
+        padding=padding,
+        output=output,
+        sizes_decide=sizes_decide,
     )
 
 

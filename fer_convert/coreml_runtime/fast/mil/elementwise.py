@@ -14,6 +14,7 @@ _NARROW = {"int4", "int8", "int16", "uint8", "uint16"}
 
 _FUNCTIONS = {
     "abs": "Abs", "acos": "Acos", "asin": "Asin", "atan": "Atan", "atanh": "Atanh",
+    "layer:acosh": "Acosh", "layer:asinh": "Asinh",
     "ceil": "Ceil", "cos": "Cos", "cosh": "Cosh", "erf": "Erf", "exp": "Exp", "floor": "Floor",
     "round": "Round", "sign": "Sign", "sin": "Sin", "sinh": "Sinh", "sqrt": "Sqrt", "tan": "Tan",
     "tanh": "Tanh",
@@ -51,8 +52,7 @@ def real_div(op: Source) -> str:
 def floor_div(op: Source) -> str:
     x, y = op.operand("x"), op.operand("y")
     if op.result.element.is_float:
-        result: str = op.node("Floor", op.node("Div", x, y))
-        return result
+        return _floor_divide(op, x, y)
     _check_divisor(op)
     # ONNX divides integers towards zero; in double, int32 is exact.
     wide = op.node("Div", op.cast(x, np.float64), op.cast(y, np.float64))
@@ -66,8 +66,7 @@ def mod(op: Source) -> str:
         _check_divisor(op)
         result: str = op.node("Mod", x, y)
         return result
-    rest, zero = op.node("Mod", x, y, fmod=1), op.scalar(0.0)  # with the sign of x
-    other = op.node("Less", op.node("Mul", op.node("Sign", rest), op.node("Sign", y)), zero)
+    rest, other = _remainder(op, x, y)
     result = op.node("Where", other, op.node("Add", rest, y), rest)
     return result
 
@@ -147,6 +146,26 @@ def log(op: Source) -> str:
 def rsqrt(op: Source) -> str:
     result: str = op.node("Reciprocal", op.node("Sqrt", _plus_epsilon(op, 1e-12)))
     return result
+
+
+def _floor_divide(op: Source, x: str, y: str) -> str:
+    """The exact quotient rounded down: a quotient that was rounded already may be a whole number
+    too large, as 1 / 0.1 is."""
+    x, y = op.cast(x, np.float64), op.cast(y, np.float64)
+    zero, one = op.scalar(0, np.float64), op.scalar(1, np.float64)
+    rest, other = _remainder(op, x, y)
+    quotient = op.node("Div", op.node("Sub", x, rest), y)
+    whole = op.node("Round", op.node("Where", other, op.node("Sub", quotient, one), quotient))
+    result = op.node("Where", op.node("Equal", y, zero), op.node("Div", x, y), whole)
+    return op.cast(result, np.float32)
+
+
+def _remainder(op: Source, x: str, y: str) -> tuple[str, str]:
+    """What is left of ``x``, with its sign, and where that is not the sign of ``y``."""
+    rest = op.node("Mod", x, y, fmod=1)
+    signs = op.node("Mul", op.node("Sign", rest), op.node("Sign", y))
+    other = op.node("Less", signs, op.node("Sub", signs, signs))
+    return rest, other
 
 
 def _plus_epsilon(op: Source, default: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fer_convert.coreml_runtime.fast.batches import axis_of
 from fer_convert.coreml_runtime.fast.moving import scatter_elements, scatter_vectors, strided
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source, Translations
@@ -22,13 +23,14 @@ _MASKS = ("begin_mask", "end_mask", "squeeze_mask")
 @OPERATIONS.lowering("slice_by_index")
 def slice_by_index(op: Source) -> str:
     rank = len(op.shape_of("x"))
-    strides = op.integers("stride", (1,) * rank)
+    given = op.integers("stride", ())
+    strides = given + (1,) * (rank - len(given))
     opened, closed, squeezed = masks = _masks(op, rank)
     if op.is_constant("begin") and op.is_constant("end"):
         begin, end = op.integers("begin"), op.integers("end")
         return strided(op, op.operand("x"), begin, end, strides, *masks)
     steps = [1 if single else s for s, single in zip(strides, squeezed, strict=True)]
-    begin_at = op.indices("begin")
+    begin_at = op.vector("begin")
     after = op.node("Add", begin_at, op.ints(1))
     # One after the last element, -1, would be the first.
     after = op.node("Where", op.node("Equal", after, op.ints(0)), op.ints(_LAST), after)
@@ -39,7 +41,7 @@ def slice_by_index(op: Source) -> str:
         begin_at,
     )
     ends = _where(
-        op, closed, op.ints(*(_LAST if s > 0 else _FIRST for s in steps)), op.indices("end")
+        op, closed, op.ints(*(_LAST if s > 0 else _FIRST for s in steps)), op.vector("end")
     )
     ends = _where(op, squeezed, after, ends)
     axes = op.ints(*range(rank))
@@ -50,8 +52,13 @@ def slice_by_index(op: Source) -> str:
 
 @OPERATIONS.lowering("slice_by_size")
 def slice_by_size(op: Source) -> str:
-    x, begin, size = op.operand("x"), op.indices("begin"), op.indices("size")
+    x, begin, size = op.operand("x"), op.vector("begin"), op.vector("size")
     rank = len(op.shape_of("x"))
+    if op.is_constant("begin") and op.is_constant("size"):
+        bounds = zip(op.shape_of("x"), op.integers("begin"), op.integers("size"), strict=True)
+        # ONNX would give fewer.
+        if any(n is not None and b % n + s > n for n, b, s in bounds if n):
+            raise Unlowered("more elements than there are")
     if not op.is_constant("begin") or min(op.integers("begin"), default=0) < 0:
         negative = op.node("Less", begin, op.ints(0))
         begin = op.node("Where", negative, op.node("Add", begin, op.node("Shape", x)), begin)
@@ -60,6 +67,36 @@ def slice_by_size(op: Source) -> str:
         ends = op.node("Where", op.node("Equal", size, op.ints(-1)), op.ints(_LAST), ends)
     result: str = op.node("Slice", x, begin, ends, op.ints(*range(rank)))
     return result
+
+
+@OPERATIONS.lowering("layer:slice_axis")
+def slice_axis(op: Source) -> str:
+    begin, end, stride, axis = (
+        op.ints(op.option(name, int)) for name in ("begin", "end", "stride", "axis")
+    )
+    return str(op.node("Slice", op.operand("x"), begin, end, axis, stride))
+
+
+@OPERATIONS.lowering("layer:slice_by_size")
+def slice_axis_by_size(op: Source) -> str:
+    x = op.operand("x")
+    axis, count = axis_of(op, x, op.option("axis", int)), op.option("size", int)
+    if count < 0:
+        raise Unlowered("a negative size")
+    check_positions(count)
+    start = op.node("Reshape", op.vector("begin"), op.ints(1))
+    size = op.node("Shape", x, start=axis, end=axis + 1)
+    negative = op.node("Less", start, op.ints(0))
+    start = op.node("Where", negative, op.node("Add", start, size), start)
+    # Gather says so where the input ends too early; Slice would be shorter.
+    places = op.node("Add", start, op.ints(*range(count)))
+    return str(op.node("Gather", x, places, axis=axis))
+
+
+@OPERATIONS.lowering("layer:triangle")
+def triangle(op: Source) -> str:
+    k, upper = op.scalar(op.option("k", int), np.int64), int(op.option("upper", bool))
+    return str(op.node("Trilu", op.operand("x"), k, upper=upper))
 
 
 @OPERATIONS.lowering("slice_update")
@@ -111,6 +148,7 @@ def gather(op: Source) -> str:
 @OPERATIONS.lowering("gather_along_axis")
 def gather_along_axis(op: Source) -> str:
     axis = op.option("axis", int, 0)
+    _alike(op, "x", axis)
     result: str = op.node("GatherElements", op.operand("x"), _places(op, "x", axis), axis=axis)
     return result
 
@@ -125,15 +163,17 @@ def gather_nd(op: Source) -> str:
 
 @OPERATIONS.lowering("scatter")
 def scatter(op: Source) -> str:
+    data, updates = op.operand("data"), op.operand("updates")
+    rank, axis = len(op.shape(data)), axis_of(op, data, op.option("axis", int, 0))
     if len(op.shape_of("indices")) != 1:
-        raise Unlowered("indices that are not a vector")
-    rank = len(op.shape_of("data"))
-    axis = op.option("axis", int, 0) % rank
-    vectors = op.node("Unsqueeze", _places(op, "data", axis), op.ints(-1))
+        others = [size for i, size in enumerate(op.shape(data)) if i != axis]
+        if None in others:
+            raise Unlowered("indices that are no vector into an unknown shape")
+        sizes = [size or 0 for size in others]
+        updates = op.node("Reshape", updates, op.ints(*sizes[:axis], -1, *sizes[axis:]))
+    vectors = op.node("Reshape", _places(op, "data", axis), op.ints(-1, 1))
     front = [axis, *(i for i in range(rank) if i != axis)]
-    data, updates = (
-        op.node("Transpose", op.operand(name), perm=front) for name in ("data", "updates")
-    )
+    data, updates = (op.node("Transpose", value, perm=front) for value in (data, updates))
     changed = scatter_vectors(op, data, vectors, updates, op.option("mode", str, "add"))
     back = [front.index(i) for i in range(rank)]
     result: str = op.node("Transpose", changed, perm=back)
@@ -151,16 +191,33 @@ def scatter_nd(op: Source) -> str:
 def scatter_along_axis(op: Source) -> str:
     data, updates = op.operand("data"), op.operand("updates")
     mode, axis = op.option("mode", str, "add"), op.option("axis", int, 0)
+    _alike(op, "data", axis)
     return scatter_elements(op, data, _places(op, "data", axis), updates, mode, axis)
+
+
+def _alike(op: Source, data: str, axis: int) -> None:
+    """ONNX reads part of ``data`` where the other axes differ; Core ML does not."""
+    rests = []
+    for name in (op.operand(data), op.operand("indices")):
+        sizes = list(op.shape(name))
+        del sizes[axis_of(op, name, axis)]
+        rests.append(sizes)
+    if rests[0] != rests[1]:
+        raise Unlowered(f"indices that differ from their array along other axes than {axis}")
 
 
 def _places(op: Source, data: str, *axes: int) -> str:
     """``indices`` along ``axes`` of ``data``: one, or one for each number of a vector."""
     if op.option("validate_indices", bool, False):
         sizes = [op.shape_of(data)[axis] for axis in axes]
-        # ONNX counts negative ones from the end, so they must be known to be places.
-        if not op.is_constant("indices") or None in sizes:
-            raise Unlowered("validate_indices of computed indices")
+        if not op.is_constant("indices"):
+            # ONNX counts negative ones from the end; a place that no axis has is an error.
+            computed = op.indices("indices")
+            return str(
+                op.node("Where", op.node("Less", computed, op.ints(0)), op.ints(_LAST), computed)
+            )
+        if None in sizes:
+            raise Unlowered("validate_indices of an unknown size")
         indices = op.literal("indices")
         if ((indices < 0) | (indices >= np.array(sizes))).any():
             raise Unlowered("indices out of range")
@@ -176,9 +233,8 @@ def _vector_axes(op: Source, batch: int = 0) -> range:
 
 
 def _masks(op: Source, rank: int) -> tuple[list[bool], list[bool], list[bool]]:
-    opened, closed, squeezed = (
-        [bool(mask) for mask in op.integers(name, (0,) * rank)] for name in _MASKS
-    )
+    masks = (list(map(bool, op.integers(name, ()))) for name in _MASKS)
+    opened, closed, squeezed = ([*mask, *[False] * (rank - len(mask))] for mask in masks)
     if not len(opened) == len(closed) == len(squeezed) == rank:
         raise Unlowered("masks of another rank")
     return opened, closed, squeezed

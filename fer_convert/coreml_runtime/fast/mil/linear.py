@@ -21,21 +21,44 @@ def linear(op: Source) -> str:
     )
 
 
-@OPERATIONS.lowering("matmul")
+@OPERATIONS.lowering("layer:linear")
+def linear_of_images(op: Source) -> str:
+    x, rank = op.operand("x"), len(op.shape_of("x"))
+    if rank >= 4:  # 0 keeps a dimension
+        x = op.node("Reshape", x, op.ints(*[0] * (rank - 3), -1))
+    bias = op.operand("bias") if op.has("bias") else None
+    y = product_with_weight(op, x, op.operand("weight"), bias, rank=rank - 2 if rank >= 4 else rank)
+    return str(op.node("Unsqueeze", y, op.ints(-2, -1))) if rank >= 4 else y
+
+
+@OPERATIONS.lowering("layer:rounded_to_int8")
+def rounded_to_int8(op: Source) -> str:
+    x = op.operand("x")
+    greatest = op.node("ReduceMax", op.node("Abs", x), keepdims=0)
+    step = op.node("Div", greatest, op.scalar(127.0))
+    rounded = op.node("Mul", op.node("Round", op.node("Div", x, step)), step)
+    return str(op.node("Where", op.node("Equal", step, op.scalar(0.0)), x, rounded))
+
+
+@OPERATIONS.lowering("matmul", "layer:matmul")
 def matmul(op: Source) -> str:
     names, added = [], []
     for name, other, axis in (("x", "y", -2), ("y", "x", -1)):
         operand, rank = _of_type(op, name, other), len(op.shape_of(name))
         if rank == 1:
             # onnxruntime fuses a transpose into the product, and then mistakes a vector.
-            operand = op.node("Unsqueeze", operand, op.ints(0 if axis == -2 else 1))
+            operand, rank = op.node("Unsqueeze", operand, op.ints(0 if axis == -2 else 1)), 2
             added.append(axis)
-        elif op.option(f"transpose_{name}", bool, False):
+            if op.kind == "matmul":  # a layer turns the matrix of one row
+                names.append(operand)
+                continue
+        if op.option(f"transpose_{name}", bool, False):
             order = [*range(rank - 2), rank - 1, rank - 2]
             operand = op.node("Transpose", operand, perm=order)
         names.append(operand)
     result: str = op.node("MatMul", *names)
-    return op.node("Squeeze", result, op.ints(*added)) if added else result
+    squeezed = added if op.kind == "matmul" else []
+    return op.node("Squeeze", result, op.ints(*squeezed)) if squeezed else result
 
 
 @OPERATIONS.lowering("einsum")

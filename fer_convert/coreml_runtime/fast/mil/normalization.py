@@ -37,11 +37,11 @@ def layer_norm(op: Source) -> str:
     rank = len(shape)
     axes = sorted(axis % rank for axis in op.integers("axes", range(rank)))
     first = axes[0]
-    if axes != list(range(first, rank)):
-        return _normalized(op, rank, axes)
     sizes = [size for size in shape[first:] if size is not None]
-    if len(sizes) < len(axes):
-        raise Unlowered("axes of unknown size")
+    if axes != list(range(first, rank)) or len(sizes) < len(axes):
+        return _normalized(op, rank, axes)
+    if any(op.shape_of(name) != tuple(sizes) for name in ("gamma", "beta") if op.has(name)):
+        raise Unlowered("a gamma or beta of another shape than its axes")
     if 0 in sizes:
         raise Unlowered("nothing to normalise")
     check_positions(*sizes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fer_convert.coreml_runtime.fast.batches import axis_of
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source, Translations
 
@@ -15,6 +16,9 @@ _REDUCTIONS = {
     "reduce_min": "ReduceMin", "reduce_prod": "ReduceProd", "reduce_sum": "ReduceSum",
     "reduce_sum_square": "ReduceSumSquare",
 }  # fmt: skip
+
+
+_OF_IMAGES = {"reduce_mean": "GlobalAveragePool", "reduce_max": "GlobalMaxPool"}
 
 
 _OF_INTEGERS = {"reduce_max", "reduce_min", "reduce_sum"}  # onnxruntime bounds a product
@@ -31,9 +35,12 @@ def reduction(op: Source) -> str:
     axes = op.integers("axes")
     if not axes:
         raise Unlowered("no axes")
-    if op.kind == "reduce_mean" and _is_image_mean(op, axes):
-        # onnxruntime has this in the layout of its convolutions.
-        pooled: str = op.node("GlobalAveragePool", x)
+    rank = len(op.shape_of("x"))
+    if len({axis % rank for axis in axes}) < len(axes):
+        raise Unlowered("an axis named twice")
+    if op.kind in _OF_IMAGES and op.element("x").is_float and _is_of_image(op, axes):
+        # onnxruntime has these in the layout of its convolutions.
+        pooled: str = op.node(_OF_IMAGES[op.kind], x)
         return pooled if keep else op.node("Squeeze", pooled, op.ints(2, 3))
     result = op.node(_REDUCTIONS[op.kind], x, op.ints(*axes), keepdims=int(keep))
     return result
@@ -46,12 +53,15 @@ def argument(op: Source) -> str:
     return op.cast(op.node(kind, op.operand("x"), axis=axis, keepdims=int(keep)), np.int32)
 
 
-@OPERATIONS.lowering("cumsum")
+@OPERATIONS.lowering("cumsum", "layer:cumsum")
 def cumsum(op: Source) -> str:
     if not op.shape_of("x"):
         raise Unlowered("a scalar")
     options = {name: int(op.option(name, bool, False)) for name in ("exclusive", "reverse")}
-    axis = op.builder.array(np.array(op.option("axis", int, 0), np.int64))
+    computed = op.kind != "cumsum"
+    axis = (
+        op.number("axis", np.int64) if computed else op.scalar(op.option("axis", int, 0), np.int64)
+    )
     result: str = op.node("CumSum", op.operand("x"), axis, **options)
     return result
 
@@ -59,8 +69,12 @@ def cumsum(op: Source) -> str:
 @OPERATIONS.lowering("topk")
 def topk(op: Source) -> tuple[str, ...]:
     axis, ascending = op.option("axis", int, -1), op.option("ascending", bool, False)
-    count = op.option("k", int, 1)
-    values, indices = _sorted(op, axis, ascending, None if count == -1 else count)
+    if op.has("k") and not op.is_constant("k"):
+        size = op.number("k", np.int64, [1])
+    else:
+        count = op.option("k", int, 1)
+        size = _whole(op, axis) if count == -1 else op.ints(count)
+    values, indices = _sorted(op, axis, ascending, size)
     both = op.option("return_indices", bool, True)
     return (values, indices) if both else (values,)
 
@@ -68,19 +82,20 @@ def topk(op: Source) -> tuple[str, ...]:
 @OPERATIONS.lowering("argsort")
 def argsort(op: Source) -> str:
     axis, ascending = op.option("axis", int, -1), op.option("ascending", bool, False)
-    return _sorted(op, axis, ascending, None)[1]
+    return _sorted(op, axis, ascending, _whole(op, axis))[1]
 
 
-def _sorted(op: Source, axis: int, ascending: bool, count: int | None) -> tuple[str, str]:
-    size = op.shape_of("x")[axis] if count is None else count
-    if size is None:
-        raise Unlowered("an unknown size to sort")
+def _whole(op: Source, axis: int) -> str:
+    """The size of ``axis``, as a vector."""
+    at = axis_of(op, op.operand("x"), axis)
+    return str(op.node("Shape", op.operand("x"), start=at, end=at + 1))
+
+
+def _sorted(op: Source, axis: int, ascending: bool, size: str) -> tuple[str, str]:
     x = op.operand("x")
-    values, indices = op.node(
-        "TopK", x, op.ints(size), count=2, axis=axis, largest=int(not ascending)
-    )
+    values, indices = op.node("TopK", x, size, count=2, axis=axis, largest=int(not ascending))
     return values, op.cast(indices, np.int32)
 
 
-def _is_image_mean(op: Source, axes: tuple[int, ...]) -> bool:
+def _is_of_image(op: Source, axes: tuple[int, ...]) -> bool:
     return len(op.shape_of("x")) == 4 and sorted(axis % 4 for axis in axes) == [2, 3]

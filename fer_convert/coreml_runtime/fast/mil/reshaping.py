@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from fer_convert.coreml_runtime.fast.batches import axis_of, bounded_shape, last_sizes
 from fer_convert.coreml_runtime.fast.moving import flip, interleave, join
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source, Translations
+from fer_convert.coreml_runtime.fast.windows import flat
 from fer_convert.coreml_runtime.limits import check_positions, check_size
 
 OPERATIONS = Translations()
@@ -30,13 +32,18 @@ def stack(op: Source) -> str:
     return join(op, op.operands("values"), op.option("axis", int))
 
 
+@OPERATIONS.lowering("layer:reshape")
+def reshape_from_first(op: Source) -> str:
+    return str(op.node("Reshape", op.operand("x"), op.vector("shape")))
+
+
 @OPERATIONS.lowering("reshape")
 def reshape(op: Source) -> str:
-    x, shape = op.operand("x"), op.indices("shape")
+    x, shape = op.operand("x"), op.vector("shape")
     given, wanted = len(op.shape_of("x")), op.shape_of("shape")[0]
     if wanted is None:
         raise Unlowered("a shape of unknown rank")
-    if given != wanted:
+    if given != wanted and (not op.is_constant("shape") or 0 in op.integers("shape")):
         # ONNX counts the places of a 0 from the first dimension, Core ML from the last.
         ones = [op.ints(*[1] * (wanted - given))] if wanted > given else []
         kept = op.node("Shape", x, start=max(0, given - wanted))
@@ -49,6 +56,8 @@ def reshape(op: Source) -> str:
 @OPERATIONS.lowering("transpose")
 def transpose(op: Source) -> str:
     order = op.integers("perm")
+    if len(op.shape_of("x")) != len(order):
+        raise Unlowered("an order of another number of axes")
     result: str = op.node("Transpose", op.operand("x"), perm=[i % len(order) for i in order])
     return result
 
@@ -61,10 +70,19 @@ def expand_dims(op: Source) -> str:
 
 @OPERATIONS.lowering("squeeze")
 def squeeze(op: Source) -> str:
-    result: str = op.node(
-        "Squeeze", op.operand("x"), *([op.indices("axes")] if op.has("axes") else [])
-    )
-    return result
+    x = op.operand("x")
+    if not op.has("axes"):
+        return str(op.node("Squeeze", x))
+    axes = [axis_of(op, x, axis) for axis in op.integers("axes")]
+    if len(set(axes)) < len(axes):
+        raise Unlowered("an axis named twice")
+    return str(op.node("Squeeze", x, op.ints(*axes)))
+
+
+@OPERATIONS.lowering("layer:at_least_one_axis")
+def at_least_one_axis(op: Source) -> str:
+    x = op.operand("x")
+    return x if op.shape_of("x") else str(op.node("Reshape", x, op.ints(1)))
 
 
 @OPERATIONS.lowering("flatten2d")
@@ -89,8 +107,27 @@ def split(op: Source) -> tuple[str, ...]:
 
 @OPERATIONS.lowering("tile")
 def tile(op: Source) -> str:
+    if op.is_constant("reps") and min(op.integers("reps"), default=0) < 0:
+        raise Unlowered("less than no repetition")
     result: str = op.node("Tile", op.operand("x"), op.indices("reps"))
     return result
+
+
+@OPERATIONS.lowering("layer:tile")
+def tile_last(op: Source) -> str:
+    if not op.is_constant("reps"):
+        raise Unlowered("computed counts")
+    counts, rank = op.integers("reps"), len(op.shape_of("x"))
+    if not 1 <= len(counts) <= rank or min(counts) < 1:
+        raise Unlowered(f"counts {list(counts)} for {rank} axes")
+    whole = [1] * (rank - len(counts)) + list(counts)
+    check_size([(size or 1) * n for size, n in zip(op.shape_of("x"), whole, strict=True)])
+    return str(op.node("Tile", op.operand("x"), op.ints(*whole)))
+
+
+@OPERATIONS.lowering("layer:broadcast_to")
+def broadcast_to(op: Source) -> str:
+    return str(op.node("Expand", op.operand("x"), bounded_shape(op, "shape")))
 
 
 @OPERATIONS.lowering("reverse")
@@ -110,6 +147,11 @@ def pad(op: Source) -> str:
     x, given = op.operand("x"), value if mode == "constant" else ""
     if op.is_constant("pad"):
         amounts = op.integers("pad")
+        if mode == "reflect":
+            sizes = last_sizes(op, x, len(amounts) // 2)
+            pairs = zip(amounts[::2], amounts[1::2], strict=True)
+            if any(max(pair) >= n for pair, n in zip(pairs, sizes, strict=True)):
+                raise Unlowered("a reflection wider than its input")
         axes = op.ints(*range(-len(amounts) // 2, 0))
         ordered = op.ints(*amounts[::2], *amounts[1::2])
         result: str = op.node("Pad", x, ordered, given, axes, mode=_MODES[mode])
@@ -119,6 +161,31 @@ def pad(op: Source) -> str:
     ordered = op.node("Reshape", op.node("Transpose", pairs, perm=[1, 0]), op.ints(-1))
     result = op.node("Pad", x, ordered, given, mode=_MODES[mode])
     return result
+
+
+@OPERATIONS.lowering("layer:pad")
+def layer_pad(op: Source) -> str:
+    x, amounts = op.operand("x"), op.integers("amounts")
+    pairs = list(zip(amounts[::2], amounts[1::2], strict=True))
+    sizes = last_sizes(op, x, len(op.shape(x)))
+    if op.option("to_sizes", bool, False):
+        if any(map(all, pairs)):
+            raise Unlowered("two sizes of one dimension")
+        pairs = [
+            (max(0, before - n) if before else 0, max(0, after - n) if after else 0)
+            for (before, after), n in zip(pairs, sizes, strict=True)
+        ]
+    check_size([n + sum(pair) for n, pair in zip(sizes, pairs, strict=True)])
+    value = op.scalar(op.option("value", float))
+    result: str = op.node("Pad", x, op.ints(*flat(pairs)), value)
+    return result
+
+
+@OPERATIONS.lowering("layer:of_shape")
+def layer_of_shape(op: Source) -> str:
+    if op.shape_of("x") != op.integers("shape"):
+        raise Unlowered(f"{op.option('name', str)} of another shape")
+    return op.operand("x")
 
 
 @OPERATIONS.lowering("reshape_like")
@@ -142,7 +209,7 @@ def reverse_sequence(op: Source) -> str:
         raise Unlowered("one axis for sequence and batch")
     front = [batch, along, *(axis for axis in range(rank) if axis not in {batch, along})]
     moved = op.node("Transpose", op.operand("x"), perm=front)
-    turned = op.node("ReverseSequence", moved, op.indices("lengths"), batch_axis=0, time_axis=1)
+    turned = op.node("ReverseSequence", moved, op.vector("lengths"), batch_axis=0, time_axis=1)
     result: str = op.node("Transpose", turned, perm=[front.index(axis) for axis in range(rank)])
     return result
 

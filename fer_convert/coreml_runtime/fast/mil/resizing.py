@@ -12,6 +12,7 @@ from math import floor, prod
 import numpy as np
 
 from fer_convert.coreml_runtime.element_types import Array
+from fer_convert.coreml_runtime.fast.batches import last_sizes
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source, Translations
 from fer_convert.coreml_runtime.limits import check_positions, check_size
@@ -72,8 +73,20 @@ def crop(op: Source) -> str:
     edges = op.integers("crop_height"), op.integers("crop_width")
     lengths = [_size(size) for size in op.shape_of("x")[-2:]]
     ends = [size - after for size, (_, after) in zip(lengths, edges, strict=True)]
+    if any(before >= end for (before, _), end in zip(edges, ends, strict=True)):
+        raise Unlowered("nothing left")
     starts = op.ints(*(before for before, _ in edges))
     result: str = op.node("Slice", op.operand("x"), starts, op.ints(*ends), op.ints(-2, -1))
+    return result
+
+
+@OPERATIONS.lowering("layer:crop_like")
+def layer_crop_like(op: Source) -> str:
+    x, starts = op.operand("x"), op.integers("offset")
+    ends = [a + n for a, n in zip(starts, last_sizes(op, op.operand("like"), 2), strict=True)]
+    if any(end > n for end, n in zip(ends, last_sizes(op, x, 2), strict=True)):
+        raise Unlowered("more than its input has")
+    result: str = op.node("Slice", x, op.ints(*starts), op.ints(*ends), op.ints(-2, -1))
     return result
 
 
@@ -90,7 +103,9 @@ def _scaled(op: Source) -> list[int]:
 def _linear(op: Source, sizes: Sequence[int], mode: str) -> str:
     _check(sizes)
     shape, x = list(op.shape_of("x")), op.operand("x")
-    for axis, size in zip(range(len(shape) - len(sizes), len(shape)), sizes, strict=True):
+    first = len(shape) - len(sizes)
+    kept = op.node("Shape", x, end=first) if shape[:first].count(None) > 1 else ""
+    for axis, size in zip(range(first, len(shape)), sizes, strict=True):
         length, inner = _size(shape[axis]), prod(_size(s) for s in shape[axis + 1 :])
         flat = op.node("Reshape", x, op.ints(1, -1, length, inner))
         if mode == "OFFSET_CORNERS":
@@ -108,7 +123,11 @@ def _linear(op: Source, sizes: Sequence[int], mode: str) -> str:
                 coordinate_transformation_mode="half_pixel" if middle else _COORDINATES[mode],
             )
         shape[axis] = size
-        x = op.node("Reshape", flat, op.ints(*_at_most_one_open(shape)))
+        if kept:
+            whole = op.node("Concat", kept, op.ints(*map(_size, shape[first:])), axis=0)
+        else:
+            whole = op.ints(*(-1 if size is None else size for size in shape))
+        x = op.node("Reshape", flat, whole)
     return x
 
 
@@ -137,12 +156,6 @@ def _nearest(op: Source, sizes: Sequence[int], mode: str) -> str:
         inside = np.minimum(places, length - 1).astype(int)
         x = op.node("Gather", x, op.ints(*inside), axis=axis)
     return x
-
-
-def _at_most_one_open(shape: Sequence[int | None]) -> list[int]:
-    if shape.count(None) > 1:
-        raise Unlowered("several unknown sizes")
-    return [-1 if size is None else size for size in shape]
 
 
 def _check(sizes: Sequence[int]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fer_convert.coreml_runtime.fast.batches import last_sizes
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source, Translations
 from fer_convert.coreml_runtime.limits import check_positions, check_size
@@ -29,10 +30,13 @@ _SCALES = {"normalized_minus_one_to_one": (-1.0, 1.0), "normalized_zero_to_one":
 def resample(op: Source) -> str:
     padding, mode = op.option("padding_mode", str).lower(), op.option("coordinates_mode", str)
     given = op.option("align_corners", bool)
-    if op.option("sampling_mode", str).lower() == "nearest" and padding in _MIRRORS:
+    nearest = op.option("sampling_mode", str).lower() == "nearest"
+    if nearest and padding in _MIRRORS:
         raise Unlowered("the nearest of mirrored pixels")  # ONNX rounds before it mirrors
     aligned = _MIRRORS.get(padding, given)
     grid = op.cast(op.operand("coordinates"), np.float32)
+    if nearest and mode == "unnormalized":  # on ONNX's scale a half would not stay one
+        grid = op.node("Round", grid)
     if mode != "normalized_minus_one_to_one" or aligned != given or padding == "reflection":
         width, height = (_size(size) for size in (op.shape_of("x")[3], op.shape_of("x")[2]))
         factors, offsets = zip(
@@ -87,6 +91,44 @@ def crop_resize(op: Source) -> str:
         return crops
     channels = _size(op.shape_of("x")[1])
     result: str = op.node("Reshape", crops, op.ints(-1, roi, channels, rows, columns))
+    return result
+
+
+@OPERATIONS.lowering("layer:crop_resize")
+def layer_crop_resize(op: Source) -> str:
+    x, given = op.operand("x"), op.operand("roi")
+    one, batch, channels, height, width = last_sizes(op, x, 5)
+    number, single, length, *rest = last_sizes(op, given, 5)
+    rows, columns = op.option("target_height", int), op.option("target_width", int)
+    if one != 1 or [single, *rest] != [1, 1, 1] or length not in {4, 5}:
+        raise Unlowered("another shape")
+    if not number:
+        raise Unlowered("no boxes")  # onnxruntime samples no empty grid
+    result_shape = (number, 1 if length == 5 else batch, channels, rows, columns)
+    check_size(result_shape)
+    boxes = op.node("Reshape", given, op.ints(number, length))
+    if length == 5:
+        index, boxes = op.node("Split", boxes, op.ints(1, 4), count=2, axis=1)
+        index = op.cast(op.node("Reshape", index, op.ints(-1)), np.int64)
+        # ONNX counts a negative number from the end; here it is none.
+        index = op.node("Where", op.node("Less", index, op.ints(0)), op.ints(batch), index)
+        images = op.node("Gather", op.node("Squeeze", x, op.ints(0)), index, axis=0)
+    else:
+        check_size((number, batch, channels, height, width))
+        every = op.node("Reshape", x, op.ints(1, batch * channels, height, width))
+        images = op.node("Expand", every, op.ints(number, 1, 1, 1))
+    row, column = box_points(
+        op,
+        boxes,
+        (height, width),
+        (rows, columns),
+        order=op.option("box_coordinate_mode", str),
+        mode=op.option("sampling_mode", str),
+        scale=op.option("spatial_scale", float),
+        normalized=op.option("normalized_coordinates", bool),
+    )
+    crops = sample_points(op, images, row, column, (height, width))
+    result: str = op.node("Reshape", crops, op.ints(*result_shape))
     return result
 
 

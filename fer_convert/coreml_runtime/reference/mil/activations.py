@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fer_convert.coreml_runtime.errors import ArtefactError
 from fer_convert.coreml_runtime.reference.operations import Call, Table, View
 
 OPERATIONS = Table()
 
 _GELU: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "EXACT": F.gelu,
+    # From 6 on Phi is 1; torch's product overflows at half of the greatest number.
+    "EXACT": lambda x: torch.where(x > 6, x, F.gelu(x)),
     "TANH_APPROXIMATION": lambda x: F.gelu(x, approximate="tanh"),
     "SIGMOID_APPROXIMATION": lambda x: x * torch.sigmoid(1.702 * x),
 }
@@ -56,11 +60,14 @@ def linear_activation(op: View) -> Call:
     return op.call(lambda x: alpha * x + beta, "x")
 
 
-@OPERATIONS.operation("prelu")
+@OPERATIONS.operation("prelu", "layer:prelu")
 def prelu(op: View) -> Call:
-    """``x`` where ``x > 0``, else ``alpha * x``: x ``[N, C, *D]``, alpha ``[C]``."""
-    alpha = op.weight("alpha")
-    return op.call(lambda x: torch.where(x > 0, x, per_channel(alpha, x) * x), "x")
+    """``x`` where ``x > 0``, else ``alpha * x``: x ``[N, C, *D]``, alpha ``[C]``.
+
+    For a layer: x ``[*, C, H, W]``, alpha ``[1]`` or ``[C]``.
+    """
+    alpha = _per_channel(op, "alpha")
+    return op.call(lambda x: torch.where(x > 0, x, alpha(x) * x), "x")
 
 
 @OPERATIONS.operation("relu")
@@ -114,11 +121,14 @@ def softplus(op: View) -> Call:
     return op.call(F.softplus, "x")
 
 
-@OPERATIONS.operation("softplus_parametric")
+@OPERATIONS.operation("softplus_parametric", "layer:softplus_parametric")
 def softplus_parametric(op: View) -> Call:
-    """``alpha * log(1 + exp(beta * x))``: x ``[N, C, *D]``, alpha and beta ``[C]``."""
-    alpha, beta = op.weight("alpha"), op.weight("beta")
-    return op.call(lambda x: per_channel(alpha, x) * F.softplus(per_channel(beta, x) * x), "x")
+    """``alpha * log(1 + exp(beta * x))``: x ``[N, C, *D]``, alpha and beta ``[C]``.
+
+    For a layer: as prelu.
+    """
+    alpha, beta = _per_channel(op, "alpha"), _per_channel(op, "beta")
+    return op.call(lambda x: alpha(x) * F.softplus(beta(x) * x), "x")
 
 
 @OPERATIONS.operation("softsign")
@@ -132,6 +142,29 @@ def thresholded_relu(op: View) -> Call:
     """``x`` where ``x >= alpha``, else 0."""
     alpha = op.option("alpha", float)
     return op.call(lambda x: x.masked_fill(x < alpha, 0), "x", exact=True)
+
+
+def _per_channel(op: View, name: str) -> Callable[[Tensor], Tensor]:
+    """The values of ``name`` in a shape that broadcasts with x."""
+    if not op.operation.layer:
+        values = op.weight(name)
+        return lambda x: per_channel(values, x)
+
+    # Quantised weights do not say how many they are, so it is x that decides.
+    @cache
+    def fitting(channels: int) -> Tensor | None:
+        for shape in ((channels, 1, 1), ()):
+            with suppress(ArtefactError):
+                return op.weight(name, shape)
+        return None
+
+    def of_channels(x: Tensor) -> Tensor:
+        found = fitting(x.shape[-3])
+        if found is None:
+            raise ValueError(f"'{name}' has neither one value nor one for each channel")
+        return found
+
+    return of_channels
 
 
 def per_channel(values: Tensor, x: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ def depth_to_space(op: View) -> Call:
     block = op.option("block_size", int)
 
     def kernel(x: Tensor) -> Tensor:
+        check_steps(block * block)
         n, c, h, w = x.shape
         blocks = x.reshape(n, block, block, c // block**2, h, w).permute(0, 3, 4, 1, 5, 2)
         return blocks.reshape(n, c // block**2, h * block, w * block)
@@ -34,6 +35,7 @@ def space_to_depth(op: View) -> Call:
     block = op.option("block_size", int)
 
     def kernel(x: Tensor) -> Tensor:
+        check_steps(block * block)
         n, c, h, w = x.shape
         blocks = x.reshape(n, c, h // block, block, w // block, block).permute(0, 3, 5, 1, 2, 4)
         return blocks.reshape(n, c * block**2, h // block, w // block)

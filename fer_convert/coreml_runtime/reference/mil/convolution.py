@@ -8,7 +8,11 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.reference.mil.window_options import spatial
 from fer_convert.coreml_runtime.reference.operations import Call, Table, View
-from fer_convert.coreml_runtime.reference.windows import convolve, convolve_transposed
+from fer_convert.coreml_runtime.reference.windows import (
+    convolve,
+    convolve_transposed,
+    transposed_sizes,
+)
 
 OPERATIONS = Table()
 
@@ -75,6 +79,40 @@ def conv_transpose(op: View) -> Call:
             groups=groups,
             crops=None if same else pads(x.shape[2:], weight.shape[2:]),
             output=output[2:],
+        )
+
+    return op.call(kernel, "x", "weight", "bias?")
+
+
+@OPERATIONS.operation("layer:conv_transpose")
+def layer_conv_transpose(op: View) -> Call:
+    """conv_transpose of a layer: pad_type may be same_lower, which cuts less at the end where the
+    surplus is odd, and ``sizes [len(D)]`` (none) decides the size of the result.
+
+    Padding that leads to other sizes is ignored: half of the surplus goes at the start.
+    """
+    kinds = ("valid", "custom", "same", "same_lower")
+    read, groups = spatial(op, pad_types=kinds), op.option("groups", int, 1)
+    kind, wanted = op.option("pad_type", str, "valid"), list(op.integers("sizes", ()))
+    same = kind.startswith("same")
+
+    def kernel(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        strides, dilations, pads = read(_rank(op, weight))
+        crops = None if same else pads(x.shape[2:], weight.shape[2:])
+        if crops is not None and wanted:
+            full = transposed_sizes(x, weight, strides=strides, dilations=dilations, groups=groups)
+            left = [size - sum(cut) for size, cut in zip(full, crops, strict=True)]
+            crops = crops if wanted == left else None
+        return convolve_transposed(
+            x,
+            weight,
+            bias,
+            strides=strides,
+            dilations=dilations,
+            groups=groups,
+            crops=crops,
+            output=wanted,
+            heavy="before" if kind == "same_lower" else "after",
         )
 
     return op.call(kernel, "x", "weight", "bias?")

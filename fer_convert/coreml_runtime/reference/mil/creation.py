@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.limits import check_size
 from fer_convert.coreml_runtime.reference.operations import Call, Table, View, torch_type
+from fer_convert.coreml_runtime.reference.selecting import integers_of, single
 
 OPERATIONS = Table()
 
@@ -16,13 +17,13 @@ OPERATIONS = Table()
 @OPERATIONS.operation("fill")
 def fill(op: View) -> Call:
     """A tensor of ``shape`` that holds ``value`` (0.0)."""
-    return op.call(lambda shape, value: _filled(shape.tolist(), value), "shape", "value?")
+    return op.call(lambda shape, value: _filled(integers_of(shape), value), "shape", "value?")
 
 
 @OPERATIONS.operation("fill_like")
 def fill_like(op: View) -> Call:
     """A tensor of the shape of ``ref_tensor`` that holds ``value`` (0.0)."""
-    return op.call(lambda like, value: _filled(list(like.shape), value), "ref_tensor", "value?")
+    return op.call(lambda like, value: _filled(tuple(like.shape), value), "ref_tensor", "value?")
 
 
 @OPERATIONS.operation("one_hot")
@@ -38,8 +39,9 @@ def one_hot(op: View) -> Call:
     def kernel(indices: Tensor, size: Tensor, on: Tensor | None, off: Tensor | None) -> Tensor:
         on = torch.ones((), dtype=dtype) if on is None else on
         off = torch.zeros((), dtype=dtype) if off is None else off
-        check_size((*indices.shape, int(size)))
-        hit = indices.unsqueeze(-1) == torch.arange(int(size))
+        count = int(single(size))
+        check_size((*indices.shape, count))
+        hit = indices.unsqueeze(-1) == torch.arange(count)
         return torch.where(hit, on, off).movedim(-1, axis)
 
     return op.call(kernel, "indices", "one_hot_vector_size", "on_value?", "off_value?")
@@ -50,7 +52,7 @@ def range_1d(op: View) -> Call:
     """``start``, ``start + step`` ... up to ``end``, which is left out."""
 
     def kernel(start: Tensor, end: Tensor, step: Tensor) -> Tensor:
-        first, last, stride = start.item(), end.item(), step.item()
+        first, last, stride = (single(value).item() for value in (start, end, step))
         if stride == 0:
             raise ValueError("a step of 0")
         whole = not start.is_floating_point()
@@ -95,7 +97,7 @@ def band_part(op: View) -> Call:
     return op.call(kernel, "x", exact=True)
 
 
-def _filled(sizes: list[int], value: Tensor | None) -> Tensor:
+def _filled(sizes: tuple[int, ...], value: Tensor | None) -> Tensor:
     value = torch.zeros(()) if value is None else value
     check_size(sizes)
     return torch.full(sizes, value.item(), dtype=value.dtype)

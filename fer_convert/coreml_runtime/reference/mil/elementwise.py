@@ -5,6 +5,8 @@ int32 arithmetic wraps around, as the processor's does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -61,6 +63,9 @@ def mod(op: View) -> Call:
     """``x - y * floor(x / y)``, broadcast: it has the sign of ``y``."""
 
     def kernel(x: Tensor, y: Tensor) -> Tensor:
+        if x.is_floating_point() and y.is_floating_point():
+            # In fp32 torch knows no remainder of a subnormal divisor.
+            return torch.remainder(x.double(), y.double()).float()
         return torch.remainder(x, _without_minus_one(x, y))
 
     return op.call(kernel, "x", "y")
@@ -150,6 +155,18 @@ def asin(op: View) -> Call:
     return op.call(torch.asin, "x")
 
 
+@OPERATIONS.operation("layer:acosh")
+def acosh(op: View) -> Call:
+    """Inverse hyperbolic cosine; NaN below 1."""
+    return op.call(torch.acosh, "x")
+
+
+@OPERATIONS.operation("layer:asinh")
+def asinh(op: View) -> Call:
+    """Inverse hyperbolic sine."""
+    return op.call(torch.asinh, "x")
+
+
 @OPERATIONS.operation("atan")
 def atan(op: View) -> Call:
     """Inverse tangent."""
@@ -185,7 +202,7 @@ def cos(op: View) -> Call:
 @OPERATIONS.operation("cosh")
 def cosh(op: View) -> Call:
     """Hyperbolic cosine."""
-    return op.call(torch.cosh, "x")
+    return op.call(lambda x: _hyperbolic(x, torch.cosh, x.abs().sign()), "x")
 
 
 @OPERATIONS.operation("erf")
@@ -254,7 +271,7 @@ def sin(op: View) -> Call:
 @OPERATIONS.operation("sinh")
 def sinh(op: View) -> Call:
     """Hyperbolic sine."""
-    return op.call(torch.sinh, "x")
+    return op.call(lambda x: _hyperbolic(x, torch.sinh, x.sign()), "x")
 
 
 @OPERATIONS.operation("sqrt")
@@ -285,6 +302,12 @@ def tanh(op: View) -> Call:
 def threshold(op: View) -> Call:
     """``max(x, alpha)``; ``alpha`` is a constant."""
     return op.call(torch.maximum, "x", "alpha")
+
+
+def _hyperbolic(x: Tensor, function: Callable[[Tensor], Tensor], sign: Tensor) -> Tensor:
+    """``function``, which is ``sign * exp(|x|) / 2`` where torch's own exp(|x|) is infinite."""
+    root = torch.exp(x.abs() / 2)
+    return torch.where(x.abs() > 88, sign * (root / 2) * root, function(x))
 
 
 def _epsilon(op: View, default: float) -> float:

@@ -17,6 +17,7 @@ from fer_convert.coreml_runtime.reference.selecting import (
     integers_of,
     scatter_flat,
     strided_slice,
+    take,
     wrapped,
 )
 
@@ -157,6 +158,37 @@ def slice_by_size(op: View) -> Call:
         return x
 
     return op.call(kernel, "x", "begin", "size", exact=True)
+
+
+@OPERATIONS.operation("layer:slice_axis")
+def slice_axis(op: View) -> Call:
+    """``x[begin:end:stride]`` along ``axis``, as a Python slice."""
+    axis = op.option("axis", int)
+    begin, end, stride = (op.option(name, int) for name in ("begin", "end", "stride"))
+    return op.call(
+        lambda x: take(x, axis, range(*slice(begin, end, stride).indices(x.shape[axis]))),
+        "x",
+        exact=True,
+    )
+
+
+@OPERATIONS.operation("layer:slice_by_size")
+def slice_axis_by_size(op: View) -> Call:
+    """``size`` elements of ``axis`` from ``begin``."""
+    axis, size = op.option("axis", int), op.option("size", int)
+
+    def kernel(x: Tensor, begin: Tensor) -> Tensor:
+        (start,) = integers_of(begin)
+        return x.narrow(axis, start + x.shape[axis] if start < 0 else start, size)
+
+    return op.call(kernel, "x", "begin", exact=True)
+
+
+@OPERATIONS.operation("layer:triangle")
+def triangle(op: View) -> Call:
+    """``x`` with zeros below diagonal ``k`` (``upper``), or above it."""
+    k, keep = op.option("k", int), torch.triu if op.option("upper", bool) else torch.tril
+    return op.call(lambda x: keep(x, k), "x", exact=True)
 
 
 @OPERATIONS.operation("slice_update")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from torch import Tensor
 
 from fer_convert.coreml_runtime.reference.mil.window_options import Spatial, spatial
 from fer_convert.coreml_runtime.reference.operations import Call, Table, View
-from fer_convert.coreml_runtime.reference.windows import pool
+from fer_convert.coreml_runtime.reference.windows import Pads, pool, require_elements
 
 OPERATIONS = Table()
 
 _Kind = Literal["max", "average", "l2"]
+
+_OF_LAYERS: Mapping[str, _Kind] = {
+    "layer:max_pool": "max", "layer:avg_pool": "average", "layer:l2_pool": "l2",
+}  # fmt: skip
 
 
 @OPERATIONS.operation("max_pool")
@@ -45,6 +49,58 @@ def l2_pool(op: View) -> Call:
     if len(op.integers("kernel_sizes")) > 2:
         raise op.refuse("more than 2 spatial dimensions")
     return op.call(_pooling(op, "l2"), "x")
+
+
+@OPERATIONS.operation("layer:max_pool", "layer:avg_pool", "layer:l2_pool")
+def layer_pool(op: View) -> Call:
+    """Pooling of a layer with padding includeLastPixel: as the operation without ``layer:``, but a
+    window in padding alone is dropped.
+
+    Arguments: as there, over rows and columns, pad_type custom, ceil_mode true.
+
+    Raises:
+        ValueError: without any padding the layer keeps a last window that starts behind the image,
+            and nothing says what it holds.
+    """
+    kind: _Kind = _OF_LAYERS[op.operation.type]
+    exclude = op.option("exclude_padding_from_average", bool, False)
+    pooling = _pooling(op, kind, exclude_padding=exclude)
+    window = op.integers("kernel_sizes")
+    strides, _, find_pads = spatial(op, pad_types=("custom",))(len(window))
+
+    def kernel(x: Tensor) -> Tensor:
+        pads = find_pads(x.shape[2:], window)
+        rows, columns = _counts(x.shape[2:], pads, window, strides)
+        return pooling(x)[..., :rows, :columns]
+
+    return op.call(kernel, "x", exact=kind == "max")
+
+
+@OPERATIONS.operation("layer:with_elements")
+def layer_with_elements(op: View) -> Call:
+    """``x``, which must have elements along its last ``axes`` dimensions, to pool over."""
+    axes = op.option("axes", int)
+
+    def kernel(x: Tensor) -> Tensor:
+        require_elements(x.shape[-axes:])
+        return x
+
+    return op.call(kernel, "x", exact=True)
+
+
+def _counts(
+    sizes: Sequence[int], pads: Pads, window: Sequence[int], strides: Sequence[int]
+) -> list[int]:
+    """How many windows of a layer there are along each dimension."""
+    counts = []
+    for size, (before, after), k, s in zip(sizes, pads, window, strides, strict=True):
+        count = -(-(size + before + after - k) // s) + 1
+        if (count - 1) * s >= size + before:
+            if not any(map(any, pads)):
+                raise ValueError(f"a last window of {k} every {s} lies behind an input of {size}")
+            count -= 1
+        counts.append(count)
+    return counts
 
 
 def _pooling(op: View, kind: _Kind, *, exclude_padding: bool = False) -> Callable[[Tensor], Tensor]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.reference.mil.elementwise import as_type
 from fer_convert.coreml_runtime.reference.operations import Call, Table, View
+from fer_convert.coreml_runtime.reference.selecting import single
 
 OPERATIONS = Table()
 
@@ -91,17 +92,19 @@ def reduce_argument(op: View) -> Call:
     return op.call(lambda x: find(x, axis, keepdim=keep), "x")
 
 
-@OPERATIONS.operation("cumsum")
+@OPERATIONS.operation("cumsum", "layer:cumsum")
 def cumsum(op: View) -> Call:
     """Running sum along ``axis`` (0).
 
     Arguments: exclusive (false): each element is left out of its own sum; reverse (false): from
-    the end.
+    the end. For a layer ``axis`` may be computed.
     """
-    axis = op.option("axis", int, 0)
+    computed = op.operation.type != "cumsum"
+    fixed = 0 if computed else op.option("axis", int, 0)
     exclusive, reverse = op.option("exclusive", bool, False), op.option("reverse", bool, False)
 
-    def kernel(x: Tensor) -> Tensor:
+    def kernel(x: Tensor, given: Tensor | None = None) -> Tensor:
+        axis = fixed if given is None else int(single(given))
         x = x.flip(axis) if reverse else x
         if exclusive and x.shape[axis]:
             first = torch.zeros_like(x.narrow(axis, 0, 1))
@@ -109,7 +112,7 @@ def cumsum(op: View) -> Call:
         total = torch.cumsum(x, axis)
         return total.flip(axis) if reverse else total
 
-    return op.call(kernel, "x")
+    return op.call(kernel, "x", *(["axis"] if computed else []))
 
 
 def _reduce(op: View, last: Callable[[Tensor], Tensor], *, exact: bool = False) -> Call:
@@ -162,7 +165,7 @@ def topk(op: View) -> Call:
         raise op.refuse(f"output_indices_dtype '{index_type}' is neither int32 nor uint16")
 
     def kernel(x: Tensor, k: Tensor | None) -> Tensor | tuple[Tensor, ...]:
-        count = 1 if k is None else int(k)
+        count = 1 if k is None else int(single(k))
         count = x.shape[axis] if count == -1 else count
         order = torch.argsort(x, dim=axis, descending=not ascending, stable=True)
         order = order.narrow(axis, 0, count)

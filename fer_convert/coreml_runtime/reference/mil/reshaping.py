@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,17 +36,20 @@ def concat(op: View) -> Call:
     return op.call(kernel, "values", exact=True)
 
 
-@OPERATIONS.operation("reshape")
+@OPERATIONS.operation("reshape", "layer:reshape")
 def reshape(op: View) -> Call:
     """``x`` in the given ``shape``: one -1 is inferred, a 0 keeps the dimension at its place.
 
     Where the ranks differ, places count from the last dimension and a 0 beyond the first is 1 (iOS
-    17; before, a 0 wanted equal ranks).
+    17; before, a 0 wanted equal ranks). For a layer they count from the first dimension.
     """
+    from_first = op.operation.type == "layer:reshape"
 
     def kernel(x: Tensor, shape: Tensor) -> Tensor:
         sizes = integers_of(shape)
         kept = [1] * (len(sizes) - x.dim()) + list(x.shape[max(0, x.dim() - len(sizes)) :])
+        if from_first:
+            return x.reshape([x.shape[i] if size == 0 else size for i, size in enumerate(sizes)])
         return x.reshape(
             [old if size == 0 else size for old, size in zip(kept, sizes, strict=True)]
         )
@@ -107,6 +111,12 @@ def squeeze(op: View) -> Call:
     return op.call(kernel, "x", exact=True)
 
 
+@OPERATIONS.operation("layer:at_least_one_axis")
+def at_least_one_axis(op: View) -> Call:
+    """``x``, and a scalar as ``[1]``: a NeuralNetwork has none."""
+    return op.call(lambda x: x if x.dim() else x.reshape(1), "x", exact=True)
+
+
 @OPERATIONS.operation("reverse")
 def reverse(op: View) -> Call:
     """``x`` turned round along ``axes`` (all)."""
@@ -123,7 +133,7 @@ def reverse_sequence(op: View) -> Call:
     def kernel(x: Tensor, lengths: Tensor) -> Tensor:
         if along % x.dim() == batch % x.dim():
             raise op.refuse(f"seq_axis and batch_axis are both axis {batch % x.dim()}")
-        size, counts = x.shape[along], lengths.long().unsqueeze(-1)
+        size, counts = x.shape[along], torch.tensor(integers_of(lengths)).reshape(-1, 1)
         if lengths.shape != (x.shape[batch],) or ((counts < 0) | (counts > size)).any():
             raise ValueError(f"lengths {lengths.tolist()} of {size} elements")
         place = torch.arange(size)
@@ -165,6 +175,45 @@ def pad(op: View) -> Call:
     return op.call(kernel, "x", "pad", exact=mode != "constant")
 
 
+@OPERATIONS.operation("layer:pad")
+def layer_pad(op: View) -> Call:
+    """``x`` with ``value`` added before and after every dimension: amounts ``[2 * rank]``.
+
+    With ``to_sizes`` (false) an amount is the size to reach on that side; the other of the pair is
+    then 0.
+    """
+    value, to_sizes = op.option("value", float), op.option("to_sizes", bool, False)
+
+    def kernel(x: Tensor, given: Tensor) -> Tensor:
+        amounts = integers_of(given.reshape(-1))
+        if len(amounts) != 2 * x.dim() or min(amounts, default=0) < 0:
+            raise ValueError(f"the amounts {list(amounts)} do not fit an input {list(x.shape)}")
+        pairs = list(zip(amounts[::2], amounts[1::2], strict=True))
+        if to_sizes:
+            if any(before and after for before, after in pairs):
+                raise ValueError(f"the sizes {list(amounts)} name both ends of a dimension")
+            pairs = [
+                (max(0, before - size) if before else 0, max(0, after - size) if after else 0)
+                for (before, after), size in zip(pairs, x.shape, strict=True)
+            ]
+        return windows.pad(x, pairs, value)
+
+    return op.call(kernel, "x", "amounts")
+
+
+@OPERATIONS.operation("layer:of_shape")
+def layer_of_shape(op: View) -> Call:
+    """``x``, which must have the given ``shape``: the message calls it ``name``."""
+    shape, name = op.integers("shape"), op.option("name", str)
+
+    def kernel(x: Tensor) -> Tensor:
+        if x.shape != shape:
+            raise ValueError(f"{name} {list(x.shape)}, not {list(shape)}")
+        return x
+
+    return op.call(kernel, "x", exact=True)
+
+
 @OPERATIONS.operation("sliding_windows")
 def sliding_windows(op: View) -> Call:
     """Windows of ``size`` every ``stride`` (1) along ``axis``: ``[..., windows, size, ...]``."""
@@ -188,18 +237,37 @@ def _continued(x: Tensor, axis: int, before: int, after: int, *, mirror: bool) -
     return x.index_select(axis, last - (last - inner).abs() if mirror else inner.clamp(max=last))
 
 
-@OPERATIONS.operation("tile")
+@OPERATIONS.operation("tile", "layer:tile")
 def tile(op: View) -> Call:
-    """``x`` repeated ``reps[i]`` times along each dimension."""
+    """``x`` repeated ``reps[i]`` times along each dimension; 0 leaves nothing.
+
+    For a layer ``reps`` may be shorter: it counts for the last dimensions.
+    """
+    of_layer = op.operation.type == "layer:tile"
 
     def kernel(x: Tensor, reps: Tensor) -> Tensor:
-        times = reps.tolist()
-        if len(times) != x.dim() or min(times, default=1) < 1:
-            raise ValueError(f"reps {times}")
+        times = integers_of(reps)
+        if not (1 if of_layer else x.dim()) <= len(times) <= x.dim():
+            axes = f"the axes of {list(x.shape)}"
+            raise ValueError(f"reps {list(times)}: {len(times)} counts for {axes}")
+        if min(times, default=1) < of_layer:  # a layer repeats at least once
+            raise ValueError(f"counts {list(times)}")
         check_size((x.numel(), *times))
-        return x.repeat(times)
+        return x.tile(times)
 
     return op.call(kernel, "x", "reps", exact=True)
+
+
+@OPERATIONS.operation("layer:broadcast_to")
+def broadcast_to(op: View) -> Call:
+    """``x`` broadcast to ``shape``, together with its own shape."""
+
+    def kernel(x: Tensor, shape: Tensor) -> Tensor:
+        wanted = np.broadcast_shapes(tuple(x.shape), integers_of(shape))
+        check_size(wanted)
+        return torch.broadcast_to(x, wanted)
+
+    return op.call(kernel, "x", "shape", exact=True)
 
 
 @OPERATIONS.operation("split")
@@ -211,7 +279,7 @@ def split(op: View) -> Call:
         if sizes is not None:
             return torch.split(x, sizes.tolist(), axis)
         if parts < 1 or x.shape[axis] % parts:
-            raise ValueError(f"{x.shape[axis]} elements in {parts} equal parts")
+            raise ValueError(f"{parts} equal parts of {x.shape[axis]}")
         return torch.tensor_split(x, parts, axis)
 
     return op.call(kernel, "x", "split_sizes?", exact=True)
@@ -228,4 +296,11 @@ def stack(op: View) -> Call:
 def flatten2d(op: View) -> Call:
     """``x`` with the dimensions before ``axis`` (1) as one, and the others as one."""
     axis = op.option("axis", int, 1)
-    return op.call(lambda x: x.reshape(prod(x.shape[:axis]), prod(x.shape[axis:])), "x", exact=True)
+
+    def kernel(x: Tensor) -> Tensor:
+        if not -x.dim() <= axis <= x.dim():
+            raise IndexError(f"axis {axis} of {list(x.shape)}")
+        at = axis + x.dim() if axis < 0 else axis
+        return x.reshape(prod(x.shape[:at]), prod(x.shape[at:]))
+
+    return op.call(kernel, "x", exact=True)

@@ -123,6 +123,20 @@ def crop(op: View) -> Call:
     return op.call(kernel, "x", exact=True)
 
 
+@OPERATIONS.operation("layer:crop_like")
+def layer_crop_like(op: View) -> Call:
+    """As many rows and columns of ``x`` as ``like`` has, from ``offset`` (row, column) on."""
+    top, left = op.integers("offset")
+
+    def kernel(x: Tensor, like: Tensor) -> Tensor:
+        height, width = like.shape[-2:]
+        if top + height > x.shape[-2] or left + width > x.shape[-1]:
+            raise ValueError(f"{[height, width]} from {[top, left]} is beyond {list(x.shape)}")
+        return x[..., top : top + height, left : left + width]
+
+    return op.call(kernel, "x", "like", exact=True)
+
+
 def sampling_mode(op: View) -> str:
     """The option of that name (DEFAULT).
 

@@ -79,7 +79,7 @@ def affine(op: View) -> Call:
     return op.call(kernel, "x", "transform_matrix")
 
 
-@OPERATIONS.operation("crop_resize")
+@OPERATIONS.operation("crop_resize", "layer:crop_resize")
 def crop_resize(op: View) -> Call:
     """Boxes of ``x [B, C, H, W]``, each resized bilinearly to target_height by target_width (1).
 
@@ -92,7 +92,10 @@ def crop_resize(op: View) -> Call:
     CORNERS_WIDTH_FIRST | CENTER_SIZE_HEIGHT_FIRST | CENTER_SIZE_WIDTH_FIRST; sampling_mode as in
     resize_bilinear, the box being an axis of ``end - start + 1`` elements; pad_value (0) outside
     the image.
+
+    A layer has x ``[1, B, C, H, W]`` and a roi, and its nearest edge outside the image.
     """
+    to_edge = op.operation.type == "layer:crop_resize"
     height, width = op.option("target_height", int, 1), op.option("target_width", int, 1)
     mode, order = sampling_mode(op), op.option("box_coordinate_mode", str, _BOXES[0])
     if order not in _BOXES:
@@ -115,11 +118,14 @@ def crop_resize(op: View) -> Call:
         """Boxes ``[N, 4]`` of images ``[N]``."""
         check_size((len(boxes), x.shape[1], height, width))
         if images.numel() and not 0 <= int(images.min()) <= int(images.max()) < x.shape[0]:
-            raise IndexError(f"a box of image {int(images.max())} of {x.shape[0]}")
+            outside = images.max() if images.min() >= 0 else images.min()
+            raise IndexError(f"a box of image {int(outside)} of {x.shape[0]}")
         top, left, bottom, right = _corners(boxes.float(), order)
         shape = len(boxes), height, width
         rows = along(top, bottom, x.shape[2], height).unsqueeze(2).expand(shape)
         columns = along(left, right, x.shape[3], width).unsqueeze(1).expand(shape)
+        if to_edge:
+            rows, columns = rows.clamp(0, x.shape[2] - 1), columns.clamp(0, x.shape[3] - 1)
         inside = _within(rows, x.shape[2]) & _within(columns, x.shape[3])
         result = _bilinear(x, images.long(), rows, columns, value)
         return torch.where(inside.unsqueeze(1), result, value)
@@ -127,14 +133,21 @@ def crop_resize(op: View) -> Call:
     if op.has("roi"):
 
         def from_roi(x: Tensor, roi: Tensor) -> Tensor:
-            flat = roi.reshape(roi.shape[0], -1)
+            if roi.shape[1:] not in {(1, 4, 1, 1), (1, 5, 1, 1)}:
+                raise ValueError(f"boxes {list(roi.shape)}, not [N, 1, 4, 1, 1] or [N, 1, 5, 1, 1]")
+            flat = roi.flatten(1)
             if flat.shape[1] == 5:
                 return cut(x, flat[:, 1:], flat[:, 0]).unsqueeze(1)
             every, batch = flat.repeat_interleave(x.shape[0], 0), torch.arange(x.shape[0])
             crops = cut(x, every, batch.repeat(flat.shape[0]))
             return crops.reshape(flat.shape[0], x.shape[0], *crops.shape[1:])
 
-        return op.call(from_roi, "x", "roi")
+        def of_layer(x: Tensor, roi: Tensor) -> Tensor:
+            if x.dim() != 5 or x.shape[0] != 1:
+                raise ValueError(f"an image {list(x.shape)} where [1, B, C, H, W] is needed")
+            return from_roi(x[0], roi)
+
+        return op.call(of_layer if to_edge else from_roi, "x", "roi")
 
     def from_boxes(x: Tensor, boxes: Tensor, indices: Tensor | None) -> Tensor:
         return cut(x, boxes, torch.arange(len(boxes)) if indices is None else indices)

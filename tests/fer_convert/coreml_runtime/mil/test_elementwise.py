@@ -72,6 +72,33 @@ def test_integers_wrap_and_round_down(name: str) -> None:
     assert got.tolist() == wanted.tolist()
 
 
+@pytest.mark.parametrize("name", ["floor_div", "mod"])
+def test_the_exact_quotient_is_rounded_down(name: str) -> None:
+    """1 / 0.1 and 2 / 0.2 are 10 when rounded to fp32, and less than 10 before."""
+    x = np.float32([1, 2, -1, 1, 7, -7, 0.5, 1e30, -0.0, 3, np.inf, np.nan, 1, 1])
+    y = np.float32([0.1, 0.2, 0.1, -0.1, 0.7, 0.7, 1e-40, 0.3, 3, 0, 2, 1, np.inf, -np.inf])
+    with np.errstate(all="ignore"):
+        wanted = BINARY[name](x.astype(np.float64), y.astype(np.float64)).astype(np.float32)
+    if name == "floor_div":
+        assert wanted[:4].tolist() == [9, 9, -10, -10]
+    check_mil(name, {"x": x, "y": y}, wanted)
+    check_mil(name, {"x": x, "y": constant(y)}, wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "wanted"),
+    [
+        ("cosh", [88.8, -88.8, 89.4], [1.8378977e38, 1.8378977e38, 3.3488e38]),
+        ("sinh", [88.8, -88.8, 89.4], [1.8378977e38, -1.8378977e38, 3.3488e38]),
+        ("gelu", [3.4e38, np.inf, 2e38], [3.4e38, np.inf, 2e38]),
+    ],
+)
+def test_what_fits_does_not_overflow(name: str, x: list[float], wanted: list[float]) -> None:
+    check_mil(name, {"x": np.float32(x)}, wanted, rtol=1e-4)
+    if name == "gelu":
+        check_mil(name, {"x": np.float32(x), "mode": "TANH_APPROXIMATION"}, wanted)
+
+
 @pytest.mark.parametrize("name", ["floor_div", "mod", "real_div"])
 @pytest.mark.parametrize("divisor", [3, -3, 7])
 def test_integers_by_a_constant_in_both_engines(name: str, divisor: int) -> None:

@@ -132,6 +132,8 @@ def test_sliding_windows(axis: int, size: int, stride: int) -> None:
         ("reverse", {}, X[::-1, ::-1, ::-1, ::-1]),
         ("tile", {"reps": (1, 2, 1, 3)}, np.tile(X, (1, 2, 1, 3))),
         ("tile", {"reps": ints(2, 1, 1, 1)}, np.tile(X, (2, 1, 1, 1))),
+        # As often as a mask is true, which may be nowhere.
+        ("tile", {"reps": ints(1, 0, 1, 1)}, X[:, :0]),
         ("flatten2d", {"axis": -3}, X.reshape(2, 60)),
         ("flatten2d", {}, X.reshape(2, 60)),
         ("flatten2d", {"axis": 0}, X.reshape(1, 120)),
@@ -179,6 +181,7 @@ def test_a_scalar_reduced_over_all_its_axes(operation: str) -> None:
         ("reshape_like", {"ref_tensors": [X], "begins": [np.int32(1)], "ends": [np.int32(3)],
                           "end_masks": [np.bool_(False)]}, "failed"),
         ("tile", {"reps": (1, 1)}, "reps"),
+        ("tile", {"reps": (1, 1, -1, 1)}, "reps"),
         ("sliding_windows", {"axis": 0, "size": 3}, "failed"),
         ("squeeze", {"axes": (0,)}, "not all 1"),
     ],

@@ -242,6 +242,22 @@ def test_scalar_outputs(flavour: str, kind: str, wanted: float) -> None:
     assert type(answer["y"]) is type(wanted)
 
 
+def test_layers_compute_integers_in_fp32() -> None:
+    spec, net = network("neuralNetwork")
+    declared = spec.description.input.add(name="i").type
+    declared.isOptional = True
+    declared.multiArrayType.shape.append(4)
+    declared.multiArrayType.dataType, declared.multiArrayType.intDefaultValue = 131104, 3
+    net.layers.add(name="half", input=["i"], output=["h"]).multiply.alpha = 0.5
+    net.layers.add(name="sum", input=["x", "h"], output=["y"]).add.SetInParent()
+    spec.description.output.add(name="y").type.multiArrayType.dataType = 65568
+    program, x = loaded(spec), np.arange(4, dtype=np.float32)
+    for engine in ("reference", "fast"):
+        given = program.predict({"x": x, "i": np.array([1, 2, 3, 4])}, engine=engine)["y"]
+        np.testing.assert_array_equal(given, x + np.array([0.5, 1, 1.5, 2]))
+        np.testing.assert_array_equal(program.predict({"x": x}, engine=engine)["y"], x + 1.5)
+
+
 def test_image_outputs() -> None:
     spec, net = network("neuralNetwork", (1, 3, 2, 4))
     add_copy(net)
@@ -350,3 +366,43 @@ def test_modes_that_the_specification_does_not_number(edit: Any, message: str) -
     edit(net)
     with pytest.raises(ArtefactError, match=message):
         loaded(spec)
+
+
+def test_layers_inside_of_control_flow_are_named_as_well() -> None:
+    """They come before all that a branch leaves unknown: who computes the output."""
+    spec = proto_module("Model_pb2").Model()
+    spec.specificationVersion = 4
+    network = spec.neuralNetwork
+    network.arrayInputShapeMapping = 1
+    array = spec.description.input.add(name="x").type.multiArrayType
+    array.shape.append(1)
+    spec.description.output.add(name="y").type.multiArrayType.SetInParent()
+    branch = network.layers.add(name="choice", input=["x"]).branch
+    branch.ifBranch.layers.add(name="inside", input=["x"], output=["y"]).custom.SetInParent()
+    branch.elseBranch.layers.add(name="else", input=["x"], output=["y"]).copy.SetInParent()
+    message = r"lacks 2 .*: branch 'choice' \(control flow\), custom 'inside'"
+    with pytest.raises(UnsupportedOperation, match=message):
+        load_saved(SavedModel(Path("memory"), Path("memory"), spec))
+
+
+def handed_on(*later: str) -> Any:
+    """``x`` doubled, and halved under its own name; ``later`` are layers that read ``x`` then."""
+    spec, net = network("neuralNetwork")
+    for source, target, factor in (("x", "t", 2.0), ("t", "x", 0.5)):
+        layer = net.layers.add(name=target, input=[source], output=[target])
+        layer.activation.linear.alpha = factor
+    for name in later:
+        net.layers.add(name=name, input=["x"], output=[name]).activation.ReLU.SetInParent()
+    return spec
+
+
+def test_an_output_may_be_called_as_an_input() -> None:
+    """coremltools writes so for a network that hands its input on."""
+    spec = handed_on()
+    del spec.description.output[:]
+    spec.description.output.add(name="x").type.multiArrayType.dataType = 65568
+    program, x = loaded(spec), np.arange(4, dtype=np.float32)
+    for engine in ("reference", "fast"):
+        np.testing.assert_array_equal(program.predict({"x": x}, engine=engine)["x"], x)
+    with pytest.raises(ArtefactError, match="'x' is defined twice"):
+        loaded(handed_on("y"))
