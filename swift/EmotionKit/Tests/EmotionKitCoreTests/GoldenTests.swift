@@ -1,6 +1,7 @@
-@testable import EmotionKitCore
 import Foundation
 import Testing
+
+@testable import EmotionKitCore
 
 /// `golden.json`: values Python computed, which Swift must reproduce.
 struct Golden: Decodable {

@@ -26,7 +26,9 @@ enum LabelRules {
 
   private static func fault(inName name: String) -> String? {
     let scalars = name.unicodeScalars
-    guard let first = scalars.first, let last = scalars.last else { return "a label without a name" }
+    guard let first = scalars.first, let last = scalars.last else {
+      return "a label without a name"
+    }
     guard scalars.count <= longestName else {
       return "a label of \(scalars.count) characters; \(longestName) can be"
     }

@@ -17,9 +17,9 @@ enum ContractJSON {
   /// A contract of version 2 with other labels.
   static func labelled(_ names: String...) -> String {
     let list = "[" + names.map { "\"\($0)\"" }.joined(separator: ", ") + "]"
-    let start = valid.range(of: "[\"anger\"")!.lowerBound
-    let end = valid.range(of: "\"contempt\"]")!.upperBound
-    return valid.replacingCharacters(in: start..<end, with: list)
+    guard let first = valid.range(of: "[\"anger\""), let last = valid.range(of: "\"contempt\"]")
+    else { return "" }
+    return valid.replacingCharacters(in: first.lowerBound..<last.upperBound, with: list)
       .replacingOccurrences(of: "\"version\": 1", with: "\"version\": 2")
   }
 
