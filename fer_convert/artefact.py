@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fer_convert.source import Source
+from fer_train.contract.labels import EMOTIONS
 
 ArtefactKind = Literal["torchscript", "onnx", "mlmodel", "mlpackage-fp32", "mlpackage-fp16"]
 Precision = Literal["fp32", "fp16"]
@@ -30,7 +31,10 @@ FILE_NAMES: dict[ArtefactKind, str] = {
 GIT_HOST_LIMIT_BYTES = 100_000_000
 
 #: Name and version of the contract that artefacts carry.
-SCHEMA, VERSION = "emotionkit.contract", 1
+SCHEMA = "emotionkit.contract"
+#: 1 is about the eight emotions in any order, 2 about any labels. What the first can say is written
+#: in it, so that an app with an earlier EmotionKit reads it, too.
+VERSIONS = (1, 2)
 
 #: Name of the artefacts' input in every format.
 INPUT_NAME = "image"
@@ -91,7 +95,7 @@ def contract_record(source: Source, *, demo: bool) -> dict[str, Any]:
     """
     return {
         "schema": SCHEMA,
-        "version": VERSION,
+        "version": VERSIONS[0] if set(source.labels) == set(EMOTIONS) else VERSIONS[1],
         "architecture": source.architecture,
         "labels": list(source.labels),
         "preprocess": source.preprocess.to_dict(),

@@ -48,7 +48,8 @@ class BuildRequest:
     Attributes:
         fixtures: folder of the images to compare on.
         kinds: the artefacts to make.
-        arch, labels, preprocess: what the checkpoint does not say; see `source.load_source`.
+        arch, labels, custom_labels, preprocess: what the checkpoint does not say; see
+            `source.load_source`.
         demo: mark the model as a demonstration even if its checkpoint does not say that it
             learned from drawn faces; every artefact says so.
         author, license, model_version: for Xcode's metadata pane.
@@ -66,6 +67,7 @@ class BuildRequest:
     kinds: tuple[ArtefactKind, ...] = ALL_KINDS
     arch: str | None = None
     labels: str | None = None
+    custom_labels: str | None = None
     preprocess: str | None = None
     storage: StorageChoice = "auto"
     demo: bool = False
@@ -141,6 +143,7 @@ def _read(request: BuildRequest, progress: Progress) -> tuple[Source, list[Fixtu
             request.checkpoint,
             arch=request.arch,
             labels=request.labels,
+            custom_labels=request.custom_labels,
             preprocess=request.preprocess,
         )
         stage.outcome = f"{source.architecture}, {source.zero_share:.0%} zeros"

@@ -31,7 +31,13 @@ from fer_train.contract.errors import (
     NotFound,
 )
 from fer_train.contract.files import sha256_file
-from fer_train.contract.labels import LABEL_ORDERS, describe_order, label_order, validate_labels
+from fer_train.contract.labels import (
+    LABEL_ORDERS,
+    describe_order,
+    label_order,
+    parse_custom_labels,
+    validate_labels,
+)
 from fer_train.contract.preprocess import PreprocessSpec
 
 if TYPE_CHECKING:
@@ -84,6 +90,7 @@ def load_source(
     *,
     arch: str | None = None,
     labels: str | None = None,
+    custom_labels: str | None = None,
     preprocess: str | None = None,
 ) -> Source:
     """Read a checkpoint of any accepted kind.
@@ -92,6 +99,7 @@ def load_source(
         arch: needed for a bare state dict.
         labels: needed for a state dict and TorchScript: names in logit order separated by
             commas, or the name of a known order (``LABEL_ORDERS``).
+        custom_labels: names in ``labels`` that are no emotions and are meant so, with commas.
         preprocess: likewise: a JSON file or inline JSON with `PreprocessSpec`'s fields.
 
     Raises:
@@ -99,7 +107,8 @@ def load_source(
         NonFiniteWeights, LabelMismatch: see the contract; each has its exit code.
     """
     file = Path(path)
-    given_labels = None if labels is None else parse_labels(labels)
+    custom = parse_custom_labels(custom_labels)
+    given_labels = None if labels is None else parse_labels(labels, custom=custom)
     given_spec = None if preprocess is None else parse_preprocess(preprocess)
     if file.is_file() and is_torchscript(file):
         return _from_torchscript(file, arch, given_labels, given_spec)
@@ -110,14 +119,17 @@ def load_source(
     return _from_state_dict(file, record, arch, given_labels, given_spec)
 
 
-def parse_labels(text: str) -> tuple[str, ...]:
+def parse_labels(text: str, *, custom: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Return label names from ``"anger,disgust,…"`` or from the name of a known order.
+
+    Args:
+        custom: names beyond the eight emotions that may be among them.
 
     Raises:
         LabelMismatch: neither.
     """
     if "," in text:
-        return validate_labels(text.split(","))
+        return validate_labels(text.split(","), custom=custom)
     return label_order(text)
 
 

@@ -32,6 +32,10 @@ from fer_convert.export.sparse import StorageChoice
 )
 @click.option("--arch", help="For a bare state dict: its architecture.")
 @click.option("--labels", help="For foreign files: names in logit order, or a known order's name.")
+@click.option(
+    "--custom-labels",
+    help="Names in --labels that are none of the eight emotions, and are meant so.",
+)
 @click.option("--preprocess", help="For foreign files: JSON, or a JSON file.")
 @click.option(
     "--storage",
@@ -61,6 +65,7 @@ def build(
     kinds: tuple[ArtefactKind, ...],
     arch: str | None,
     labels: str | None,
+    custom_labels: str | None,
     preprocess: str | None,
     storage: StorageChoice,
     demo: bool,
@@ -94,6 +99,7 @@ def build(
         kinds=chosen,
         arch=arch,
         labels=labels,
+        custom_labels=custom_labels,
         preprocess=preprocess,
         storage=storage,
         demo=demo,

@@ -48,6 +48,9 @@ def golden_record(
         "version": VERSION,
         "labels": list(EMOTIONS),
         "softmax": [_softmax_vector(logits) for logits in _logit_vectors()],
+        "label_lists": [
+            {"labels": list(labels), "accepted": accepted} for labels, accepted in LABEL_LISTS
+        ],
         "regions": [_region_vector(*case) for case in _region_cases()],
         "images": [
             {
@@ -59,6 +62,36 @@ def golden_record(
             for image, expected in zip(images, predictions, strict=True)
         ],
     }
+
+
+def _labels(count: int) -> list[str]:
+    return [f"label {number}" for number in range(count)]
+
+
+#: Label lists of a contract (version 2), and whether Python and Swift take them.
+LABEL_LISTS: Sequence[tuple[Sequence[str], bool]] = (
+    (EMOTIONS, True),
+    (EMOTIONS[:7], True),  # FER2013, RAF-DB
+    (tuple(reversed(EMOTIONS)), True),
+    (("pain", "neutral", "engaged"), True),
+    (("müde", "gähnend", "眠い"), True),
+    (("very low", "low", "high", "very-high", "1", "2_3"), True),
+    (("a", "b"), True),
+    (_labels(64), True),
+    (("n" * 64, "other"), True),
+    ((), False),
+    (("alone",), False),
+    (_labels(65), False),
+    (("pain", "pain"), False),
+    (("pain", "Pain"), False),  # nobody tells them apart
+    (("\u00e9mu", "e\u0301mu"), False),  # the same text, typed in two ways
+    (("Anger", "fear"), False),  # a known emotion in another spelling
+    (("", "pain"), False),
+    ((" pain", "fear"), False),
+    (("pain\n", "fear"), False),
+    (("pa\u0000in", "fear"), False),
+    (("n" * 65, "other"), False),
+)
 
 
 def _logit_vectors() -> list[list[float]]:

@@ -34,7 +34,7 @@ def data() -> None:
     show_default=True,
     help="Folder for report.html and findings.json.",
 )
-@config_options(("layout", "label_order", "labels_from"))
+@config_options(("layout", "label_order", "custom_labels", "labels_from"))
 @click.option(
     "--exclude",
     type=click.Path(path_type=Path),
@@ -75,6 +75,7 @@ def check(source: Path, **options: Any) -> None:
     request = DataRequest(
         layout=options["layout"],
         label_order=options["label_order"],
+        custom_labels=options["custom_labels"],
         labels_from=options["labels_from"],
         exclude=options["exclude"],
     )

@@ -56,12 +56,13 @@ def evaluate(
     from fer_train.data.cache import default_cache_folder
     from fer_train.progress.reporter import choose_reporter
     from fer_train.run import evaluation
-    from fer_train.run.inherit import split_options
+    from fer_train.run.inherit import known_labels, split_options
 
     typed = {
         name: value for name, value in typed_options(context, options).items() if name in given
     }
     known = read_checkpoint(checkpoint)
+    given |= known_labels(known) | typed
     chosen = given | split_options(known, given) | typed | {"arch": known.arch}
     config = checked(lambda: TrainConfig(**chosen))
     result = evaluation.evaluate(

@@ -86,10 +86,12 @@ def new_config(
 
 def _inherited(options: Mapping[str, Any]) -> Inherited:
     from fer_train.contract.checkpoint import read_checkpoint
-    from fer_train.run.inherit import inherited_options, split_options
+    from fer_train.run.inherit import inherited_options, known_labels, split_options
 
     checkpoint = read_checkpoint(options["from_checkpoint"])
-    return Inherited(inherited_options(checkpoint), split_options(checkpoint, options))
+    proposed = known_labels(checkpoint)
+    splits = split_options(checkpoint, {**proposed, **options})
+    return Inherited(inherited_options(checkpoint), proposed | splits)
 
 
 def run_training(

@@ -99,6 +99,9 @@ class Option(TypedDict):
     #: split: decides which images are held out where the data do not say.
     data: NotRequired[Literal["read", "split"]]
 
+    #: What a run has had whose last.pt is older than the option.
+    absent: NotRequired[Any]
+
     #: The split that it is the size of.
     share_of: NotRequired[Literal["val", "test"]]
 

@@ -104,6 +104,17 @@ class TrainConfig:
         data="read",
         no_news="training on",
     )
+    custom_labels: str | None = option(
+        default=None,
+        help="Classes beyond the eight emotions, on purpose: pain,engaged,sleepy.",
+        group="Data and pixels",
+        resume="refused",
+        prune="given",
+        eval=True,
+        data="read",
+        absent=None,
+        no_news="training on",
+    )
     labels_from: LabelsFrom | None = option(
         default=None,
         help="Which counts where class folder and CSV disagree.",

@@ -52,6 +52,8 @@ class Checkpoint:
     Attributes:
         arch: torchvision's name of the network (`architectures`).
         labels: class names in the order of the logits.
+        custom_labels: the names that are none of the eight emotions and were allowed on purpose; a
+            file whose labels have others is refused.
         preprocess: how pixels reach the backbone.
         model: dense state dict with torchvision's names.
         temperature: its probabilities are softmax(logits / temperature), in `TEMPERATURE_RANGE`;
@@ -70,6 +72,7 @@ class Checkpoint:
     labels: tuple[str, ...]
     preprocess: PreprocessSpec
     model: Mapping[str, Tensor]
+    custom_labels: tuple[str, ...] = ()
     temperature: float = 1.0
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sparsity: Mapping[str, Any] = field(default_factory=dict)
@@ -107,6 +110,8 @@ def write_checkpoint(path: Path | str, checkpoint: Checkpoint) -> None:
         "data": dict(checkpoint.data),
         "created_with": dict(checkpoint.created_with),
     }
+    if checkpoint.custom_labels:
+        record["custom_labels"] = list(checkpoint.custom_labels)
     if checkpoint.train_state is not None:
         record["train_state"] = dict(checkpoint.train_state)
     _require_primitives(record, where="checkpoint")
@@ -141,11 +146,13 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     missing = [k for k in ("arch", "labels", "preprocess", "model") if k not in record]
     if missing:
         raise CheckpointError(f"{path} lacks the field(s) {', '.join(missing)}.")
-    labels = validate_labels(record["labels"])
+    custom = tuple(record.get("custom_labels", ()))
+    labels = validate_labels(record["labels"], custom=custom)
     validate_weights(record["model"], arch=record["arch"], num_classes=len(labels), source=path)
     return Checkpoint(
         arch=record["arch"],
         labels=labels,
+        custom_labels=custom,
         preprocess=PreprocessSpec.from_dict(record["preprocess"]),
         model=record["model"],
         temperature=validate_temperature(record.get("temperature", 1.0), source=path),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fer_train.config.options import LabelsFrom
 from fer_train.contract.errors import DataLayoutError, EmptyClass
-from fer_train.contract.labels import EMOTIONS
+from fer_train.contract.labels import EMOTIONS, parse_custom_labels
 from fer_train.data.check.exclude import read_exclusions, without_excluded
 from fer_train.data.label_order import read_label_order
 from fer_train.data.layouts import AUTO, recognise
@@ -41,6 +41,7 @@ class DataRequest:
         label_order: what numeric ids mean; see `label_order.read_label_order`.
         labels_from: whose word counts where folder and CSV disagree.
         soft_labels: train on the distribution of votes.
+        custom_labels: names beyond the eight emotions, allowed on purpose, with commas.
         exclude: a findings file.
         splits: the splits to make.
     """
@@ -49,6 +50,7 @@ class DataRequest:
     label_order: str | None = None
     labels_from: LabelsFrom | None = None
     soft_labels: bool = False
+    custom_labels: str | None = None
     exclude: Path | None = None
     splits: SplitPlan = field(default_factory=SplitPlan)
 
@@ -84,6 +86,7 @@ class Split:
         """
         if not any(sample.shares for sample in self.samples):
             return None
+        # Votes are always about the eight emotions; no layout has both votes and other labels.
         columns = [EMOTIONS.index(label) for label in labels]
         one_hot = np.eye(len(EMOTIONS), dtype=np.float32)
         rows = [s.shares or one_hot[EMOTIONS.index(s.label)] for s in self.samples]
@@ -98,7 +101,8 @@ class FaceFolder:
 
     Attributes:
         root: sample names are relative to it; within what the user gave if that was an archive.
-        labels: class names in canonical order, the order of the logits.
+        labels: class names, the order of the logits: the eight emotions in canonical order, then
+            custom ones in the order in which they were given.
         id_table: class as written in the data -> class name, as applied.
         layout: a sentence for people: which layout was recognised.
         splits: those with images, of ``train``, ``val`` and ``test``.
@@ -148,11 +152,16 @@ def read_listing(path: Path, request: DataRequest) -> tuple[Listing, list[str]]:
     Raises:
         NotFound, DataLayoutError, LabelMismatch: nothing there, nothing known, or nothing certain.
     """
-    order = None if request.label_order is None else read_label_order(request.label_order)
-    layout, place = recognise(path, name=request.layout)
+    custom = parse_custom_labels(request.custom_labels)
     options = ReadOptions(
-        order=order, labels_from=request.labels_from, soft_labels=request.soft_labels
+        order=None
+        if request.label_order is None
+        else read_label_order(request.label_order, custom=custom),
+        labels_from=request.labels_from,
+        soft_labels=request.soft_labels,
+        custom_labels=custom,
     )
+    layout, place = recognise(path, options, name=request.layout)
     listing = layout.read(place, options)
     if request.soft_labels and not any(sample.shares for sample in listing.samples):
         raise DataLayoutError(
@@ -199,7 +208,7 @@ def list_faces(
         NotFound: no such folder.
         DataLayoutError: no layout we know, or labels that contradict each other.
         EmptyClass: a class too small for the splits to be made.
-        LabelMismatch: a class that is not one of the eight emotions.
+        LabelMismatch: a class that is neither one of the eight emotions nor allowed on purpose.
     """
     request = request or DataRequest()
     listing, notes = read_listing(path, request)
@@ -224,7 +233,15 @@ def list_faces(
     unsplit = not made and all(sample.split is None for sample in samples)
     if unsplit:
         samples = [replace(sample, split="train") for sample in samples]
-    found = _build(listing, samples, unsplit=unsplit, left_out=left_out, notes=notes, made=made)
+    found = _build(
+        listing,
+        samples,
+        unsplit=unsplit,
+        left_out=left_out,
+        notes=notes,
+        made=made,
+        custom=parse_custom_labels(request.custom_labels),
+    )
     return replace(found, warnings=tuple(warnings))
 
 
@@ -288,12 +305,16 @@ def _build(
     left_out: Mapping[str, int],
     notes: list[str],
     made: Mapping[str, Any],
+    custom: Sequence[str],
 ) -> FaceFolder:
     present = listing.declared | {sample.label for sample in samples}
-    labels = tuple(name for name in EMOTIONS if name in present)
-    if len(labels) < len(EMOTIONS):
-        absent = ", ".join(name for name in EMOTIONS if name not in labels)
-        notes = [*notes, f"{len(labels)} of the eight emotions: there is no {absent}"]
+    labels = tuple(name for name in (*EMOTIONS, *custom) if name in present)
+    emotions = [name for name in labels if name in EMOTIONS]
+    if len(emotions) < len(EMOTIONS):
+        absent = ", ".join(name for name in EMOTIONS if name not in emotions)
+        notes = [*notes, f"{len(emotions)} of the eight emotions: there is no {absent}"]
+    if unused := [name for name in custom if name not in present]:
+        notes = [*notes, f"custom labels without images: {', '.join(unused)}"]
     position = {label: index for index, label in enumerate(labels)}
     splits = {}
     for name in SPLITS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,18 +61,21 @@ def named_table(name: str) -> LabelTable:
     return LabelTable(name, id_table(name))
 
 
-def read_label_order(text: str) -> LabelTable:
+def read_label_order(text: str, *, custom: Sequence[str] = ()) -> LabelTable:
     """Return the table that ``--label-order`` names, lists, or keeps in a file.
+
+    Args:
+        custom: names beyond the eight emotions, allowed on purpose.
 
     Raises:
         LabelMismatch: an unknown name, an unknown emotion, or an id or emotion given twice.
         NotFound: it looks like a file that does not exist.
     """
     if "," in text or "=" in text:
-        return _table(text, re.split(r"\s*,\s*", text.strip(" ,")))
+        return _table(text, re.split(r"\s*,\s*", text.strip(" ,")), custom)
     path = Path(text)
     if path.is_file():
-        return _read_file(path)
+        return _read_file(path, custom)
     if path.suffix or "/" in text:
         raise NotFound(f"There is no label order file {path}.", hint=f"Allowed: {ALLOWED}.")
     try:
@@ -83,25 +86,27 @@ def read_label_order(text: str) -> LabelTable:
         ) from None
 
 
-def _read_file(path: Path) -> LabelTable:
+def _read_file(path: Path, custom: Sequence[str]) -> LabelTable:
     content = path.read_text(encoding="utf-8-sig")
     if path.suffix.lower() != ".json":
         lines = [line.strip() for line in content.splitlines()]
-        return _table(path.name, [line for line in lines if line and not line.startswith("#")])
+        entries = [line for line in lines if line and not line.startswith("#")]
+        return _table(path.name, entries, custom)
     try:
         record = json.loads(content)
     except ValueError as error:
         raise LabelMismatch(f"{path} is not JSON: {error}.") from error
     if isinstance(record, list):
-        return _table(path.name, [str(name) for name in record])
+        return _table(path.name, [str(name) for name in record], custom)
     if not isinstance(record, dict):
         raise LabelMismatch(f'{path} holds neither a list of names nor an object {{"0": "…"}}.')
     pairs = [(str(key), str(value)) for key, value in record.items()]
     # Both directions are common: {"0": "anger"} and {"anger": 0}.
-    return _table(path.name, [f"{k}={v}" if k.isdigit() else f"{v}={k}" for k, v in pairs])
+    entries = [f"{k}={v}" if k.isdigit() else f"{v}={k}" for k, v in pairs]
+    return _table(path.name, entries, custom)
 
 
-def _table(name: str, entries: list[str]) -> LabelTable:
+def _table(name: str, entries: list[str], custom: Sequence[str]) -> LabelTable:
     ids: dict[int, str] = {}
     for position, entry in enumerate(entries):
         fields = _SEPARATOR.split(entry, maxsplit=1)
@@ -111,7 +116,7 @@ def _table(name: str, entries: list[str]) -> LabelTable:
                 f"The label order {name} has the entry {entry!r}.",
                 hint="Write id=emotion, such as 0=neutral, or only the names by ascending id.",
             )
-        emotion = canonical_name(emotion)
+        emotion = canonical_name(emotion, custom=custom)
         if int(number) in ids or emotion in ids.values():
             raise LabelMismatch(f"The label order {name} gives {entry!r} a second time.")
         ids[int(number)] = emotion

@@ -54,6 +54,7 @@ def data_request(config: TrainConfig) -> DataRequest:
     return DataRequest(
         layout=config.layout,
         label_order=config.label_order,
+        custom_labels=config.custom_labels,
         labels_from=config.labels_from,
         soft_labels=config.soft_labels,
         exclude=None if config.exclude is None else Path(config.exclude),

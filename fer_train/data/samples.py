@@ -23,7 +23,7 @@ class Sample:
 
     Attributes:
         name: POSIX path relative to the data root, or ``<csv>:<line>`` for pixels in a CSV row.
-        label: canonical emotion.
+        label: canonical emotion, or a custom label.
         split: ``train``, ``val``, ``test``, or None where the layout has no splits.
         offset: byte at which the CSV row begins; None for image files.
         box: face box in pixels; None where the image already is a face crop.
@@ -65,11 +65,13 @@ class ReadOptions:
         order: meaning of numeric ids; None if the user has not said.
         labels_from: None if the user has not said; folders count until then.
         soft_labels: keep the distribution of votes, where there are votes.
+        custom_labels: names beyond the eight emotions, allowed on purpose.
     """
 
     order: LabelTable | None = None
     labels_from: LabelsFrom | None = None
     soft_labels: bool = False
+    custom_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,12 @@ def inherited_options(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
+def known_labels(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return the option that allows the checkpoint's own labels, where it has custom ones."""
+    custom = checkpoint.custom_labels
+    return {"custom_labels": ",".join(custom)} if custom else {}
+
+
 def recipe_options(checkpoint: Checkpoint) -> dict[str, Any]:
     """Return the options of the earlier run that `prune` inherits: loss, augmentation, batches."""
     inherited = option_names(lambda option: option["prune"] == "inherited")

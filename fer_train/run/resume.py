@@ -145,6 +145,7 @@ def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
         ResumeMismatch: fields of another version of the tool, or values that it allowed and this
             one does not.
     """
+    values = {n: o["absent"] for n, o in OPTIONS.items() if "absent" in o} | dict(values)
     if set(values) != set(OPTIONS):
         raise ResumeMismatch(
             "last.pt was written by another version of fertrain: its configuration differs in "

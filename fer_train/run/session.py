@@ -17,6 +17,7 @@ from fer_train.contract.checkpoint import (
     tool_versions,
     write_checkpoint,
 )
+from fer_train.contract.labels import EMOTIONS
 from fer_train.data.batches import ordered_batches
 from fer_train.data.feed import FaceFeed
 from fer_train.learning.engine import Feed, Learner, answer, forward
@@ -133,6 +134,7 @@ class Session:
         return Checkpoint(
             arch=self.config.arch,
             labels=self.faces.labels,
+            custom_labels=tuple(name for name in self.faces.labels if name not in EMOTIONS),
             preprocess=self.faces.spec,
             # Contiguous: how training lays out its weights is nobody else's business.
             model={key: v.contiguous() for key, v in self.learner.model.state_dict().items()},

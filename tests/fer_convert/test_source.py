@@ -14,6 +14,7 @@ from torch import nn
 from fer_convert.source import load_source
 from fer_train.contract.architectures import build_model
 from fer_train.contract.checkpoint import read_checkpoint, write_checkpoint
+from fer_train.contract.errors import LabelMismatch
 from fer_train.contract.labels import EMOTIONS
 from tests.fer_convert.nets import ARCH, SPEC, Ferconv, save_script, tiny_network
 
@@ -58,6 +59,17 @@ def test_torchscript_needs_labels_and_preprocess(script: Path) -> None:
     source = load_source(script, labels="affectnet-folders", preprocess=INLINE)
     assert (source.kind, source.architecture) == ("torchscript", "torchscript")
     assert source.network(torch.zeros(1, 3, 32, 32)).shape == (1, 8)
+
+
+def test_custom_labels_are_taken_only_on_purpose(tmp_path: Path) -> None:
+    save_script(tiny_network(classes=3), tmp_path / "three.pt")
+    options = {"labels": "pain,happy,engaged", "preprocess": INLINE}
+    with pytest.raises(LabelMismatch, match="'pain' is not one of the eight emotions"):
+        load_source(tmp_path / "three.pt", **options)
+    source = load_source(tmp_path / "three.pt", **options, custom_labels="engaged,pain")
+    assert source.labels == ("pain", "happiness", "engaged")
+    with pytest.raises(LabelMismatch, match="'pain'"):
+        load_source(tmp_path / "three.pt", **options, custom_labels="engaged,pian")
 
 
 def test_labels_may_be_names_in_another_order(script: Path) -> None:

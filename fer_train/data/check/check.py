@@ -65,7 +65,9 @@ def to_document(checked: Checked) -> dict[str, Any]:
     """Return the JSON of a check; ``exclude`` is what ``fertrain train --exclude`` reads."""
     listing, scan = checked.listing, checked.scan
     counts = class_counts(listing)
-    labels = [name for name in EMOTIONS if any(name in of_split for of_split in counts.values())]
+    present = dict.fromkeys(name for of_split in counts.values() for name in of_split)
+    labels = [name for name in EMOTIONS if name in present]
+    labels += [name for name in present if name not in labels]
     return {
         "schema": SCHEMA,
         "version": VERSION,

@@ -41,7 +41,7 @@ class Layout:
 
     name: str
     shape: str
-    recognise: Callable[[Path], str | None]
+    recognise: Callable[[Path, ReadOptions], str | None]
     read: Callable[[Path, ReadOptions], Listing]
     instead_of: frozenset[str] = frozenset()
 
@@ -109,12 +109,15 @@ LAYOUTS: tuple[Layout, ...] = (
 AUTO = "auto"
 
 
-def recognise(path: Path, *, name: str = AUTO) -> tuple[Layout, Path]:
+def recognise(
+    path: Path, options: ReadOptions | None = None, *, name: str = AUTO
+) -> tuple[Layout, Path]:
     """Return the layout of a folder (or CSV file), and the folder where it begins.
 
     That is ``path`` itself, or a folder within it where an archive was unpacked.
 
     Args:
+        options: what the user has said about the labels.
         name: a layout's name if the user has said which it is.
 
     Raises:
@@ -123,9 +126,10 @@ def recognise(path: Path, *, name: str = AUTO) -> tuple[Layout, Path]:
     """
     if not path.exists():
         raise NotFound(f"There is no data folder {path}.")
+    options = options or ReadOptions()
     level = [path]
     for _ in range(_DEPTH):
-        found = [(match, place) for place in level for match in _matches(place, name)]
+        found = [(match, place) for place in level for match in _matches(place, options, name)]
         if len(found) == 1:
             return found[0][0][0], found[0][1]
         if found:
@@ -137,16 +141,18 @@ def recognise(path: Path, *, name: str = AUTO) -> tuple[Layout, Path]:
         else f"{path} is not of the layout {name}; it holds: {_content(path)}.",
         hint="Known layouts:\n"
         + "\n".join(f"    {layout.name:<14} {layout.shape}" for layout in LAYOUTS)
-        + "\n  Class folders are 0..7 or named after the emotions. See docs/data.md.",
+        + "\n  Class folders are 0..7 or named after the emotions (or --custom-labels). See "
+        "docs/data.md.",
     )
 
 
-def _matches(place: Path, name: str) -> list[tuple[Layout, str]]:
+def _matches(place: Path, options: ReadOptions, name: str) -> list[tuple[Layout, str]]:
     """Return the layouts that recognise a folder, with what they saw; the better-informed ones."""
     seen = [
         (layout, evidence)
         for layout in LAYOUTS
-        if name in (AUTO, layout.name) and (evidence := layout.recognise(place)) is not None
+        if name in (AUTO, layout.name)
+        and (evidence := layout.recognise(place, options)) is not None
     ]
     outdone = {lesser for layout, _ in seen for lesser in layout.instead_of}
     return [(layout, evidence) for layout, evidence in seen if layout.name not in outdone]

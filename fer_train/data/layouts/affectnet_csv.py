@@ -44,7 +44,7 @@ _FILES = {"training.csv": "train", "validation.csv": "val"}
 _NO_EMOTION = {8: "none", 9: "uncertain", 10: "no face"}
 
 
-def recognise(root: Path) -> str | None:
+def recognise(root: Path, _: ReadOptions) -> str | None:
     """Say which of AffectNet's two files there are, or None."""
     files = _csv_files(root)
     return f"AffectNet's {', '.join(path.name for path in files)}" if files else None

@@ -24,7 +24,7 @@ from fer_train.data.samples import Listing, ReadOptions, Sample
 _FOLDERS = {"train_set": "train", "val_set": "val"}
 
 
-def recognise(root: Path) -> str | None:
+def recognise(root: Path, _: ReadOptions) -> str | None:
     """Say which of the release's folders there are, or None."""
     found = [name for name in _FOLDERS if (root / name / "annotations").is_dir()]
     return f"AffectNet 2021: {', '.join(found)} with annotations/*_exp.npy" if found else None

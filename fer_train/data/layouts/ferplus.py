@@ -49,7 +49,7 @@ _FOLDERS = {"fer2013train": "train", "fer2013valid": "val", "fer2013test": "test
 _WHOLE = Box(0, 0, 48, 48)
 
 
-def recognise(root: Path) -> str | None:
+def recognise(root: Path, _: ReadOptions) -> str | None:
     """Say which form of FER+ there is, or None."""
     if not root.is_dir():
         return None

@@ -28,15 +28,16 @@ SPLIT_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def recognise_splits(root: Path) -> str | None:
+def recognise_splits(root: Path, options: ReadOptions) -> str | None:
     """Say which split folders with class folders there are, or None."""
-    splits = [folder.name for folder in split_folders(root).values() if class_folders(folder)]
+    folders = split_folders(root).values()
+    splits = [f.name for f in folders if class_folders(f, options.custom_labels)]
     return f"split folders {', '.join(splits)} with class folders" if splits else None
 
 
-def recognise_classes(root: Path) -> str | None:
+def recognise_classes(root: Path, options: ReadOptions) -> str | None:
     """Say which class folders lie directly in ``root``, or None."""
-    names = class_folders(root)
+    names = class_folders(root, options.custom_labels)
     return f"class folders {', '.join(names)}" if len(names) > 1 else None
 
 
@@ -53,14 +54,14 @@ def read_splits(root: Path, options: ReadOptions) -> Listing:
         order = named_table("affectnet-folders")
     id_table: dict[str, str] = {}
     for folder in folders.values():
-        id_table |= name_classes(folder, order)
+        id_table |= name_classes(folder, order, options.custom_labels)
     places: dict[str | None, Path] = dict(folders.items())
     return listing(root, places, id_table, title=describe_classes(id_table, order))
 
 
 def read_classes(root: Path, options: ReadOptions) -> Listing:
     """Read ``ROOT/<class>/``, a data set without splits."""
-    id_table = name_classes(root, options.order)
+    id_table = name_classes(root, options.order, options.custom_labels)
     title = f"{describe_classes(id_table, options.order)}, no splits"
     return listing(root, {None: root}, id_table, title=title)
 
@@ -115,9 +116,9 @@ def split_folders(root: Path) -> dict[str, Path]:
     return {split: folders[split] for split in SPLIT_NAMES if split in folders}
 
 
-def class_folders(folder: Path) -> list[str]:
-    """Return the names of subfolders that are numbers or emotions."""
-    return [f.name for f in subfolders(folder) if is_id(f.name) or is_emotion(f.name)]
+def class_folders(folder: Path, custom: Sequence[str] = ()) -> list[str]:
+    """Return the names of subfolders that are numbers, emotions or ``custom`` labels."""
+    return [f.name for f in subfolders(folder) if is_id(f.name) or is_label(f.name, custom)]
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -140,13 +141,15 @@ def walk_files(folder: Path, *, root: Path) -> Iterator[tuple[str, bool]]:
                 yield path, os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122
 
 
-def name_classes(folder: Path, order: LabelTable | None) -> dict[str, str]:
-    """Return class folder name -> emotion.
+def name_classes(
+    folder: Path, order: LabelTable | None, custom: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return class folder name -> label.
 
     Raises:
         DataLayoutError: numbers without an order, an order without numbers, or two folders of one
             emotion.
-        LabelMismatch: a folder that is neither a number nor an emotion.
+        LabelMismatch: a folder that is neither a number nor an emotion nor in ``custom``.
     """
     names = [entry.name for entry in subfolders(folder)]
     if not names:
@@ -158,7 +161,7 @@ def name_classes(folder: Path, order: LabelTable | None) -> dict[str, str]:
                 f"{', '.join(names)}.",
                 hint="Leave the option out: named folders are their own labels.",
             )
-        return _names_by_name(folder, names)
+        return _names_by_name(folder, names, custom)
     strange = [name for name in names if not is_id(name)]
     if strange:
         raise DataLayoutError(
@@ -187,19 +190,19 @@ def is_id(name: str) -> bool:
     return name.isascii() and name.isdigit()
 
 
-def is_emotion(name: str) -> bool:
-    """Whether a name is one of the eight emotions or an alias."""
+def is_label(name: str, custom: Sequence[str]) -> bool:
+    """Whether a name is one of the eight emotions, an alias, or one of ``custom``."""
     key = name.strip().lower()
-    return key in EMOTIONS or key in ALIASES
+    return key in EMOTIONS or key in ALIASES or key in {other.lower() for other in custom}
 
 
-def _names_by_name(folder: Path, names: Sequence[str]) -> dict[str, str]:
+def _names_by_name(folder: Path, names: Sequence[str], custom: Sequence[str]) -> dict[str, str]:
     try:
-        id_table = {name: canonical_name(name) for name in names}
+        id_table = {name: canonical_name(name, custom=custom) for name in names}
     except LabelMismatch as error:
         raise LabelMismatch(
-            f"The class folder {error.message.split(' is ')[0]} of {folder} is not one of the "
-            "eight emotions.",
+            f"The class folder {error.message.split(' is ')[0]} of {folder} is "
+            f"{error.message.split(' is ', 1)[1]}",
             hint=f"{error.hint} Rename it, or move it out of {folder}.",
         ) from None
     for name, emotion in id_table.items():

@@ -22,8 +22,8 @@ from fer_train.data.layouts import tables
 from fer_train.data.layouts.folders import (
     SPLIT_NAMES,
     class_folders,
-    is_emotion,
     is_id,
+    is_label,
     name_classes,
     split_folders,
 )
@@ -35,7 +35,7 @@ _LABELS = ("label", "labels", "emotion", "expression", "class")
 _SPLIT_COLUMNS = ("split", "usage", "subset", "set")
 
 
-def recognise(root: Path) -> str | None:
+def recognise(root: Path, _: ReadOptions) -> str | None:
     """Say which CSV of labels there is, or None."""
     path = _csv_file(root)
     columns = None if path is None else _columns(path)
@@ -108,12 +108,13 @@ def _folder_table(root: Path, options: ReadOptions) -> dict[str, str]:
         root = root.parent
     table: dict[str, str] = {}
     for place in (root, *split_folders(root).values()):
-        names = class_folders(place)
+        names = class_folders(place, options.custom_labels)
         if len(names) > 1 and place != root:
-            table |= name_classes(place, options.order if is_id(names[0]) else None)
+            order = options.order if is_id(names[0]) else None
+            table |= name_classes(place, order, options.custom_labels)
         elif len(names) > 1 and not any(is_id(name) for name in names):
             # Beside class folders, the root may hold others.
-            table |= {name: canonical_name(name) for name in names}
+            table |= {name: canonical_name(name, custom=options.custom_labels) for name in names}
     return table
 
 
@@ -143,12 +144,15 @@ def _read_rows(
 
 def _label_table(written: list[str], options: ReadOptions, *, path: Path) -> dict[str, str]:
     """Return label as written -> emotion."""
-    strange = [text for text in written if not is_emotion(text) and not is_id(text)]
+    custom = options.custom_labels
+    strange = [text for text in written if not is_label(text, custom) and not is_id(text)]
     if strange:
+        also = f", or among {', '.join(custom)}" if custom else ""
         raise DataLayoutError(
             f"{path} has the label(s) {', '.join(strange)}, which are not among the eight "
-            "emotions.",
-            hint="Remove such rows, or rename the label.",
+            f"emotions{also}.",
+            hint="Remove such rows, or rename the label; what is meant so is named with "
+            "--custom-labels.",
         )
     ids = [int(text) for text in written if is_id(text)]
     if ids and options.order is None:
@@ -159,7 +163,10 @@ def _label_table(written: list[str], options: ReadOptions, *, path: Path) -> dic
     if ids and options.order is not None:
         options.order.require(ids, where=str(path))
     by_id = options.order.ids if options.order else {}
-    return {text: by_id[int(text)] if is_id(text) else canonical_name(text) for text in written}
+    return {
+        text: by_id[int(text)] if is_id(text) else canonical_name(text, custom=custom)
+        for text in written
+    }
 
 
 def _split(text: str, *, path: Path, line: int) -> str:

@@ -26,7 +26,7 @@ _FILE_NAMES = ("fer2013.csv", "icml_face_data.csv", "train.csv")
 _USAGE = {"training": "train", "publictest": "val", "privatetest": "test"}
 
 
-def recognise(root: Path) -> str | None:
+def recognise(root: Path, _: ReadOptions) -> str | None:
     """Say which CSV of pixels there is, or None."""
     files = pixel_files(root)
     return f"CSV of pixels {', '.join(path.name for path in files)}" if files else None

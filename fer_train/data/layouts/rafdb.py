@@ -33,7 +33,7 @@ _LISTS = tuple(
 _FILE_NAME = re.compile(r"(train|test)_\d+_aligned\.\w+")
 
 
-def recognise_basic(root: Path) -> str | None:
+def recognise_basic(root: Path, _: ReadOptions) -> str | None:
     """Say which list of labels there is, or None."""
     path = _list_file(root)
     return None if path is None else f"RAF-DB's {path.relative_to(root)}"
@@ -82,7 +82,7 @@ def read_basic(root: Path, options: ReadOptions) -> Listing:
     )
 
 
-def recognise_folders(root: Path) -> str | None:
+def recognise_folders(root: Path, _: ReadOptions) -> str | None:
     """Say that folders 1..7 hold files named as only RAF-DB names them, or None."""
     if not root.is_dir():
         return None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fer_convert.swift_package.golden import golden_record
-from fer_train.contract.labels import EMOTIONS
+from fer_convert.swift_package.golden import LABEL_LISTS, golden_record
+from fer_train.contract.labels import EMOTIONS, label_fault
 from fer_train.contract.pixels import Box, square_region
 from tests.fer_convert.nets import Ferconv
 from tests.paths import REPOSITORY
@@ -27,6 +28,11 @@ def test_the_tracked_files_are_what_the_command_writes(ferconv: Ferconv, tmp_pat
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert TRACKED.read_bytes() == (tmp_path / "a.json").read_bytes()
     assert SWIFT_COPY.read_bytes() == TRACKED.read_bytes()
+
+
+@pytest.mark.parametrize(("labels", "accepted"), LABEL_LISTS)
+def test_label_lists_are_judged_as_swift_judges_them(labels: Sequence[str], accepted: bool) -> None:
+    assert (label_fault(labels) is None) == accepted
 
 
 def test_softmax_vectors_are_true_in_higher_precision() -> None:

@@ -145,6 +145,14 @@ def test_unknown_label(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "x.pt")
 
 
+def test_labels_given_on_purpose(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    labels = ("tired", *EMOTIONS[1:])
+    written = checkpoint(state, labels=labels, custom_labels=("tired",))
+    write_checkpoint(tmp_path / "x.pt", written)
+    read = read_checkpoint(tmp_path / "x.pt")
+    assert (read.labels, read.custom_labels) == (labels, ("tired",))
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_nan_weights(value: float, state: dict[str, torch.Tensor], tmp_path: Path) -> None:
     broken = {k: v.clone() for k, v in state.items()}

@@ -11,8 +11,37 @@ from fer_train.contract.labels import (
     describe_order,
     id_table,
     label_order,
+    parse_custom_labels,
     validate_labels,
 )
+
+
+def test_other_names_are_taken_only_on_purpose() -> None:
+    custom = parse_custom_labels("pain, engaged ,Sleepy")
+    assert custom == ("pain", "engaged", "Sleepy")
+    assert canonical_name(" SLEEPY ", custom=custom) == "Sleepy"
+    assert validate_labels(["engaged", "happy", "PAIN"], custom=custom) == (
+        "engaged", "happiness", "pain",
+    )  # fmt: skip
+    with pytest.raises(LabelMismatch, match="'engagd'") as caught:
+        canonical_name("engagd", custom=custom)
+    assert "Did you mean 'engaged'?" in str(caught.value.hint)
+    with pytest.raises(LabelMismatch, match="'pain'") as caught:
+        canonical_name("pain")
+    assert "--custom-labels" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("happy,pain", "'happy', which is known"), ("Fear", "'Fear', which is known"),
+        ("pain,,tired", "without a name"), ("pain,Pain", "twice"), ("", "without a name"),
+        ("x" * 65, "65 characters"),
+    ],
+)  # fmt: skip
+def test_custom_labels_that_are_none(text: str, match: str) -> None:
+    with pytest.raises(LabelMismatch, match=match):
+        parse_custom_labels(text)
 
 
 def test_canonical_order_is_the_numeric_folders() -> None:

@@ -108,9 +108,9 @@ struct Scene: FaceDetecting, EmotionClassifying {
       }
     }
     answers = try (0..<frames).map { frame in
-      let lead = frame / 64 % Emotion.allCases.count
+      let lead = frame / 64 % Emotion.known.count
       return try EmotionDistribution(
-        logits: Emotion.allCases.indices.map { $0 == lead ? 3 : Double((frame + $0) % 5) / 5 })
+        logits: Emotion.known.indices.map { $0 == lead ? 3 : Double((frame + $0) % 5) / 5 })
     }
   }
 

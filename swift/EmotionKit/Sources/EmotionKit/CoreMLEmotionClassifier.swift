@@ -73,7 +73,8 @@
         x: region.x, y: region.y, width: region.width, height: region.height)
       try frame.handler.perform([request])
       let answers = (request.results ?? []).compactMap { $0 as? VNClassificationObservation }
-      return try EmotionDistribution(answers.map { ($0.identifier, $0.confidence) })
+      return try EmotionDistribution(
+        answers.map { ($0.identifier, $0.confidence) }, of: contract)
     }
 
     /// Some Neural Engines refuse some models only when they run. Tried once.
@@ -104,7 +105,9 @@
 
   extension EmotionDistribution {
     /// From what either Vision interface answers.
-    init(_ classifications: [(label: String, confidence: Float)]) throws(EmotionKitError) {
+    init(
+      _ classifications: [(label: String, confidence: Float)], of contract: ModelContract
+    ) throws(EmotionKitError) {
       guard !classifications.isEmpty else {
         throw .inferenceFailed(
           reason: "Vision returned no classification; the model is not a classifier")
@@ -112,7 +115,8 @@
       try self.init(
         labelled: Dictionary(
           classifications.map { ($0.label, Double($0.confidence)) },
-          uniquingKeysWith: { first, _ in first }))
+          uniquingKeysWith: { first, _ in first }),
+        labels: contract.displayLabels)
     }
   }
 #endif

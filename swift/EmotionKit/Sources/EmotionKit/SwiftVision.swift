@@ -97,7 +97,8 @@
         x: region.x, y: region.y, width: region.width, height: region.height)
       let answers = try await frame.imageRequestHandler().perform(request)
         .compactMap { $0 as? ClassificationObservation }
-      return try EmotionDistribution(answers.map { ($0.identifier, $0.confidence) })
+      return try EmotionDistribution(
+        answers.map { ($0.identifier, $0.confidence) }, of: contract)
     }
 
     private func switchToProcessor(because error: any Error) async throws {

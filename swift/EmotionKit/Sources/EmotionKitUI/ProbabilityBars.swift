@@ -36,10 +36,10 @@
       .accessibilityAddTraits(.updatesFrequently)
     }
 
-    /// In canonical order, so that bars do not jump about.
+    /// In one order, so that bars do not jump about.
     private var emotions: [Emotion] {
       typeSize.isAccessibilitySize
-        ? probabilities.ranked.prefix(3).map(\.emotion) : Emotion.allCases
+        ? probabilities.ranked.prefix(3).map(\.emotion) : probabilities.labels
     }
 
     private func row(_ emotion: Emotion) -> some View {

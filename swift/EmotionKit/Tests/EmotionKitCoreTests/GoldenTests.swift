@@ -1,6 +1,7 @@
-import EmotionKitCore
 import Foundation
 import Testing
+
+@testable import EmotionKitCore
 
 /// `golden.json`: values Python computed, which Swift must reproduce.
 struct Golden: Decodable {
@@ -13,6 +14,10 @@ struct Golden: Decodable {
     let box: [Double]
     let margin: Double
     let region: [Double]
+  }
+  struct LabelList: Decodable {
+    let labels: [String]
+    let accepted: Bool
   }
   struct Image: Decodable {
     let name: String
@@ -27,7 +32,13 @@ struct Golden: Decodable {
   let labels: [String]
   let softmax: [Softmax]
   let regions: [Region]
+  let labelLists: [LabelList]
   let images: [Image]
+
+  private enum CodingKeys: String, CodingKey {
+    case schema, version, labels, softmax, regions, images
+    case labelLists = "label_lists"
+  }
 
   init(contentsOf url: URL) throws {
     self = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: url))
@@ -36,7 +47,7 @@ struct Golden: Decodable {
   /// Everything that needs no model. Comparing nothing is a failure.
   func check() throws {
     #expect(schema == "emotionkit.golden" && version == 1)
-    #expect(labels == Emotion.allCases.map(\.rawValue))
+    #expect(labels == Emotion.known.map(\.rawValue))
     #expect(!softmax.isEmpty && !regions.isEmpty)
     for vector in softmax {
       let distribution = try EmotionDistribution(logits: vector.logits)
@@ -44,6 +55,10 @@ struct Golden: Decodable {
       for (mine, theirs) in zip(distribution.probabilities, vector.probabilities) {
         #expect(abs(mine - theirs) < 1e-9)
       }
+    }
+    #expect(Set(labelLists.map(\.accepted)) == [true, false])
+    for list in labelLists {
+      #expect((LabelRules.fault(in: list.labels) == nil) == list.accepted, "\(list.labels)")
     }
     for vector in regions {
       try #require(vector.image.count == 2 && vector.box.count == 4 && vector.region.count == 4)

@@ -4,7 +4,7 @@ import Testing
 /// `import EmotionKit` alone is enough for an app, on every platform.
 @Suite struct ExportTests {
   @Test func oneImportGivesCoreAndModel() {
-    #expect(Emotion.allCases.count == 8)
+    #expect(Emotion.known.count == 8)
     #expect(EmotionModelBundle.folderName == "Models")
     #expect(EmotionConfiguration().computeUnits == .cpuAndNeuralEngine)
     #expect(EmotionConfiguration().pipeline.thermal.targetRate == 12)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct LiveStateTests {
   private func reading(_ emotion: Emotion?) throws -> EmotionReading {
-    let weights = Emotion.allCases.map { $0 == .surprise ? 0.72 : 0.04 }
+    let weights = Emotion.known.map { $0 == .surprise ? 0.72 : 0.04 }
     let distribution = try EmotionDistribution(weights: weights)
     return EmotionReading(
       faceID: FaceID(rawValue: 1), dominant: emotion, probabilities: distribution,

@@ -33,10 +33,10 @@
 
       var coreML = StubCoreML.Script()
       coreML.userDefined = [ModelContract.metadataKey: Self.contract]
-      coreML.classLabels = Emotion.allCases.map(\.rawValue)
+      coreML.classLabels = Emotion.known.map(\.rawValue)
       StubCoreML.reset(coreML)
       var vision = StubVision.Script()
-      vision.classifications = Emotion.allCases.map {
+      vision.classifications = Emotion.known.map {
         ($0.rawValue, $0 == .happiness ? 0.93 : 0.01)
       }
       StubVision.reset(vision)

@@ -31,7 +31,8 @@ public struct TemporalSmoother: Sendable {
 
   /// Takes one distribution and returns the smoothed one.
   ///
-  /// The first, and the first after a gap, is returned unchanged. A time that does not advance
+  /// The first, the first after a gap, and the first of a model with other labels is returned
+  /// unchanged. A time that does not advance
   /// leaves the average as it is.
   ///
   /// - Parameter weight: how much the frame counts, such as a face's capture quality. Only its
@@ -42,7 +43,9 @@ public struct TemporalSmoother: Sendable {
     _ distribution: EmotionDistribution, at time: Duration, weight: Double = 1
   ) -> EmotionDistribution {
     let weight = weight.isFinite ? min(max(weight, Self.minimumWeight), 1) : 1
-    guard let state, time - state.time <= resetGap, timeConstant > .zero else {
+    guard let state, time - state.time <= resetGap, timeConstant > .zero,
+      state.distribution.labels == distribution.labels
+    else {
       self.state = State(distribution: distribution, mass: weight, time: time)
       return distribution
     }

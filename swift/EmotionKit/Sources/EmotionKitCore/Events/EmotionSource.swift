@@ -131,7 +131,7 @@ extension ScriptedEmotionSource {
   private static func face(
     x: Double, y: Double, width: Double, moment: Double, quality: Double
   ) -> AnalyzedFace {
-    let emotions = Emotion.allCases
+    let emotions = Emotion.known
     let step = Int(moment)
     let fade = min(max((moment - Double(step) - 0.7) / 0.3, 0), 1)
     var weights = [Double](repeating: 0.02, count: emotions.count)

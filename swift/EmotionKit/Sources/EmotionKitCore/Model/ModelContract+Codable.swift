@@ -20,16 +20,23 @@ extension ModelContract: Codable {
     try require(schema == Self.schema, "schema", expected: Self.schema, found: schema)
     let version = try fields.decode(Int.self, forKey: .version)
     try require(
-      version == Self.version, "version", expected: "\(Self.version)", found: "\(version)")
+      Self.versions.contains(version), "version",
+      expected: "\(Self.versions.lowerBound) to \(Self.versions.upperBound)", found: "\(version)")
 
     let names = try fields.decode([String].self, forKey: .labels)
-    let canonical = Emotion.allCases.map(\.rawValue)
-    try require(
-      names.sorted() == canonical.sorted(), "labels",
-      expected: "each of \(canonical) once, in any order", found: "\(names)")
+    if version == 1 {
+      let known = Emotion.known.map(\.rawValue)
+      try require(
+        names.sorted() == known.sorted(), "labels",
+        expected: "each of \(known) once, in any order", found: "\(names)")
+    } else if let fault = LabelRules.fault(in: names) {
+      throw EmotionKitError.contractMismatch(
+        field: "labels", expected: "2 to 64 different names", found: fault)
+    }
 
     architecture = try fields.decode(String.self, forKey: .architecture)
-    labels = names.compactMap(Emotion.init(rawValue:))
+    labels = names.map(Emotion.init(rawValue:))
+    displayLabels = Emotion.displayOrder(labels)
     preprocess = try fields.decode(Preprocess.self, forKey: .preprocess)
     // Models of earlier exporters have none, and divide nothing.
     temperature =
@@ -58,7 +65,9 @@ extension ModelContract: Codable {
   public func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: Key.self)
     try fields.encode(Self.schema, forKey: .schema)
-    try fields.encode(Self.version, forKey: .version)
+    // The oldest that can say it: apps with an earlier EmotionKit read it, too.
+    let isEight = labels.count == Emotion.known.count && Emotion.known.allSatisfy(labels.contains)
+    try fields.encode(isEight ? 1 : 2, forKey: .version)
     try fields.encode(architecture, forKey: .architecture)
     try fields.encode(labels, forKey: .labels)
     try fields.encode(preprocess, forKey: .preprocess)

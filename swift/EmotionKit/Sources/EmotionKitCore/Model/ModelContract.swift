@@ -9,8 +9,9 @@ public struct ModelContract: Hashable, Sendable {
   public static let metadataKey = "emotionkit.contract"
   /// The schema name this version reads.
   public static let schema = "emotionkit.contract"
-  /// The schema version this version reads.
-  public static let version = 1
+  /// The schema versions this version reads: 1 is about the eight known emotions, 2 about any 2 to
+  /// 64 labels.
+  public static let versions = 1...2
 
   /// The colour the network works in; the conversion is inside the model.
   public enum Color: String, CaseIterable, Codable, Hashable, Sendable {
@@ -38,8 +39,10 @@ public struct ModelContract: Hashable, Sendable {
 
   /// For instance `efficientnet_b0`.
   public let architecture: String
-  /// The eight emotions in the model's own order.
+  /// What the model tells apart, in the order of its outputs.
   public let labels: [Emotion]
+  /// The same labels in the order in which they are shown: see ``Emotion/displayOrder(_:)``.
+  public let displayLabels: [Emotion]
   /// The pixels the network expects.
   public let preprocess: Preprocess
   /// What the logits are divided by, inside the model, so that probabilities mean what they say: it

@@ -6,7 +6,7 @@ import Testing
   @Test func readsWhatTheExporterWrites() throws {
     let contract = try ModelContract.parse(ContractJSON.valid)
     #expect(contract.architecture == "efficientnet_b0")
-    #expect(contract.labels == Emotion.allCases)
+    #expect(contract.labels == Emotion.known)
     #expect(contract.preprocess.cropMargin == 0.3)
     #expect(contract.preprocess.inputSize == 48)
     #expect(contract.preprocess.color == .gray)
@@ -22,14 +22,38 @@ import Testing
     #expect(contract.labels.prefix(3) == [.disgust, .anger, .fear])
     try contract.validate(classLabels: contract.labels.map(\.rawValue))
     #expect(throws: EmotionKitError.self) {
-      try contract.validate(classLabels: Emotion.allCases.map(\.rawValue))
+      try contract.validate(classLabels: Emotion.known.map(\.rawValue))
     }
+  }
+
+  @Test func versionTwoCarriesAnyLabels() throws {
+    let three = ContractJSON.labelled("pain", "neutral", "engaged")
+    let contract = try ModelContract.parse(three)
+    #expect(contract.labels.map(\.rawValue) == ["pain", "neutral", "engaged"])
+    #expect(contract.displayLabels.map(\.rawValue) == ["neutral", "pain", "engaged"])
+    try contract.validate(classLabels: ["pain", "neutral", "engaged"])
+    let again = String(decoding: try JSONEncoder().encode(contract), as: UTF8.self)
+    #expect(again.contains("\"version\":2"))
+    #expect(try ModelContract.parse(again) == contract)
+    // Version 1 is about the eight alone.
+    let seven = ContractJSON.labelled(
+      "anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+    #expect(try ModelContract.parse(seven).labels == Emotion.known.dropLast())
+    let older = seven.replacingOccurrences(of: "\"version\": 2", with: "\"version\": 1")
+    #expect(throws: EmotionKitError.self) { try ModelContract.parse(older) }
+  }
+
+  @Test func theEightAreWrittenAsVersionOne() throws {
+    let contract = try ModelContract.parse(ContractJSON.valid)
+    let json = String(decoding: try JSONEncoder().encode(contract), as: UTF8.self)
+    #expect(json.contains("\"version\":1"))
   }
 
   /// One change each; the error must name the field and show what was found.
   @Test(arguments: [
     ("\"emotionkit.contract\"", "\"other\"", "schema", "other"),
-    ("\"version\": 1", "\"version\": 2", "version", "2"),
+    ("\"version\": 1", "\"version\": 3", "version", "3"),
+    ("\"version\": 1", "\"version\": 0", "version", "0"),
     ("\"disgust\"", "\"anger\"", "labels", "anger"),
     ("\"contempt\"", "\"boredom\"", "labels", "boredom"),
     ("0.3", "-0.3", "preprocess.crop_margin", "-0.3"),

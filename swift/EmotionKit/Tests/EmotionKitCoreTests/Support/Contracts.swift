@@ -14,6 +14,15 @@ enum ContractJSON {
      "checkpoint_sha256": "\(String(repeating: "ab", count: 32))", "demo": false}
     """
 
+  /// A contract of version 2 with other labels.
+  static func labelled(_ names: String...) -> String {
+    let list = "[" + names.map { "\"\($0)\"" }.joined(separator: ", ") + "]"
+    guard let first = valid.range(of: "[\"anger\""), let last = valid.range(of: "\"contempt\"]")
+    else { return "" }
+    return valid.replacingCharacters(in: first.lowerBound..<last.upperBound, with: list)
+      .replacingOccurrences(of: "\"version\": 1", with: "\"version\": 2")
+  }
+
   /// The valid contract with one text replaced.
   static func replacing(_ old: String, with new: String) -> String {
     valid.replacingOccurrences(of: old, with: new)

@@ -74,7 +74,7 @@ actor Hold {
 extension EmotionDistribution {
   /// `share` for one emotion and the rest spread evenly.
   static func mostly(_ emotion: Emotion, _ share: Double = 0.9) -> EmotionDistribution {
-    let weights = Emotion.allCases.map { $0 == emotion ? share : (1 - share) / 7 }
+    let weights = Emotion.known.map { $0 == emotion ? share : (1 - share) / 7 }
     return (try? EmotionDistribution(weights: weights)) ?? .uniform
   }
 }
