@@ -8,6 +8,7 @@ from tests.fer_convert.nets import Ferconv
 OPTIONS = {
     "build": {
         *("--checkpoint", "--out", "--fixtures", "--only", "--arch", "--labels", "--preprocess"),
+        "--custom-labels",
         *("--storage", "--demo", "--author", "--license", "--model-version", "--emotionkit"),
         *("--package", "--no-gate", "--json", "--quiet"),
     },
