@@ -37,10 +37,27 @@ def strided(
             starts[axis] = 0 if steps[axis] > 0 else _LAST
         if end_mask[axis]:
             ends[axis] = _LAST if steps[axis] > 0 else _BEFORE_FIRST
+        if begins_before_first(op, x, axis, begin=starts[axis], stride=steps[axis]):
+            ends[axis] = 0  # where it begins, too
     axes = op.ints(*range(len(starts)))
     part: str = op.node("Slice", x, op.ints(*starts), op.ints(*ends), axes, op.ints(*steps))
     dropped = [axis for axis, squeezed in enumerate(squeeze_mask) if squeezed]
     return op.node("Squeeze", part, op.ints(*dropped)) if dropped else part
+
+
+def begins_before_first(op: Source, x: str, axis: int, *, begin: int, stride: int) -> bool:
+    """Tell whether a slice steps back from before the first element: there is nothing then, while
+    ONNX begins with the first.
+
+    Raises:
+        Unlowered: that depends on a size which is not known.
+    """
+    if stride > 0 or begin >= -1:
+        return False
+    size = op.shape(x)[axis]
+    if size is None:
+        raise Unlowered("a begin that may lie before the first element")
+    return begin < -size
 
 
 def flip(op: Source, x: str, axes: Iterable[int]) -> str:

@@ -94,6 +94,8 @@ def strided_slice(
     A set mask takes the whole of that side; a squeeze mask takes the element at ``begin`` and drops
     the axis. What is missing at the end of a vector is a stride of 1, or an unset mask.
     """
+    if not len(begin) == len(end) == x.dim():
+        raise ValueError(f"begin {list(begin)} and end {list(end)} of {x.dim()} axes")
     dropped = []
     for axis in range(x.dim()):
         size = x.shape[axis]

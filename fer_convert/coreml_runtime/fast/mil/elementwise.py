@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from fer_convert.coreml_runtime.fast.narrow import refuse_narrow
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source, Translations
 
 OPERATIONS = Translations()
-
-_NARROW = {"int4", "int8", "int16", "uint8", "uint16"}
-
 
 _FUNCTIONS = {
     "abs": "Abs", "acos": "Acos", "asin": "Asin", "atan": "Atan", "atanh": "Atanh",
@@ -36,7 +34,7 @@ def function(op: Source) -> str:
 
 @OPERATIONS.lowering(*_PAIRS)
 def pair(op: Source) -> str:
-    _no_narrow(op)
+    refuse_narrow(op)
     result: str = op.node(_PAIRS[op.kind], op.operand("x"), op.operand("y"))
     return result
 
@@ -124,7 +122,7 @@ def exp2(op: Source) -> str:
 
 @OPERATIONS.lowering("square")
 def square(op: Source) -> str:
-    _no_narrow(op)
+    refuse_narrow(op)
     x = op.operand("x")
     result: str = op.node("Mul", x, x)
     return result
@@ -177,16 +175,8 @@ def _plus_epsilon(op: Source, default: float) -> str:
     return result
 
 
-def _no_narrow(op: Source) -> None:
-    # Computed in int32 they would not wrap around where they should.
-    names = [op.result.element.name, *(op.element(n).name for n in ("x", "y") if op.has(n))]
-    narrow = [name for name in names if name in _NARROW]
-    if narrow:
-        raise Unlowered(f"{narrow[0]} arithmetic")
-
-
 def _check_divisor(op: Source) -> None:
     """An integer divided by zero, or the least one by -1, would end the process."""
-    _no_narrow(op)
+    refuse_narrow(op)
     if not op.is_constant("y") or np.isin(op.literal("y"), (0, -1)).any():
         raise Unlowered("an integer divisor that may be 0 or -1")

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from fer_convert.coreml_runtime.fast.batches import axis_of
-from fer_convert.coreml_runtime.fast.moving import scatter_elements, scatter_vectors, strided
+from fer_convert.coreml_runtime.fast.moving import (
+    begins_before_first,
+    scatter_elements,
+    scatter_vectors,
+    strided,
+)
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source, Translations
 from fer_convert.coreml_runtime.limits import check_positions
@@ -44,6 +49,14 @@ def slice_by_index(op: Source) -> str:
         op, closed, op.ints(*(_LAST if s > 0 else _FIRST for s in steps)), op.vector("end")
     )
     ends = _where(op, squeezed, after, ends)
+    back = [step < 0 and not mask for step, mask in zip(steps, opened, strict=True)]
+    if any(back):
+        # Stepping back from before the first there is nothing; ONNX would begin with the first.
+        place = op.node("Add", begin_at, op.node("Shape", op.operand("x")))
+        before = op.node(
+            "And", op.node("Less", place, op.ints(0)), op.builder.array(np.array(back))
+        )
+        ends = op.node("Where", before, op.ints(0), ends)
     axes = op.ints(*range(rank))
     part: str = op.node("Slice", op.operand("x"), starts, ends, axes, op.ints(*steps))
     dropped = np.flatnonzero(squeezed).tolist()
@@ -71,10 +84,11 @@ def slice_by_size(op: Source) -> str:
 
 @OPERATIONS.lowering("layer:slice_axis")
 def slice_axis(op: Source) -> str:
-    begin, end, stride, axis = (
-        op.ints(op.option(name, int)) for name in ("begin", "end", "stride", "axis")
-    )
-    return str(op.node("Slice", op.operand("x"), begin, end, axis, stride))
+    x, names = op.operand("x"), ("begin", "end", "axis", "stride")
+    begin, end, axis, stride = (op.option(name, int) for name in names)
+    if begins_before_first(op, x, axis, begin=begin, stride=stride):
+        end = 0  # where it begins, too
+    return str(op.node("Slice", x, *(op.ints(n) for n in (begin, end, axis, stride))))
 
 
 @OPERATIONS.lowering("layer:slice_by_size")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fer_convert.coreml_runtime.fast.narrow import refuse_narrow
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source, Translations
 
@@ -12,6 +13,7 @@ OPERATIONS = Translations()
 
 @OPERATIONS.lowering("linear")
 def linear(op: Source) -> str:
+    refuse_narrow(op)
     return product_with_weight(
         op,
         op.operand("x"),
@@ -42,6 +44,7 @@ def rounded_to_int8(op: Source) -> str:
 
 @OPERATIONS.lowering("matmul", "layer:matmul")
 def matmul(op: Source) -> str:
+    refuse_narrow(op)
     names, added = [], []
     for name, other, axis in (("x", "y", -2), ("y", "x", -1)):
         operand, rank = _of_type(op, name, other), len(op.shape_of(name))
@@ -63,6 +66,7 @@ def matmul(op: Source) -> str:
 
 @OPERATIONS.lowering("einsum")
 def einsum(op: Source) -> str:
+    refuse_narrow(op)
     equation = op.option("equation", str)
     result: str = op.node("Einsum", *op.operands("values"), equation=equation)
     return result

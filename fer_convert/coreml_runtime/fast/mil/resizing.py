@@ -103,6 +103,8 @@ def _scaled(op: Source) -> list[int]:
 def _linear(op: Source, sizes: Sequence[int], mode: str) -> str:
     _check(sizes)
     shape, x = list(op.shape_of("x")), op.operand("x")
+    if 0 in shape:
+        raise Unlowered("no image")  # for which onnxruntime takes the sizes of another
     first = len(shape) - len(sizes)
     kept = op.node("Shape", x, end=first) if shape[:first].count(None) > 1 else ""
     for axis, size in zip(range(first, len(shape)), sizes, strict=True):

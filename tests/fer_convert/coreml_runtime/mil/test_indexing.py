@@ -116,6 +116,10 @@ SLICES: list[tuple[Any, dict[str, Any]]] = [
                            "squeeze_mask": (True,) * 4}),
     (np.s_[0:0, :, 5:9, :], {"begin": (0, 0, 5, 0), "end": (0, 3, 9, 5)}),
     (np.s_[-1:, -2:-1, :-1, -9:9], {"begin": (-1, -2, 0, -9), "end": (2, -1, -1, 9)}),
+    # Back from before the first: nothing.
+    (np.s_[:, 1:3, -59::-2, 0:5:2], {
+        "begin": (0, 1, -59, 0), "end": (2, 3, 0, 5), "stride": (1, 1, -2, 2),
+        "end_mask": (False, False, True, False)}),
 ]  # fmt: skip
 
 
@@ -126,6 +130,13 @@ def test_slice_by_index(index: Any, options: dict[str, Any], computed: bool) -> 
     if computed:
         inputs |= {name: ints(*options[name]) for name in ("begin", "end")}
     check_mil("slice_by_index", {"x": X, **inputs}, X[index])
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_a_slice_has_a_begin_for_each_axis(rank: int) -> None:
+    x = np.zeros((2,) * rank, np.float32)
+    with pytest.raises(ExecutionFailed, match="begin"):
+        run_mil("slice_by_index", {"x": x, "begin": (0,) * (rank + 1), "end": (1,) * (rank + 1)})
 
 
 @pytest.mark.parametrize(("index", "options"), SLICES)

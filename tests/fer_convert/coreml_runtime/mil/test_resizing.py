@@ -47,6 +47,12 @@ def test_resize_bilinear(mode: str, height: int, width: int) -> None:
     )
 
 
+def test_no_image_stays_none() -> None:
+    inputs = {"x": X[:0], "target_size_height": 3, "target_size_width": 4}
+    wanted = np.zeros((0, *X.shape[1:-2], 3, 4), np.float32)
+    check_mil("resize_bilinear", inputs, wanted, fast=False)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_side_of_one_pixel(mode: str) -> None:
     x = X[0, :, :1]
