@@ -18,7 +18,7 @@ from fer_convert.coreml_runtime.fast.onnx_builder import (
     value_info,
     value_type,
 )
-from fer_convert.coreml_runtime.graph import Graph
+from fer_convert.coreml_runtime.graph import Graph, Value
 from fer_convert.coreml_runtime.limits import MOST_BYTES
 
 if TYPE_CHECKING:
@@ -62,10 +62,7 @@ class FastEngine:
         if extra not in self._sessions:
             self._sessions[extra] = _session(lower(self._graph), extra, self._threads)
         names = [*self._outputs, *extra]
-        typed = {
-            value.name: np.asarray(feeds[value.name], dtype=value_type(value), order="C")
-            for value in self._inputs
-        }
+        typed = {value.name: _entered(value, feeds[value.name]) for value in self._inputs}
         try:
             arrays = self._sessions[extra].run(names, typed)
         except Exception as error:  # onnxruntime's errors have no common class
@@ -86,6 +83,14 @@ class FastEngine:
                 f"'{name}' was computed as {list(array.shape)}, but the file declares "
                 f"{list(declared)}."
             )
+
+
+def _entered(value: Value, feed: Any) -> Array:
+    """A feed as ONNX computes it; an integer too large for the declared type wraps around."""
+    array = np.asarray(feed)
+    if array.dtype.kind in "iu" and value.element.numpy.kind in "iu":
+        array = array.astype(value.element.numpy)
+    return np.asarray(array, dtype=value_type(value), order="C")
 
 
 def _session(lowered: Lowered, extra: tuple[str, ...], threads: int) -> InferenceSession:

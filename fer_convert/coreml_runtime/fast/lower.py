@@ -10,6 +10,7 @@ from typing import Any
 from fer_convert.coreml_runtime.element_types import Array
 from fer_convert.coreml_runtime.fast.batches import over_batches
 from fer_convert.coreml_runtime.fast.mil import MIL
+from fer_convert.coreml_runtime.fast.narrow import NARROW
 from fer_convert.coreml_runtime.fast.onnx_builder import (
     Builder,
     UnknownShapes,
@@ -20,6 +21,8 @@ from fer_convert.coreml_runtime.fast.translation import Source
 from fer_convert.coreml_runtime.graph import Graph, Operation, Value
 from fer_convert.coreml_runtime.limits import MOST_ELEMENTS
 
+# Operations whose subject is the type of their result.
+_NARROWING = {"cast", "quantize", "reduce_argmax", "reduce_argmin", "topk", "argsort", "shape"}
 # What a file that contradicts itself raises here. The reference engine says what is wrong with it.
 _INCONSISTENT = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
 
@@ -97,6 +100,7 @@ class _Lowering:
         since = len(self.builder.nodes)
         for output in operation.outputs:
             value_type(output)
+        _refuse_narrowing(operation, self.values)
         computed = self._translated(operation)
         names = (computed,) if isinstance(computed, str) else tuple(computed)
         if len(names) != len(operation.outputs):
@@ -144,3 +148,19 @@ def _start(graph: Graph, values: Mapping[str, Value]) -> Builder:
         return Builder(graph.inputs, values)
     except Unlowered as error:
         raise NotLowered([f"inputs with {error}"]) from error
+
+
+def _refuse_narrowing(operation: Operation, values: Mapping[str, Value]) -> None:
+    """Leave to the reference engine what declares a narrower integer than those that it moves.
+
+    Raises:
+        Unlowered: computed in int32 the result would not wrap around where it should.
+    """
+    if operation.type in _NARROWING:
+        return
+    operands = [operand for bound in operation.arguments.values() for operand in bound]
+    elements = [values[o].element if isinstance(o, str) else o.element for o in operands]
+    whole = {element.name for element in elements if element.numpy.kind in "iu"}
+    for output in operation.outputs:
+        if output.element.name in NARROW and whole and output.element.name not in whole:
+            raise Unlowered(f"a result of {output.element.name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source
 
-_NARROW = {"int4", "int8", "int16", "uint8", "uint16"}
+NARROW = {"int4", "int8", "int16", "uint8", "uint16"}
 
 
 def refuse_narrow(op: Source) -> None:
@@ -15,6 +15,6 @@ def refuse_narrow(op: Source) -> None:
         Unlowered: computed in int32 they would not wrap around where they should.
     """
     names = [op.result.element.name, *(op.element(n).name for n in ("x", "y") if op.has(n))]
-    narrow = [name for name in names if name in _NARROW]
+    narrow = [name for name in names if name in NARROW]
     if narrow:
         raise Unlowered(f"{narrow[0]} arithmetic")

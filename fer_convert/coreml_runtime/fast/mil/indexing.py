@@ -138,7 +138,7 @@ def slice_update(op: Source) -> str:
 
 @OPERATIONS.lowering("gather")
 def gather(op: Source) -> str:
-    rank, batch = len(op.shape_of("x")), op.option("batch_dims", int, 0)
+    rank, batch = len(op.shape_of("x")), _batch_axes(op)
     axis = op.option("axis", int, 0) % rank
     x, indices = op.operand("x"), _places(op, "x", axis)
     if not batch:
@@ -169,7 +169,7 @@ def gather_along_axis(op: Source) -> str:
 
 @OPERATIONS.lowering("gather_nd")
 def gather_nd(op: Source) -> str:
-    batch = op.option("batch_dims", int, 0)
+    batch = _batch_axes(op)
     indices = _places(op, "x", *_vector_axes(op, batch))
     result: str = op.node("GatherND", op.operand("x"), indices, batch_dims=batch)
     return result
@@ -236,6 +236,21 @@ def _places(op: Source, data: str, *axes: int) -> str:
         if ((indices < 0) | (indices >= np.array(sizes))).any():
             raise Unlowered("indices out of range")
     return op.indices("indices")
+
+
+def _batch_axes(op: Source) -> int:
+    """How many first axes of ``x`` and ``indices`` go together.
+
+    Raises:
+        Unlowered: fewer than none or more than there are; onnxruntime does not look.
+    """
+    batch, most = (
+        op.option("batch_dims", int, 0),
+        min(len(op.shape_of(n)) for n in ("x", "indices")),
+    )
+    if not 0 <= batch <= most:
+        raise Unlowered(f"{batch} batch_dims")
+    return batch
 
 
 def _vector_axes(op: Source, batch: int = 0) -> range:

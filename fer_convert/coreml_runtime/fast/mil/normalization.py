@@ -22,6 +22,8 @@ def batch_norm(op: Source) -> str:
 
 @OPERATIONS.lowering("instance_norm")
 def instance_norm(op: Source) -> str:
+    if len(op.shape_of("x")) < 3:
+        raise Unlowered("no image")
     channels = op.shape_of("x")[1]
     if channels is None:
         raise Unlowered("an unknown number of channels")

@@ -53,6 +53,8 @@ def affine(op: Source) -> str:
     aligned, count = op.option("align_corners", bool), op.shape_of("x")[0]
     if count is None:
         raise Unlowered("an unknown number of images")
+    if op.is_constant("transform_matrix") and not np.isfinite(op.literal("transform_matrix")).all():
+        raise Unlowered("a matrix that leads nowhere")
     check_positions(count, height, width, 3)
     check_size((count, height, width, 2))
     rows, columns = np.meshgrid(_base(height, aligned), _base(width, aligned), indexing="ij")

@@ -67,6 +67,8 @@ def instance_norm(op: View) -> Call:
     epsilon = op.option("epsilon", float, 1e-5)
 
     def kernel(x: Tensor) -> Tensor:
+        if x.dim() < 3:
+            raise ValueError(f"its input has rank {x.dim()}, 3 or more is needed")
         over = tuple(range(2, x.dim()))
         centred = x - x.mean(over, keepdim=True)
         result = centred / (centred.square().mean(over, keepdim=True) + epsilon).sqrt()

@@ -9,7 +9,7 @@ import pytest
 
 from fer_convert.coreml_runtime import ArtefactError
 from fer_convert.coreml_runtime.errors import ExecutionFailed
-from fer_convert.coreml_runtime.fast import NotLowered, lower
+from fer_convert.coreml_runtime.fast import FastEngine, NotLowered, lower
 from tests.fer_convert.coreml_runtime.both_engines import check_mil
 from tests.fer_convert.coreml_runtime.one_operation import constant, mil_program, run_mil
 
@@ -124,6 +124,19 @@ def test_narrow_integers_wrap_in_the_reference_engine(name: str, kind: str) -> N
     assert (
         program.run(feeds)["out0"].astype(np.int64) % 256 == wanted.astype(np.int64) % 256
     ).all()
+
+
+def test_a_declared_result_narrower_than_its_operand_wraps() -> None:
+    x = np.array([200, -200, 5], np.int32)
+    check_mil("identity", {"x": x}, x.astype(np.int8), outputs=("int8",), fast=False)
+
+
+def test_a_feed_too_large_for_its_declared_type_wraps_in_both_engines() -> None:
+    x = np.array([100, -100, 5], np.int8)
+    program, _ = mil_program("tile", {"x": x, "reps": (1,)}, outputs=("int8",))
+    large, wanted = {"x": np.array([200, -200, 5], np.int32)}, np.array([-56, 56, 5])
+    for computed in (program.run(large), FastEngine(program.graph, threads=1).run(large)):
+        assert (computed["out0"] == wanted).all()
 
 
 @pytest.mark.parametrize("name", ["floor_div", "mod"])

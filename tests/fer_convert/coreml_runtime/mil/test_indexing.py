@@ -132,6 +132,18 @@ def test_slice_by_index(index: Any, options: dict[str, Any], computed: bool) -> 
     check_mil("slice_by_index", {"x": X, **inputs}, X[index])
 
 
+@pytest.mark.parametrize("operation", ["gather", "gather_nd"])
+@pytest.mark.parametrize("batch", [-8, -1, 3])
+def test_batch_dims_that_are_none(operation: str, batch: int) -> None:
+    """onnxruntime does not look at them: -8 ended the process."""
+    given = {"x": np.zeros((2, 3), np.float32), "indices": ints([0], [1]), "batch_dims": batch}
+    program, feeds = mil_program(operation, given)
+    with pytest.raises(ArtefactError, match="batch_dims"):
+        program.run(feeds)
+    with pytest.raises(NotLowered, match="batch_dims"):
+        lower(program.graph)
+
+
 @pytest.mark.parametrize("rank", [0, 1, 2])
 def test_a_slice_has_a_begin_for_each_axis(rank: int) -> None:
     x = np.zeros((2,) * rank, np.float32)

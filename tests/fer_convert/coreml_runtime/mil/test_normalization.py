@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_convert.coreml_runtime import ArtefactError
+from fer_convert.coreml_runtime import ArtefactError, ExecutionFailed
+from fer_convert.coreml_runtime.fast import NotLowered, lower
 from tests.fer_convert.coreml_runtime.both_engines import check_mil
 from tests.fer_convert.coreml_runtime.one_operation import Array, constant, mil_program, run_mil
 
@@ -59,6 +60,15 @@ def test_instance_norm(parts: tuple[bool, bool]) -> None:
     centred = WIDE - WIDE.mean((2, 3), keepdims=True)
     normal = centred / np.sqrt(WIDE.var((2, 3), keepdims=True) + 0.05)
     affine("instance_norm", normal, (1, 4, 1, 1), parts, epsilon=0.05)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 0), (4, 3)])
+def test_an_instance_norm_of_no_images(shape: tuple[int, ...]) -> None:
+    program, feeds = mil_program("instance_norm", {"x": np.zeros(shape, np.float32)})
+    with pytest.raises(ExecutionFailed, match="rank"):
+        program.run(feeds)
+    with pytest.raises(NotLowered, match="no image"):
+        lower(program.graph)
 
 
 @pytest.mark.parametrize("parts", PARTS)
