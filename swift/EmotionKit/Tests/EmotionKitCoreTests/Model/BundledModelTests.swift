@@ -44,6 +44,7 @@ import Testing
     print(
       "EmotionKit: parity \(parity.verdict) on \(parity.images) images by \(parity.runtime), "
         + "gated \(parity.gated), demo \(manifest.contract.isDemo)")
+    print("EmotionKit: labels \(manifest.contract.labels.map(\.rawValue).joined(separator: ", "))")
     #expect(parity.verdict == "PASS" || !parity.gated)
     #expect(parity.images > 0)
   }
