@@ -7,6 +7,7 @@ before it allocates.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import prod
 
@@ -77,3 +78,15 @@ def check_labels(count: int) -> None:
         raise ArtefactError(
             f"The classifier declares {count} class labels; {MOST_LABELS} are allowed."
         )
+
+
+def is_equation(text: str, *, operands: int) -> bool:
+    """Tell whether ``text`` is an einsum of so many operands; onnxruntime never returns from some
+    that are none."""
+    terms, _, result = text.replace(" ", "").partition("->")
+    term = r"[A-Za-z]*(\.\.\.)?[A-Za-z]*"
+    return (
+        re.fullmatch(term, result) is not None
+        and terms.count(",") == operands - 1
+        and all(re.fullmatch(term, part) for part in terms.split(","))
+    )

@@ -100,6 +100,8 @@ def softplus_parametric(op: Source) -> str:
 
 @OPERATIONS.lowering("softmax")
 def softmax(op: Source) -> str:
+    if not op.shape_of("x"):
+        raise Unlowered("a scalar")
     result: str = op.node("Softmax", op.operand("x"), axis=op.option("axis", int, -1))
     return result
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_convert.coreml_runtime.fast.narrow import refuse_narrow
+from fer_convert.coreml_runtime.fast.narrow import NARROW, refuse_narrow
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source, Translations
 
@@ -83,6 +83,8 @@ def cast(op: Source) -> str:
         return op.cast(x, np.float32)
     if name == "bool":
         return op.cast(x, np.bool_)
+    if NARROW & {name, op.result.element.name} and op.result.element.name != name:
+        raise Unlowered(f"a result of {op.result.element.name} for {name}")
     low, high = _RANGES.get(name, (-(1 << 31), (1 << 31) - 1))
     if name != "int32" and name not in _RANGES:
         raise Unlowered(f"dtype '{name}'")

@@ -7,6 +7,7 @@ import numpy as np
 from fer_convert.coreml_runtime.fast.narrow import refuse_narrow
 from fer_convert.coreml_runtime.fast.onnx_builder import Unlowered
 from fer_convert.coreml_runtime.fast.translation import Source, Translations
+from fer_convert.coreml_runtime.limits import is_equation
 
 OPERATIONS = Translations()
 
@@ -68,6 +69,8 @@ def matmul(op: Source) -> str:
 def einsum(op: Source) -> str:
     refuse_narrow(op)
     equation = op.option("equation", str)
+    if not is_equation(equation, operands=len(op.operation.arguments["values"])):
+        raise Unlowered(f"equation {equation!r}")
     result: str = op.node("Einsum", *op.operands("values"), equation=equation)
     return result
 

@@ -30,8 +30,7 @@ def reduction(op: Source) -> str:
         raise Unlowered("integers")
     keep, x = op.option("keep_dims", bool, False), op.operand("x")
     if not op.has("axes"):
-        result: str = op.node(_REDUCTIONS[op.kind], x, keepdims=int(keep))
-        return result
+        return _reduced(op, x, keep=keep)
     axes = op.integers("axes")
     if not axes:
         raise Unlowered("no axes")
@@ -42,8 +41,16 @@ def reduction(op: Source) -> str:
         # onnxruntime has these in the layout of its convolutions.
         pooled: str = op.node(_OF_IMAGES[op.kind], x)
         return pooled if keep else op.node("Squeeze", pooled, op.ints(2, 3))
-    result = op.node(_REDUCTIONS[op.kind], x, op.ints(*axes), keepdims=int(keep))
-    return result
+    return _reduced(op, x, op.ints(*axes), keep=keep)
+
+
+def _reduced(op: Source, x: str, *axes: str, keep: bool) -> str:
+    if op.kind != "reduce_sum" or op.element("x").is_float:
+        result: str = op.node(_REDUCTIONS[op.kind], x, *axes, keepdims=int(keep))
+        return result
+    # A sum of int32 wraps around; onnxruntime's ends at the greatest.
+    wide = op.node("ReduceSum", op.cast(x, np.int64), *axes, keepdims=int(keep))
+    return op.cast(wide, np.int32)
 
 
 @OPERATIONS.lowering("reduce_argmax", "reduce_argmin")

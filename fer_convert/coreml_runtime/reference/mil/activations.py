@@ -27,7 +27,12 @@ _GELU: Mapping[str, Callable[[Tensor], Tensor]] = {
 def clamped_relu(op: View) -> Call:
     """``min(x, beta)`` where ``x >= 0``, else ``min(alpha * x, beta)``."""
     alpha, beta = op.option("alpha", float), op.option("beta", float)
-    return op.call(lambda x: torch.where(x >= 0, x, alpha * x).clamp(max=beta), "x")
+
+    def kernel(x: Tensor) -> Tensor:
+        # Not clamp, for which a beta that is no number is no bound.
+        return torch.minimum(torch.where(x >= 0, x, alpha * x), x.new_tensor(beta))
+
+    return op.call(kernel, "x")
 
 
 @OPERATIONS.operation("elu")

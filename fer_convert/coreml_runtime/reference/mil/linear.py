@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fer_convert.coreml_runtime.graph import Constant
+from fer_convert.coreml_runtime.limits import is_equation
 from fer_convert.coreml_runtime.reference.operations import Call, Table, View
 
 OPERATIONS = Table()
@@ -80,6 +81,8 @@ def matmul(op: View) -> Call:
 def einsum(op: View) -> Call:
     """Sum of products of ``values`` by ``equation``, e.g. ``bij,bjk->bik``."""
     equation = op.option("equation", str)
+    if not is_equation(equation, operands=len(op.operation.arguments["values"])):
+        raise op.refuse(f"equation {equation!r}")
     return op.call(lambda *values: torch.einsum(equation, *values), "values")
 
 

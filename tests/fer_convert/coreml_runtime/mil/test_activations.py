@@ -88,3 +88,9 @@ def test_parameters_of_each_channel(rank: int) -> None:
 def test_an_unknown_mode() -> None:
     with pytest.raises(ArtefactError, match="QUICK"):
         run_mil("gelu", {"x": X, "mode": "QUICK"})
+
+
+def test_a_bound_that_is_no_number_leaves_none() -> None:
+    x = np.array([-1.0, 2.0], np.float32)
+    inputs = {"x": x, "alpha": 0.5, "beta": float("nan")}
+    check_mil("clamped_relu", inputs, np.full(2, np.nan, np.float32))

@@ -131,6 +131,15 @@ def test_a_declared_result_narrower_than_its_operand_wraps() -> None:
     check_mil("identity", {"x": x}, x.astype(np.int8), outputs=("int8",), fast=False)
 
 
+def test_a_cast_that_declares_another_type_is_left_to_the_reference_engine() -> None:
+    program, feeds = mil_program(
+        "cast", {"x": np.array([200.0, 5.0], np.float32), "dtype": "int16"}, outputs=("int8",)
+    )
+    assert program.run(feeds)["out0"].tolist() == [-56, 5]
+    with pytest.raises(NotLowered, match="int8 for int16"):
+        lower(program.graph)
+
+
 def test_a_feed_too_large_for_its_declared_type_wraps_in_both_engines() -> None:
     x = np.array([100, -100, 5], np.int8)
     program, _ = mil_program("tile", {"x": x, "reps": (1,)}, outputs=("int8",))

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_convert.coreml_runtime.errors import ExecutionFailed, UnsupportedOperation
+from fer_convert.coreml_runtime.errors import ArtefactError, ExecutionFailed, UnsupportedOperation
+from fer_convert.coreml_runtime.fast import NotLowered, lower
 from tests.fer_convert.coreml_runtime.both_engines import check_mil
 from tests.fer_convert.coreml_runtime.one_operation import constant, mil_program, run_mil
 
@@ -40,3 +41,14 @@ def test_fractions_times_integers_are_left_out(engine: Any) -> None:
 def test_two_computed_operands_are_of_one_type() -> None:
     with pytest.raises(ExecutionFailed, match="matmul"):
         run_mil("matmul", {"x": FLOATS, "y": INTEGERS})
+
+
+@pytest.mark.parametrize("equation", ["fp16", "ij", "ij,jk,kl->il", "i1,1k->ik", ""])
+def test_an_equation_that_is_none(equation: str) -> None:
+    """From the first onnxruntime did not return."""
+    given = {"values": [np.ones((2, 3), np.float32), np.ones((3, 4), np.float32)]}
+    program, feeds = mil_program("einsum", {**given, "equation": equation})
+    with pytest.raises(ArtefactError, match="equation"):
+        program.run(feeds)
+    with pytest.raises(NotLowered, match="equation"):
+        lower(program.graph)

@@ -112,3 +112,9 @@ def test_sorting(ascending: bool) -> None:
     values, places = run_mil("topk", options | {"k": 2}, outputs=("fp32", "int32"))
     assert (places == order[:, :2]).all()
     assert (values == np.take_along_axis(X, order[:, :2], 1)).all()
+
+
+def test_a_sum_of_integers_wraps_around() -> None:
+    check_mil(
+        "reduce_sum", {"x": np.full(2, 1 << 30, np.int32)}, np.int32(-(1 << 31)), outputs=("int32",)
+    )
