@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fer_convert.parity.result import Prediction
-    from fer_convert.source import Source
+    from fer_convert.source.model import Source
 
 Group = Literal["library", "format", "runtime"]
 

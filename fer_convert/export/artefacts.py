@@ -14,7 +14,7 @@ from fer_convert.artefact import FILE_NAMES, Artefact, ArtefactKind, Description
 from fer_convert.export.quiet import converting
 from fer_convert.export.sparse import Storage
 from fer_convert.progress import Progress
-from fer_convert.source import Source
+from fer_convert.source.model import Source
 from fer_train.contract.errors import CannotWrite
 from fer_train.contract.files import sha256_tree, size_bytes
 from fer_train.contract.page.figures import size_text

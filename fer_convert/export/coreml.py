@@ -14,7 +14,7 @@ from fer_convert.artefact import (
     Precision,
 )
 from fer_convert.export.sparse import Storage, store_sparse
-from fer_convert.source import Source
+from fer_convert.source.model import Source
 
 if TYPE_CHECKING:
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fer_convert.source import Source
+from fer_convert.source.model import Source
 from fer_train.contract.network import PixelNormalizer
 
 

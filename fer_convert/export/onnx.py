@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_convert.artefact import INPUT_NAME, SCHEMA, Description
-from fer_convert.source import Source
+from fer_convert.source.model import Source
 from fer_train.contract.files import atomic_write
 
 if TYPE_CHECKING:

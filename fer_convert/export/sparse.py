@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from fer_convert.source import Source
+from fer_convert.source.model import Source
 
 Storage = Literal["dense", "sparse"]
 

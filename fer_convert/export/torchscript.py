@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_convert.artefact import SCHEMA
-from fer_convert.source import Source
+from fer_convert.source.model import Source
 from fer_train.contract.files import write_bytes
 
 if TYPE_CHECKING:

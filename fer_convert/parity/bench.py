@@ -15,7 +15,7 @@ from fer_convert.parity.fixtures import Fixture
 from fer_convert.parity.result import ArtefactParity, Prediction, Runner, Subject
 from fer_convert.parity.thresholds import THRESHOLDS
 from fer_convert.progress import Progress
-from fer_convert.source import Source
+from fer_convert.source.model import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

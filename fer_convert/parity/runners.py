@@ -26,7 +26,7 @@ from fer_convert.artefact import (
     ArtefactKind,
 )
 from fer_convert.parity.result import Prediction, Runner
-from fer_convert.source import Source
+from fer_convert.source.model import Source
 from fer_train.contract.errors import ArtefactError, ParityNotRun
 from fer_train.contract.preprocess import PreprocessSpec
 
