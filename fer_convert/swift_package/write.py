@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +135,22 @@ def find_emotionkit(given: Path | None) -> Path:
     return folder
 
 
-def write_package(build: Path, out: Path, *, emotionkit: Path, gate: bool) -> None:
+def write_package(
+    build: Path,
+    out: Path,
+    *,
+    emotionkit: Path,
+    gate: bool,
+    verify: Callable[[Path], None] | None = None,
+) -> None:
     """Write a Swift package with the model of a build folder inside.
 
     Args:
         build: what ``ferconv build`` wrote.
         out: the package's folder; replaced only if this function wrote it.
         gate: refuse a model whose verdict is not PASS. Without it the manifest says so for ever.
+        verify: is given the complete package before it takes its place; what it raises leaves
+            ``out`` as it was.
 
     Raises:
         NotFound: ``build`` holds no manifest or model.
@@ -166,6 +175,8 @@ def write_package(build: Path, out: Path, *, emotionkit: Path, gate: bool) -> No
         write_json(partial / MODELS / MANIFEST, published)
         shutil.copyfile(build / GOLDEN, partial / MODELS / GOLDEN)
         write_text(partial / "README.md", package_readme(published, _texts(model)))
+        if verify is not None:
+            verify(partial)
 
 
 def _read_manifest(build: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@
   * ParityFailed               40   an artefact is not the trained model
     * ParityNotRun             41   an artefact could not be compared at all
   * ConversionFailed           42   the converter refused the network
+  * PackageFailed              43   the Swift package does not build, or fails its own tests
   * ArtefactError              50   a saved Core ML or ONNX file is unreadable or hostile
     * UnsupportedOperation     51   the portable runtime lacks an operation
 
@@ -145,6 +146,10 @@ class ParityNotRun(ParityFailed):
 
 class ConversionFailed(FerError):
     exit_code = 42
+
+
+class PackageFailed(FerError):
+    exit_code = 43
 
 
 class ArtefactError(FerError):

@@ -12,7 +12,7 @@ OPTIONS = {
         *("--storage", "--demo", "--author", "--license", "--model-version", "--emotionkit"),
         *("--package", "--no-gate", "--json", "--quiet"),
     },
-    "package": {"--build", "--out", "--emotionkit", "--no-gate"},
+    "package": {"--build", "--out", "--emotionkit", "--no-gate", "--verify", "--json"},
     "predict": {
         *("artefact", "images", "--top", "--engine", "--precision", "--function", "--json"),
     },
