@@ -2,7 +2,7 @@
   import Foundation
   import UIKit
 
-  /// Reports when the app goes to the background and when it comes back, until it is released.
+  /// Reports whether the app is in the background, now and whenever that changes, until it is released.
   ///
   /// Frames of the app's own, from a call or a video, go on arriving in the background, where iOS
   /// ends apps that use the GPU.
@@ -22,6 +22,21 @@
           forName: UIApplication.willEnterForegroundNotification, object: nil, queue: nil
         ) { _ in onChange(false) },
       ]
+      // The system may launch an app in the background, and it then sends neither of the two.
+      if Self.isInBackground { onChange(true) }
+    }
+
+    /// False in an app extension, which has no application to ask: `shared` must not even be named
+    /// there.
+    @MainActor private static var isInBackground: Bool {
+      #if canImport(ObjectiveC)
+        guard !Bundle.main.bundlePath.hasSuffix(".appex") else { return false }
+        let shared = UIApplication.perform(NSSelectorFromString("sharedApplication"))
+        let application = shared?.takeUnretainedValue() as? UIApplication
+      #else
+        let application: UIApplication? = UIApplication.shared
+      #endif
+      return application?.applicationState == .background
     }
 
     deinit {

@@ -1,4 +1,4 @@
-#if canImport(Vision) && !os(visionOS) && !os(tvOS)
+#if canImport(Vision) && !os(visionOS) && !os(tvOS) && !os(watchOS)
   /// A camera as an ``EmotionSource``: loads the model when it is started first, and keeps it.
   public actor CameraEmotionSource: EmotionSource {
     private let load: @Sendable () async throws -> EmotionMonitor

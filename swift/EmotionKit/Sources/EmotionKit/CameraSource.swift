@@ -1,4 +1,4 @@
-#if canImport(Vision) && !os(visionOS) && !os(tvOS)
+#if canImport(Vision) && !os(visionOS) && !os(tvOS) && !os(watchOS)
   import AVFoundation
   import CoreMedia
   import Foundation
@@ -25,12 +25,16 @@
       /// Nil when frames arrive again.
       var interruption: @Sendable (InterruptionReason?) -> Void
       var pressure: @Sendable (ThermalLevel) -> Void
+      /// The camera ended and does not come back by itself.
+      var failure: @Sendable (EmotionKitError) -> Void
     }
 
     let position: CameraPosition
+    private let frameRate: Double?
     private let session = AVCaptureSession()
     private let handlers: Handlers
-    private let queue = DispatchQueue(label: "EmotionKit.Camera", qos: .userInitiated)
+    private let queue = DispatchQueue(
+      label: "EmotionKit.Camera", qos: .userInitiated, autoreleaseFrequency: .workItem)
     private let output = AVCaptureVideoDataOutput()
     private let rotation = CameraRotation()
     private var device: AVCaptureDevice?
@@ -40,8 +44,10 @@
     private var shouldRun = false
     private var tokens: [any NSObjectProtocol] = []
 
-    init(position: CameraPosition, handlers: Handlers) {
+    /// - Parameter frameRate: frames a second to capture at most; nil for the camera's own rate.
+    init(position: CameraPosition, frameRate: Double?, handlers: Handlers) {
       self.position = position
+      self.frameRate = frameRate
       self.handlers = handlers
     }
 
@@ -68,6 +74,10 @@
         shouldRun = true
         // Blocks until the hardware runs, which is why it must not be on the main thread.
         session.startRunning()
+        guard session.isRunning || isInterrupted else {
+          shouldRun = false
+          throw EmotionKitError.cameraUnavailable(reason: "it did not start")
+        }
         return CameraPreview(
           session: session, device: device, position: position, rotation: rotation)
       }
@@ -79,6 +89,15 @@
         shouldRun = false
         session.stopRunning()
       }
+    }
+
+    /// An interrupted session starts by itself when it may; that is no failure.
+    private var isInterrupted: Bool {
+      #if os(macOS)
+        return false
+      #else
+        return session.isInterrupted
+      #endif
     }
 
     /// Tells how the device is held. Needed before iOS 17 only.
@@ -97,7 +116,7 @@
     private func configuredDevice() throws -> AVCaptureDevice {
       if let device { return device }
       let wanted: AVCaptureDevice.Position = position == .front ? .front : .back
-      #if os(macOS)
+      #if os(macOS) || targetEnvironment(macCatalyst)
         // A Mac's cameras need not have a position.
         let fallback = AVCaptureDevice.default(for: .video)
       #else
@@ -117,15 +136,27 @@
 
       session.beginConfiguration()
       defer { session.commitConfiguration() }
-      guard session.canAddInput(input), session.canAddOutput(output) else {
+      guard session.canAddInput(input) else {
         throw EmotionKitError.cameraUnavailable(reason: "the session refuses it")
       }
-      // Faces are reduced to a few dozen pixels; more than this only makes heat.
-      if session.canSetSessionPreset(.hd1280x720) { session.sessionPreset = .hd1280x720 }
       session.addInput(input)
+      guard session.canAddOutput(output) else {
+        session.removeInput(input)
+        throw EmotionKitError.cameraUnavailable(reason: "the session refuses its frames")
+      }
       output.alwaysDiscardsLateVideoFrames = true
       output.setSampleBufferDelegate(self, queue: queue)
       session.addOutput(output)
+      // Faces are reduced to a few dozen pixels; more than this only makes heat. What can be set
+      // depends on the input.
+      if session.canSetSessionPreset(.hd1280x720) { session.sessionPreset = .hd1280x720 }
+      #if !os(macOS)
+        // An iPad may show the app beside another one.
+        if session.isMultitaskingCameraAccessSupported {
+          session.isMultitaskingCameraAccessEnabled = true
+        }
+      #endif
+      slowDown(camera)
       // The sensor's own format: no conversion, and Vision reads it. Not every Mac's camera has it,
       // and asking for what it has not ends the app; which it has is known once it is connected.
       let format = kCVPixelFormatType_420YpCbCr8BiPlanarFullRange
@@ -139,6 +170,19 @@
       observeInterruptions()
       device = camera
       return camera
+    }
+
+    /// Captures no faster than is useful: every frame beyond it is heat. The preset has to be set
+    /// before, since it chooses the format with its rates.
+    private func slowDown(_ camera: AVCaptureDevice) {
+      guard let rate = frameRate, rate >= 1,
+        camera.activeFormat.videoSupportedFrameRateRanges.contains(where: {
+          $0.minFrameRate <= rate && rate <= $0.maxFrameRate
+        }),
+        (try? camera.lockForConfiguration()) != nil
+      else { return }
+      defer { camera.unlockForConfiguration() }
+      camera.activeVideoMinFrameDuration = CMTime(value: 1, timescale: CMTimeScale(rate.rounded()))
     }
 
     /// From iOS 17 the connection turns and mirrors the buffers. Before, they stay as the sensor
@@ -166,19 +210,26 @@
         center.addObserver(
           forName: AVCaptureSession.runtimeErrorNotification, object: session, queue: nil
         ) { [weak self] notification in
-          report(.other)
           let error = notification.userInfo?[AVCaptureSessionErrorKey] as? AVError
-          if error?.code == .mediaServicesWereReset { self?.restart() }
+          self?.recover(from: error)
         },
       ]
     }
 
-    /// The system's media server died and took the session with it; only the app can start it again.
-    private func restart() {
+    /// When the system's media server died it took the session with it, and only the app can start it
+    /// again. Anything else would fail again, for ever.
+    private func recover(from error: AVError?) {
+      let reason = error?.localizedDescription ?? "the session ended"
+      let mayRestart = error?.code == .mediaServicesWereReset
       queue.async { [self] in
         guard shouldRun else { return }
-        session.startRunning()
-        if session.isRunning { handlers.interruption(nil) }
+        if mayRestart {
+          handlers.interruption(.other)
+          session.startRunning()
+          if session.isRunning { return handlers.interruption(nil) }
+        }
+        shouldRun = false
+        handlers.failure(.cameraUnavailable(reason: reason))
       }
     }
 

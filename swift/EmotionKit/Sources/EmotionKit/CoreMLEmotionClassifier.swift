@@ -12,6 +12,8 @@
     private let prepared: CoreMLModelLoader.Prepared
     private let fallback: FallbackReporter
     private var request: VNCoreMLRequest
+    /// Kept for the next frame that fails, while the processor has not taken over.
+    private var processorRequest: VNCoreMLRequest?
     private var state: InferenceDiagnostics
 
     /// Opens the model on the queue, which takes a while.
@@ -46,12 +48,13 @@
     ) async throws -> EmotionDistribution {
       try await queue.run { [self] in
         do {
-          return try predict(region, in: frame)
+          return try predict(request, region, in: frame)
         } catch let error as EmotionKitError {
           throw error
+        } catch is CancellationError {
+          throw CancellationError()
         } catch {
-          try switchToProcessor(because: error)
-          return try predict(region, in: frame)
+          return try predictOnProcessor(region, in: frame, because: error)
         }
       }
     }
@@ -66,26 +69,47 @@
       return try await ComputePlan.load(compiled: prepared.compiled, units: units)
     }
 
+    /// - Throws: `CancellationError` when Vision gave the request up, which says nothing about the
+    ///   network.
     private func predict(
-      _ region: UnitRect, in frame: EmotionFrame
+      _ request: VNCoreMLRequest, _ region: UnitRect, in frame: EmotionFrame
     ) throws -> EmotionDistribution {
       request.regionOfInterest = CGRect(
         x: region.x, y: region.y, width: region.width, height: region.height)
-      try frame.handler.perform([request])
+      do {
+        try frame.handler.perform([request])
+      } catch let error as NSError
+        where error.domain == VNErrorDomain && error.code == VNErrorCode.requestCancelled.rawValue
+      {
+        throw CancellationError()
+      }
       let answers = (request.results ?? []).compactMap { $0 as? VNClassificationObservation }
       return try EmotionDistribution(
         answers.map { ($0.identifier, $0.confidence) }, of: contract)
     }
 
-    /// Some Neural Engines refuse some models only when they run. Tried once.
-    private func switchToProcessor(because error: any Error) throws {
+    /// Some Neural Engines refuse some models only when they run. The processor takes over once it has
+    /// answered; where it fails as well, the frame was at fault and everything stays as it was.
+    private func predictOnProcessor(
+      _ region: UnitRect, in frame: EmotionFrame, because error: any Error
+    ) throws -> EmotionDistribution {
       guard state.active != .cpuOnly else { throw error }
-      let opened = try CoreMLModelLoader.open(prepared, units: .cpuOnly)
-      request = try Self.makeRequest(opened.model, prepared.compiled)
+      let onProcessor: VNCoreMLRequest
+      if let processorRequest {
+        onProcessor = processorRequest
+      } else {
+        let opened = try CoreMLModelLoader.open(prepared, units: .cpuOnly)
+        onProcessor = try Self.makeRequest(opened.model, prepared.compiled)
+        processorRequest = onProcessor
+      }
+      guard let answer = try? predict(onProcessor, region, in: frame) else { throw error }
+      request = onProcessor
+      processorRequest = nil
       let reason = error.localizedDescription
       state = InferenceDiagnostics(
         requested: state.requested, active: .cpuOnly, fallbackReason: reason)
       fallback.report(reason)
+      return answer
     }
 
     private static func makeRequest(

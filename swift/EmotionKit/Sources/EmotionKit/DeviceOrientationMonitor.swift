@@ -1,4 +1,4 @@
-#if canImport(Vision) && canImport(UIKit) && !os(visionOS) && !os(tvOS)
+#if canImport(Vision) && canImport(UIKit) && !os(visionOS) && !os(tvOS) && !os(watchOS)
   import Foundation
   import UIKit
 

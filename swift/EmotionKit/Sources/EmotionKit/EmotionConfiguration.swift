@@ -18,16 +18,20 @@ public struct EmotionConfiguration: Hashable, Sendable {
   public var measuresCaptureQuality: Bool
   /// Which Vision interface is used.
   public var backend: VisionBackend
+  /// Frames a second that the camera captures at most, for the preview, too; nil leaves it the rate of
+  /// its own, usually 30. Twice the analysis rate looks smooth and keeps the device cool.
+  public var captureRate: Double?
 
   /// Creates a configuration; the defaults suit a live camera.
   public init(
     pipeline: PipelineConfiguration = PipelineConfiguration(),
     computeUnits: ComputeUnits = .cpuAndNeuralEngine, measuresCaptureQuality: Bool = true,
-    backend: VisionBackend = .vn
+    backend: VisionBackend = .vn, captureRate: Double? = 24
   ) {
     self.pipeline = pipeline
     self.computeUnits = computeUnits
     self.measuresCaptureQuality = measuresCaptureQuality
     self.backend = backend
+    self.captureRate = captureRate
   }
 }

@@ -61,7 +61,8 @@
     ) async throws -> EmotionEngine {
       let queue = VisionQueue()
       let fallback = FallbackReporter()
-      #if !targetEnvironment(simulator)
+      // Apple lists the Swift-only interface for every system but Mac Catalyst.
+      #if !targetEnvironment(simulator) && !targetEnvironment(macCatalyst)
         if configuration.backend == .swift,
           #available(iOS 18.0, macOS 15.0, tvOS 18.0, visionOS 2.0, *)
         {

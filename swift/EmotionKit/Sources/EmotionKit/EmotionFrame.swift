@@ -85,6 +85,12 @@
       guard status == kCVReturnSuccess, let buffer else {
         throw .inferenceFailed(reason: "no memory for a pixel buffer (\(status))")
       }
+      // Nobody cleared the memory.
+      CVPixelBufferLockBaseAddress(buffer, [])
+      if let bytes = CVPixelBufferGetBaseAddress(buffer) {
+        memset(bytes, 0, CVPixelBufferGetBytesPerRow(buffer) * side)
+      }
+      CVPixelBufferUnlockBaseAddress(buffer, [])
       self.init(pixelBuffer: buffer)
     }
   }

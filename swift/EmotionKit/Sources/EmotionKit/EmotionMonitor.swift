@@ -20,13 +20,15 @@
     private let pipeline: Pipeline
     private let still: StillImageAnalyzer
     private let signals: PipelineSignals
+    private let configuration: EmotionConfiguration
     private let thermal: ThermalMonitor
-    #if canImport(UIKit)
-      private let activity: AppActivityMonitor
-    #endif
+    /// Retained for what it reports; an `AppActivityMonitor` where there is UIKit.
+    private let activity: (any Sendable)?
 
-    #if !os(visionOS) && !os(tvOS)
+    #if !os(visionOS) && !os(tvOS) && !os(watchOS)
       private var camera: CameraSource?
+      /// The camera before, on its way out.
+      private var stopping: Task<Void, any Error>?
       package private(set) var preview: CameraPreview?
       #if canImport(UIKit)
         private var deviceOrientation: DeviceOrientationMonitor?
@@ -47,20 +49,33 @@
     }
 
     init(engine: EmotionEngine, configuration: EmotionConfiguration) async {
-      self.engine = engine
-      contract = engine.classifier.contract
-      still = StillImageAnalyzer(engine: engine, configuration: configuration)
       let pipeline = Pipeline(
         detector: engine.detector, classifier: engine.classifier,
-        cropMargin: contract.preprocess.cropMargin, configuration: configuration.pipeline)
-      self.pipeline = pipeline
+        cropMargin: engine.classifier.contract.preprocess.cropMargin,
+        configuration: configuration.pipeline)
       let signals = PipelineSignals(to: pipeline)
+      // Made before the actor: compilers of 6.0 stumble over a wait for the main actor in its init.
+      #if canImport(UIKit)
+        let activity = await AppActivityMonitor { signals.send(.background($0)) }
+      #else
+        let activity: (any Sendable)? = nil
+      #endif
+      self.init(engine, configuration, pipeline, signals, activity)
+    }
+
+    private init(
+      _ engine: EmotionEngine, _ configuration: EmotionConfiguration, _ pipeline: Pipeline,
+      _ signals: PipelineSignals, _ activity: (any Sendable)?
+    ) {
+      self.engine = engine
+      self.configuration = configuration
+      self.pipeline = pipeline
       self.signals = signals
+      self.activity = activity
+      contract = engine.classifier.contract
+      still = StillImageAnalyzer(engine: engine, configuration: configuration)
       thermal = ThermalMonitor { signals.send(.temperature($0)) }
       engine.fallback.onReport { signals.send(.fallback($0)) }
-      #if canImport(UIKit)
-        activity = await AppActivityMonitor { signals.send(.background($0)) }
-      #endif
     }
 
     deinit { pipeline.finish() }
@@ -113,7 +128,7 @@
     }
   }
 
-  #if !os(visionOS) && !os(tvOS)
+  #if !os(visionOS) && !os(tvOS) && !os(watchOS)
     extension EmotionMonitor {
       /// Starts the camera, asking for permission if needed. With another camera running, changes to
       /// this one, and every face is reported as lost; with this one running, does nothing.
@@ -125,7 +140,15 @@
           guard camera.position != position else { return }
           try await stop()
         }
-        let source = CameraSource(position: position, handlers: handlers())
+        // The camera before has to be free, and its faces lost, before there is another.
+        while let stopping {
+          _ = await stopping.result
+          if self.stopping == stopping { self.stopping = nil }
+        }
+        // Another start may have been first; whoever comes later decides.
+        guard camera == nil else { return try await start(camera: position) }
+        let source = CameraSource(
+          position: position, frameRate: configuration.captureRate, handlers: handlers(position))
         // Set before waiting: a second start during the permission dialogue must not make another.
         camera = source
         do {
@@ -145,17 +168,24 @@
 
       /// Stops the camera and reports every face as lost. It can be started again.
       public func stop() async throws {
-        guard let source = camera else { return }
+        guard let source = camera else {
+          try await stopping?.value
+          return
+        }
         camera = nil
         preview = nil
-        signals.send(.interruption(nil))
-        signals.send(.cameraPressure(.nominal))
+        let task = Task { [pipeline, signals] in
+          try await source.stop()
+          signals.send(.cameraPressure(.nominal))
+          await pipeline.endInterruption()
+          await pipeline.reset()
+        }
+        stopping = task
         #if canImport(UIKit)
           await deviceOrientation?.stop()
           deviceOrientation = nil
         #endif
-        try await source.stop()
-        await pipeline.reset()
+        try await task.value
       }
 
       /// Tells how the device is held, for an app that knows better than the device: one whose
@@ -164,18 +194,28 @@
         camera?.setDeviceOrientation(orientation)
       }
 
-      private func handlers() -> CameraSource.Handlers {
+      /// Forgets a camera that ended by itself, so that it can be started again, and says why.
+      private func fail(_ position: CameraPosition, _ error: EmotionKitError) async {
+        guard camera?.position == position else { return }
+        try? await stop()
+        await pipeline.report(error)
+      }
+
+      private func handlers(_ position: CameraPosition) -> CameraSource.Handlers {
         CameraSource.Handlers(
           frame: { [weak pipeline] frame, time in pipeline?.submit(frame, at: time) },
           interruption: { [signals] in signals.send(.interruption($0)) },
-          pressure: { [signals] in signals.send(.cameraPressure($0)) })
+          pressure: { [signals] in signals.send(.cameraPressure($0)) },
+          failure: { [weak self] error in
+            Task { [weak self] in await self?.fail(position, error) }
+          })
       }
 
       private func followDeviceOrientation() async {
         #if canImport(UIKit)
           if #available(iOS 17.0, *) { return }
           deviceOrientation = await DeviceOrientationMonitor { [weak self] orientation in
-            Task { await self?.setDeviceOrientation(orientation) }
+            Task { [weak self] in await self?.setDeviceOrientation(orientation) }
           }
         #endif
       }

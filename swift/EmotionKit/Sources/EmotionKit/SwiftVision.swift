@@ -1,4 +1,4 @@
-#if canImport(Vision) && !targetEnvironment(simulator)
+#if canImport(Vision) && !targetEnvironment(simulator) && !targetEnvironment(macCatalyst)
   import CoreML
   import Foundation
   import ImageIO
@@ -37,6 +37,8 @@
     private let prepared: CoreMLModelLoader.Prepared
     private let fallback: FallbackReporter
     private var container: CoreMLModelContainer
+    /// Kept for the next frame that fails, while the processor has not taken over.
+    private var processorContainer: CoreMLModelContainer?
     private var state: InferenceDiagnostics
 
     /// Opens the model on the queue, which takes a while.
@@ -68,16 +70,14 @@
     ) async throws -> EmotionDistribution {
       let used = state.active
       do {
-        return try await predict(region, in: frame)
+        return try await predict(container, region, in: frame)
       } catch let error as EmotionKitError {
         throw error
       } catch is CancellationError {
         throw CancellationError()
       } catch {
         guard used != .cpuOnly else { throw error }
-        // Another prediction may have moved the network while this one was failing.
-        if state.active == used { try await switchToProcessor(because: error) }
-        return try await predict(region, in: frame)
+        return try await predictOnProcessor(region, in: frame, because: error)
       }
     }
 
@@ -87,27 +87,52 @@
       try await ComputePlan.load(compiled: prepared.compiled, units: state.active)
     }
 
+    /// - Throws: `CancellationError` when Vision gave the request up, which says nothing about the
+    ///   network.
     private func predict(
-      _ region: UnitRect, in frame: EmotionFrame
+      _ container: CoreMLModelContainer, _ region: UnitRect, in frame: EmotionFrame
     ) async throws -> EmotionDistribution {
       var request = CoreMLRequest(model: container)
       // The region is square in pixels already; anything but filling would cut or letterbox it.
       request.cropAndScaleAction = .scaleToFill
       request.regionOfInterest = NormalizedRect(
         x: region.x, y: region.y, width: region.width, height: region.height)
-      let answers = try await frame.imageRequestHandler().perform(request)
-        .compactMap { $0 as? ClassificationObservation }
+      let results: [any VisionObservation]
+      do {
+        results = try await frame.imageRequestHandler().perform(request)
+      } catch VisionError.requestCancelled {
+        throw CancellationError()
+      }
+      let answers = results.compactMap { $0 as? ClassificationObservation }
       return try EmotionDistribution(
         answers.map { ($0.identifier, $0.confidence) }, of: contract)
     }
 
-    private func switchToProcessor(because error: any Error) async throws {
-      let ready = try await Self.load(prepared, units: .cpuOnly, queue: queue)
-      container = ready.container
-      let reason = error.localizedDescription
-      state = InferenceDiagnostics(
-        requested: state.requested, active: .cpuOnly, fallbackReason: reason, backend: .swift)
-      fallback.report(reason)
+    /// The processor takes over once it has answered; where it fails as well, the frame was at fault
+    /// and everything stays as it was.
+    private func predictOnProcessor(
+      _ region: UnitRect, in frame: EmotionFrame, because error: any Error
+    ) async throws -> EmotionDistribution {
+      let candidate: CoreMLModelContainer
+      if state.active == .cpuOnly {
+        // Another prediction moved the network while this one was failing.
+        candidate = container
+      } else if let processorContainer {
+        candidate = processorContainer
+      } else {
+        candidate = try await Self.load(prepared, units: .cpuOnly, queue: queue).container
+        processorContainer = candidate
+      }
+      guard let answer = try? await predict(candidate, region, in: frame) else { throw error }
+      if state.active != .cpuOnly {
+        container = candidate
+        processorContainer = nil
+        let reason = error.localizedDescription
+        state = InferenceDiagnostics(
+          requested: state.requested, active: .cpuOnly, fallbackReason: reason, backend: .swift)
+        fallback.report(reason)
+      }
+      return answer
     }
 
     private static func load(

@@ -8,6 +8,8 @@
     private let token: any NSObjectProtocol
 
     init(onChange: @escaping @Sendable (ThermalLevel) -> Void) {
+      // Without a read before it the system never posts the notification.
+      _ = Self.current
       token = NotificationCenter.default.addObserver(
         forName: ProcessInfo.thermalStateDidChangeNotification, object: nil, queue: nil
       ) { _ in onChange(Self.current) }

@@ -1,4 +1,5 @@
 #if canImport(Vision)
+  import CoreML
   import Vision
 
   /// Finds faces with Vision's `VN` classes and, if wanted, measures how well each was captured.
@@ -31,7 +32,14 @@
     private func perform(_ request: VNImageBasedRequest, on frame: EmotionFrame) throws {
       #if targetEnvironment(simulator)
         // The simulator has no Neural Engine: "Could not create inference context" otherwise.
-        request.usesCPUOnly = true
+        if #available(iOS 17.0, macOS 14.0, tvOS 17.0, visionOS 1.0, *) {
+          let processor = MLComputeDevice.allComputeDevices.first {
+            if case .cpu = $0 { true } else { false }
+          }
+          request.setComputeDevice(processor, for: .main)
+        } else {
+          request.usesCPUOnly = true
+        }
       #endif
       try frame.handler.perform([request])
     }

@@ -1,4 +1,4 @@
-#if canImport(SwiftUI) && canImport(Vision) && canImport(UIKit) && !os(visionOS) && !os(tvOS)
+#if canImport(SwiftUI) && canImport(Vision) && canImport(UIKit) && !os(visionOS) && !os(tvOS) && !os(watchOS)
   import AVFoundation
   import EmotionKit
   import SwiftUI
@@ -45,7 +45,8 @@
         // The window may turn without a new layout, as an iPad's does in a stage.
         observation = coordinator.observe(\.videoRotationAngleForHorizonLevelPreview) {
           @Sendable [weak self] _, _ in
-          Task { @MainActor in self?.turn() }
+          // It arrives on the main queue, and a later turn would be seen.
+          MainActor.assumeIsolated { self?.turn() }
         }
       }
       turn()

@@ -39,7 +39,7 @@
       self.onEvent = onEvent
     }
 
-    #if canImport(Vision) && !os(visionOS) && !os(tvOS)
+    #if canImport(Vision) && !os(visionOS) && !os(tvOS) && !os(watchOS)
       /// Creates a view of a camera. With another `camera` the picture changes to it.
       ///
       /// - Parameters:
@@ -86,7 +86,7 @@
     }
 
     @ViewBuilder private var picture: some View {
-      #if canImport(Vision) && !os(visionOS) && !os(tvOS)
+      #if canImport(Vision) && !os(visionOS) && !os(tvOS) && !os(watchOS)
         if let preview = viewModel.preview {
           CameraPreviewView(preview: preview)
             .accessibilityLabel("Camera picture")

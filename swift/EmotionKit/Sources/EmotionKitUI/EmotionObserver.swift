@@ -15,6 +15,7 @@ public final class EmotionObserver {
   public private(set) var state = LiveState()
 
   @ObservationIgnored private let source: any EmotionSource
+  @ObservationIgnored private let runs = SingleRun()
 
   /// Creates an observer that does nothing until it is run.
   public init(source: any EmotionSource) {
@@ -23,10 +24,13 @@ public final class EmotionObserver {
 
   /// Runs the source until the surrounding task is cancelled; made for `View.task`.
   ///
-  /// A failure is not thrown but shown: see ``LiveState/Phase``. Run again to try again.
+  /// A failure is not thrown but shown: see ``LiveState/Phase``. Run again to try again. A new run ends
+  /// the one before, and begins when that one has stopped the source.
   ///
   /// - Parameter onEvent: called on the main actor with every event, before it is shown.
-  public func run(onEvent: @MainActor (EmotionEvent) -> Void = { _ in }) async {
-    await LiveState.follow(source, onEvent: onEvent, update: { state = $0 })
+  public func run(onEvent: @escaping @MainActor (EmotionEvent) -> Void = { _ in }) async {
+    await runs.run { [self] in
+      await LiveState.follow(source, onEvent: onEvent, update: { state = $0 })
+    }
   }
 }

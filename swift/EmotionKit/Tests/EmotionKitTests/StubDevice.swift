@@ -13,6 +13,10 @@
         name: UIDevice.orientationDidChangeNotification, object: nil)
     }
 
+    static func launch(inBackground: Bool) {
+      UIApplication.shared.applicationState = inBackground ? .background : .active
+    }
+
     static func enterBackground() {
       NotificationCenter.default.post(
         name: UIApplication.didEnterBackgroundNotification, object: nil)

@@ -42,7 +42,7 @@
       StubVision.reset(vision)
       StubCamera.reset(StubCamera.Script())
       StubVideo.reset(StubVideo.Script())
-      stubThermalState = .nominal
+      StubThermal.reset()
     }
 
     deinit { try? FileManager.default.removeItem(at: folder) }

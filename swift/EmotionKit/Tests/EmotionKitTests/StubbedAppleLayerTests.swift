@@ -100,6 +100,55 @@
       #expect(diagnostics.fallbackReason?.contains("cannot predict") == true)
     }
 
+    @Test(arguments: VisionBackend.allCases)
+    func aFrameThatFailsEverywhereMovesNothing(backend: VisionBackend) async throws {
+      let engine = try await world.engine(EmotionConfiguration(backend: backend))
+      world.vision { $0.failingPredictions = [.cpuAndNeuralEngine, .cpuOnly] }
+      for _ in 0..<2 {
+        await #expect(throws: StubCoreML.Failure.self) {
+          try await engine.classifier.classify(.full, in: world.frame())
+        }
+      }
+      var diagnostics = try await engine.classifier.diagnostics()
+      #expect(diagnostics.active == .cpuAndNeuralEngine && diagnostics.fallbackReason == nil)
+      // The processor's network was opened once and kept.
+      #expect(StubCoreML.loads == [.cpuAndNeuralEngine, .cpuOnly])
+      world.vision { $0.failingPredictions = [] }
+      _ = try await engine.classifier.classify(.full, in: world.frame())
+      #expect(StubVision.predictions.map(\.units) == [.cpuAndNeuralEngine])
+      // One that the processor answers does move it.
+      world.vision { $0.failingPredictions = [.cpuAndNeuralEngine] }
+      _ = try await engine.classifier.classify(.full, in: world.frame())
+      diagnostics = try await engine.classifier.diagnostics()
+      #expect(diagnostics.active == .cpuOnly)
+      #expect(StubCoreML.loads == [.cpuAndNeuralEngine, .cpuOnly])
+    }
+
+    @Test(arguments: VisionBackend.allCases)
+    func aPredictionThatVisionGivesUpIsACancellation(backend: VisionBackend) async throws {
+      let engine = try await world.engine(EmotionConfiguration(backend: backend))
+      world.vision { $0.cancelsPredictions = true }
+      await #expect(throws: CancellationError.self) {
+        try await engine.classifier.classify(.full, in: world.frame())
+      }
+      #expect(StubVision.predictions.map(\.units) == [.cpuAndNeuralEngine])
+      let diagnostics = try await engine.classifier.diagnostics()
+      #expect(diagnostics.active == .cpuAndNeuralEngine)
+    }
+
+    @Test func theWarmUpPictureIsBlack() throws {
+      let frame = try EmotionFrame(blackSquare: 48)
+      guard case .buffer(let buffer) = frame.pixels else {
+        Issue.record("no buffer")
+        return
+      }
+      CVPixelBufferLockBaseAddress(buffer, [])
+      defer { CVPixelBufferUnlockBaseAddress(buffer, []) }
+      let bytes = UnsafeRawBufferPointer(
+        start: CVPixelBufferGetBaseAddress(buffer), count: CVPixelBufferGetBytesPerRow(buffer) * 48)
+      #expect(bytes.allSatisfy { $0 == 0 })
+    }
+
     @Test func aCompilerFailureHasItsOwnError() async throws {
       world.coreML { $0.failsToCompile = true }
       do {

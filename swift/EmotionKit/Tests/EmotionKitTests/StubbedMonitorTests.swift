@@ -128,10 +128,111 @@
       #expect(StubCamera.isRunning)
       // Anything else is not tried again: it would fail again, for ever.
       StubCamera.crash(.unknown)
-      #expect(await events.next() == .interrupted(.other))
+      #expect(
+        await events.next() == .failed(.cameraUnavailable(reason: "camera error 0")))
       #expect(!StubCamera.isRunning)
-      // Stopping ends the interruption.
+      // It is over, so the same camera can be started again.
+      try await monitor.start()
+      #expect(StubCamera.isRunning && StubCamera.violations.isEmpty)
+    }
+
+    @Test func stoppingAnInterruptedCameraIsNoResumption() async throws {
+      let monitor = try await world.monitor()
+      var events = monitor.events().makeAsyncIterator()
+      try await monitor.start()
+      StubCamera.post(
+        AVCaptureSession.wasInterruptedNotification, reason: .videoDeviceInUseByAnotherClient)
+      #expect(await events.next() == .interrupted(.inUseByAnotherClient))
       try await monitor.stop()
+      // No frames arrive now: nothing resumed. But whoever comes later hears of no interruption.
+      monitor.submit(world.frame(), at: .seconds(1))
+      #expect(await events.next() == .frame([]))
+      var later = monitor.events().makeAsyncIterator()
+      monitor.submit(world.frame(), at: .seconds(2))
+      #expect(await later.next() == .frame([]))
+    }
+
+    @Test func aSessionIsSetUpAsItsRulesDemand() async throws {
+      let monitor = try await world.monitor()
+      try await monitor.start()
+      #expect(StubCamera.violations.isEmpty)
+      // Twice the analysis rate.
+      #expect(StubCamera.askedRate == 24)
+    }
+
+    @Test func aRateTheCameraHasNotIsNotAskedFor() async throws {
+      StubCamera.change { $0.rates = 60...120 }
+      let monitor = try await world.monitor()
+      try await monitor.start()
+      #expect(StubCamera.askedRate == nil && StubCamera.violations.isEmpty)
+      try await monitor.stop()
+      StubCamera.change { $0.rates = 1...30 }
+      let free = try await world.monitor(EmotionConfiguration(captureRate: nil))
+      try await free.start()
+      #expect(StubCamera.askedRate == nil)
+    }
+
+    @Test func aSessionThatRefusesIsAnErrorAndCanBeTriedAgain() async throws {
+      let monitor = try await world.monitor()
+      for refusal: (inout StubCamera.Script) -> Void in [
+        { $0.acceptsInput = false }, { $0.acceptsOutput = false }, { $0.starts = false },
+      ] {
+        var script = StubCamera.Script()
+        refusal(&script)
+        StubCamera.reset(script)
+        await #expect(throws: EmotionKitError.self) { try await monitor.start() }
+        #expect(!StubCamera.isRunning && StubCamera.violations.isEmpty)
+      }
+      StubCamera.reset(StubCamera.Script())
+      try await monitor.start()
+      #expect(StubCamera.isRunning)
+    }
+
+    @Test func aCameraWithoutHDRunsAtItsOwnSize() async throws {
+      StubCamera.change { $0.allowsHD = false }
+      let monitor = try await world.monitor()
+      try await monitor.start()
+      #expect(StubCamera.isRunning && StubCamera.violations.isEmpty)
+    }
+
+    @Test func aCameraThatIsInterruptedAsItStartsIsNoFailure() async throws {
+      StubCamera.change {
+        $0.starts = false
+        $0.isInterrupted = true
+      }
+      let monitor = try await world.monitor()
+      try await monitor.start()
+      #expect(await monitor.preview != nil)
+    }
+
+    @Test func aNewCameraWaitsUntilTheOldOneIsFree() async throws {
+      StubCamera.change {
+        $0.startSeconds = 0.02
+        $0.stopSeconds = 0.05
+      }
+      let monitor = try await world.monitor()
+      try await monitor.start(camera: .front)
+      for _ in 0..<3 {
+        // What a view does whose camera changes: it starts the new while the old one stops.
+        async let stopped: Void = monitor.stop()
+        try await monitor.start(camera: .back)
+        try await stopped
+        try await monitor.start(camera: .back)
+        #expect(StubCamera.isRunning && StubCamera.violations.isEmpty)
+        #expect(await monitor.preview?.position == .back)
+        try await monitor.start(camera: .front)
+        #expect(await monitor.preview?.position == .front)
+      }
+      #expect(StubCamera.violations.isEmpty)
+    }
+
+    @Test @MainActor func anAppLaunchedInTheBackgroundAnalysesNothing() async throws {
+      StubDevice.launch(inBackground: true)
+      defer { StubDevice.launch(inBackground: false) }
+      let monitor = try await world.monitor()
+      var events = monitor.events().makeAsyncIterator()
+      #expect(await events.next() == .interrupted(.background))
+      StubDevice.enterForeground()
       #expect(await events.next() == .resumed)
     }
 
@@ -142,9 +243,7 @@
       StubCamera.change { $0.pressure = .serious }
       StubCamera.deliver(width: 1280, height: 720, seconds: 1)
       #expect(await events.next() == .throttled(.serious))
-      stubThermalState = .fair
-      NotificationCenter.default.post(
-        name: ProcessInfo.thermalStateDidChangeNotification, object: nil)
+      StubThermal.change(to: .fair)
       StubCamera.change { $0.pressure = .shutdown }
       StubCamera.deliver(width: 1280, height: 720, seconds: 2)
       var heard = await events.next()
@@ -263,13 +362,9 @@
     @Test func heatIsReported() async throws {
       let monitor = try await world.monitor()
       var events = monitor.events().makeAsyncIterator()
-      stubThermalState = .serious
-      NotificationCenter.default.post(
-        name: ProcessInfo.thermalStateDidChangeNotification, object: nil)
+      StubThermal.change(to: .serious)
       #expect(await events.next() == .throttled(.serious))
-      stubThermalState = .nominal
-      NotificationCenter.default.post(
-        name: ProcessInfo.thermalStateDidChangeNotification, object: nil)
+      StubThermal.change(to: .nominal)
       #expect(await events.next() == .throttled(.nominal))
     }
 

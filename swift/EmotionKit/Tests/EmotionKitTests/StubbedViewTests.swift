@@ -124,6 +124,33 @@
       #expect(!notes(view).contains("PreviewLayerView"))
     }
 
+    /// What `View.task(id:)` does when the camera or the attempt changes: the old task is cancelled and
+    /// the new one starts at once, while the old camera still takes its time to stop.
+    @Test @MainActor func aNewRunIsNotUndoneByTheEndOfTheOldOne() async throws {
+      let viewModel = EmotionViewModel(camera: .front, model: .url(world.model))
+      StubCamera.change {
+        $0.startSeconds = 0.01
+        $0.stopSeconds = 0.05
+      }
+      var running = Task { await viewModel.run(camera: .front) }
+      while !Task.isCancelled, viewModel.state.phase != .running { await Task.yield() }
+      for position in [CameraPosition.back, .back, .front] {
+        let old = running
+        old.cancel()
+        running = Task { await viewModel.run(camera: position) }
+        await old.value
+        while !Task.isCancelled, viewModel.preview == nil || viewModel.state.phase != .running {
+          await Task.yield()
+        }
+        #expect(viewModel.preview?.position == position)
+        #expect(StubCamera.isRunning && StubCamera.violations.isEmpty)
+      }
+      running.cancel()
+      await running.value
+      #expect(viewModel.state.phase == .idle && viewModel.preview == nil)
+      #expect(!StubCamera.isRunning)
+    }
+
     @Test @MainActor func thePreviewLayerTellsHowItIsTurned() async throws {
       let monitor = try await world.monitor()
       try await monitor.start(camera: .front)

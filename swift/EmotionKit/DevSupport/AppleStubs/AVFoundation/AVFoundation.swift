@@ -11,7 +11,34 @@ public enum AVAuthorizationStatus: Int, Sendable {
   case notDetermined, restricted, denied, authorized
 }
 
+public class AVFrameRateRange: NSObject {
+  public let minFrameRate: Double
+  public let maxFrameRate: Double
+  init(_ rates: ClosedRange<Double>) {
+    minFrameRate = rates.lowerBound
+    maxFrameRate = rates.upperBound
+  }
+}
+
 public class AVCaptureDevice: NSObject {
+  public class Format: NSObject {
+    public var videoSupportedFrameRateRanges: [AVFrameRateRange] {
+      [AVFrameRateRange(StubCamera.script.rates)]
+    }
+  }
+  public let activeFormat = Format()
+  private var isLocked = false
+  public func lockForConfiguration() throws { isLocked = true }
+  public func unlockForConfiguration() { isLocked = false }
+  public var activeVideoMinFrameDuration = CMTime(seconds: 1 / 30, preferredTimescale: 600) {
+    didSet {
+      StubCamera.demand(isLocked, "the frame duration is set without lockForConfiguration")
+      let rate = 1 / activeVideoMinFrameDuration.seconds
+      StubCamera.demand(
+        StubCamera.script.rates.contains(rate.rounded()), "a frame duration the format has not")
+      StubCamera.record(rate: rate)
+    }
+  }
   public enum Position: Int, Sendable { case unspecified, back, front }
   public struct DeviceType: Hashable, Sendable {
     public static let builtInWideAngleCamera = DeviceType()
@@ -67,6 +94,10 @@ public struct AVError: Error {
   public let code: Code
   /// Stub only.
   public init(stubCode: Code) { code = stubCode }
+}
+
+extension AVError: LocalizedError {
+  public var errorDescription: String? { "camera error \(code.rawValue)" }
 }
 
 public class AVCaptureInput: NSObject {}
@@ -134,7 +165,9 @@ public let AVCaptureSessionInterruptionReasonKey = "AVCaptureSessionInterruption
 
 public class AVCaptureSession: NSObject {
   public struct Preset: Hashable, Sendable {
-    public static let hd1280x720 = Preset()
+    let name: String
+    public static let high = Preset(name: "high")
+    public static let hd1280x720 = Preset(name: "1280x720")
   }
   public enum InterruptionReason: Int, Sendable {
     case videoDeviceNotAvailableInBackground = 1
@@ -148,29 +181,61 @@ public class AVCaptureSession: NSObject {
   public static let interruptionEndedNotification = Notification.Name("stub.interruptionEnded")
   public static let runtimeErrorNotification = Notification.Name("stub.runtimeError")
 
-  public var sessionPreset = Preset.hd1280x720
+  /// May be set when it was asked for, which depends on the inputs at that moment.
+  public var sessionPreset = Preset.high {
+    didSet {
+      StubCamera.demand(allows(sessionPreset), "a preset is set that the session does not allow")
+    }
+  }
   public private(set) var isRunning = false
+  public var isInterrupted: Bool { StubCamera.script.isInterrupted }
+  public var isMultitaskingCameraAccessSupported: Bool { StubCamera.script.allowsMultitasking }
+  public var isMultitaskingCameraAccessEnabled = false {
+    didSet {
+      StubCamera.demand(isMultitaskingCameraAccessSupported, "multitasking is not supported")
+    }
+  }
+  private var inputs: [AVCaptureInput] = []
   private var outputs: [AVCaptureOutput] = []
 
   public override init() {}
-  public func canSetSessionPreset(_ preset: Preset) -> Bool { true }
+
+  private func allows(_ preset: Preset) -> Bool {
+    preset == .high || (!inputs.isEmpty && StubCamera.script.allowsHD)
+  }
+
+  public func canSetSessionPreset(_ preset: Preset) -> Bool { allows(preset) }
   public func beginConfiguration() {}
   public func commitConfiguration() {}
-  public func canAddInput(_ input: AVCaptureInput) -> Bool { true }
-  public func canAddOutput(_ output: AVCaptureOutput) -> Bool { true }
-  public func addInput(_ input: AVCaptureInput) {}
+  public func canAddInput(_ input: AVCaptureInput) -> Bool {
+    inputs.isEmpty && StubCamera.script.acceptsInput && sessionPreset == .high
+  }
+  public func canAddOutput(_ output: AVCaptureOutput) -> Bool {
+    outputs.isEmpty && !inputs.isEmpty && StubCamera.script.acceptsOutput
+  }
+  public func addInput(_ input: AVCaptureInput) {
+    StubCamera.demand(canAddInput(input), "an input is added that the session refuses")
+    inputs.append(input)
+  }
+  public func removeInput(_ input: AVCaptureInput) { inputs.removeAll { $0 === input } }
   public func addOutput(_ output: AVCaptureOutput) {
+    StubCamera.demand(canAddOutput(output), "an output is added that the session refuses")
     outputs.append(output)
     StubCamera.connect(output)
   }
 
+  /// Blocks while the hardware starts, as Apple's does.
   public func startRunning() {
+    StubCamera.block(\.startSeconds)
+    guard StubCamera.script.starts else { return }
     isRunning = true
     StubCamera.attach(outputs.compactMap { $0 as? AVCaptureVideoDataOutput }.first, session: self)
   }
 
+  /// Blocks while the hardware stops, as Apple's does.
   public func stopRunning() {
+    StubCamera.block(\.stopSeconds)
     isRunning = false
-    StubCamera.attach(nil, session: nil)
+    StubCamera.detach(self)
   }
 }

@@ -12,6 +12,17 @@ public enum StubCamera {
     public var canMirror = true
     public var formats: [OSType] = [kCVPixelFormatType_420YpCbCr8BiPlanarFullRange]
     public var pressure = AVCaptureDevice.SystemPressureState.Level.nominal
+    /// How long starting and stopping block.
+    public var startSeconds = 0.0
+    public var stopSeconds = 0.0
+    public var starts = true
+    public var isInterrupted = false
+    public var acceptsInput = true
+    public var acceptsOutput = true
+    public var allowsHD = true
+    public var allowsMultitasking = true
+    /// Frames a second that the format offers.
+    public var rates = 1.0...30.0
     public init() {}
   }
 
@@ -26,6 +37,13 @@ public enum StubCamera {
   nonisolated(unsafe) private static var output: AVCaptureVideoDataOutput?
   nonisolated(unsafe) private static var session: AVCaptureSession?
   nonisolated(unsafe) private static weak var connected: AVCaptureOutput?
+  nonisolated(unsafe) private static var broken: [String] = []
+  nonisolated(unsafe) private static var rate: Double?
+
+  /// What was done that Apple's camera answers with an exception, or that two sessions did at once.
+  public static var violations: [String] { lock.withLock { broken } }
+  /// The frame rate that was asked for.
+  public static var askedRate: Double? { lock.withLock { rate } }
 
   public static var script: Script { lock.withLock { current } }
   public static var isRunning: Bool { lock.withLock { output != nil } }
@@ -49,6 +67,8 @@ public enum StubCamera {
       current = script
       output = nil
       session = nil
+      broken = []
+      rate = nil
     }
   }
 
@@ -80,8 +100,27 @@ public enum StubCamera {
   static func attach(_ newOutput: AVCaptureVideoDataOutput?, session newSession: AVCaptureSession?)
   {
     lock.withLock {
+      if let session, session !== newSession { broken.append("two sessions run at once") }
       output = newOutput
       session = newSession
     }
+  }
+
+  static func detach(_ old: AVCaptureSession) {
+    lock.withLock {
+      guard session === old else { return }
+      output = nil
+      session = nil
+    }
+  }
+
+  static func demand(_ condition: Bool, _ rule: String) {
+    if !condition { lock.withLock { broken.append(rule) } }
+  }
+
+  static func record(rate newRate: Double) { lock.withLock { rate = newRate } }
+
+  static func block(_ seconds: KeyPath<Script, Double> & Sendable) {
+    Thread.sleep(forTimeInterval: script[keyPath: seconds])
   }
 }

@@ -1,8 +1,11 @@
 @_exported import CoreVideo
 
+public typealias CMTimeScale = Int32
+
 public struct CMTime: Sendable {
   public var seconds: Double
-  public init(seconds: Double, preferredTimescale: Int32) { self.seconds = seconds }
+  public init(seconds: Double, preferredTimescale: CMTimeScale) { self.seconds = seconds }
+  public init(value: Int64, timescale: CMTimeScale) { seconds = Double(value) / Double(timescale) }
 }
 
 public func CMTimeGetSeconds(_ time: CMTime) -> Double { time.seconds }

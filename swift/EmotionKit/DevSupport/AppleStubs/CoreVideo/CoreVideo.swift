@@ -4,10 +4,18 @@ public class CVBuffer {
   let width: Int
   let height: Int
 
+  /// 32 bits a pixel, not cleared: Core Video promises nothing about fresh memory.
+  let bytes: UnsafeMutableRawBufferPointer
+  var isLocked = false
+
   init(width: Int, height: Int) {
     self.width = width
     self.height = height
+    bytes = .allocate(byteCount: width * height * 4, alignment: 16)
+    if width * height <= 1 << 16 { for index in bytes.indices { bytes[index] = 0xAA } }
   }
+
+  deinit { bytes.deallocate() }
 }
 
 // As strict as Apple's: pixel buffers may not cross tasks.
@@ -32,6 +40,34 @@ public let kCVPixelBufferPixelFormatTypeKey: CFString = "PixelFormatType"
 
 public func CVPixelBufferGetWidth(_ buffer: CVPixelBuffer) -> Int { buffer.width }
 public func CVPixelBufferGetHeight(_ buffer: CVPixelBuffer) -> Int { buffer.height }
+
+public struct CVPixelBufferLockFlags: OptionSet, Sendable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
+@discardableResult
+public func CVPixelBufferLockBaseAddress(
+  _ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags
+) -> CVReturn {
+  buffer.isLocked = true
+  return kCVReturnSuccess
+}
+
+@discardableResult
+public func CVPixelBufferUnlockBaseAddress(
+  _ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags
+) -> CVReturn {
+  buffer.isLocked = false
+  return kCVReturnSuccess
+}
+
+/// Nil unless the buffer is locked.
+public func CVPixelBufferGetBaseAddress(_ buffer: CVPixelBuffer) -> UnsafeMutableRawPointer? {
+  buffer.isLocked ? buffer.bytes.baseAddress : nil
+}
+
+public func CVPixelBufferGetBytesPerRow(_ buffer: CVPixelBuffer) -> Int { buffer.width * 4 }
 
 public func CVPixelBufferCreate(
   _ allocator: CFAllocator?, _ width: Int, _ height: Int, _ format: OSType,

@@ -7,6 +7,10 @@
   public static let didEnterBackgroundNotification = Notification.Name("stub.didEnterBackground")
   public static let willEnterForegroundNotification = Notification.Name("stub.willEnterForeground")
   public static let openSettingsURLString = "app-settings:"
+  public enum State: Int, Sendable { case active, inactive, background }
+  public static let shared = UIApplication()
+  /// Stub only: tests launch the app in the background.
+  public var applicationState = State.active
 }
 
 public enum UIDeviceOrientation: Int, Sendable {

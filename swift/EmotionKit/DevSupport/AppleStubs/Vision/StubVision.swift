@@ -7,6 +7,8 @@ public enum StubVision {
     public var faces: [CGRect] = []
     public var classifications: [(String, Float)] = []
     public var failingPredictions: Set<MLComputeUnits> = []
+    /// Vision gives predictions up, as it does when an app goes to the background.
+    public var cancelsPredictions = false
     public var failsToDetect = false
     /// Capture qualities of the faces; empty makes the request fail.
     public var qualities: [Float] = []
@@ -71,6 +73,10 @@ public enum StubVision {
       }
       predicted.append(
         Prediction(region: region, cropAndScale: cropAndScale, units: units, isSwift: isSwift))
+      if current.cancelsPredictions {
+        if #available(iOS 18.0, macOS 15.0, *), isSwift { throw VisionError.requestCancelled }
+        throw NSError(domain: VNErrorDomain, code: VNErrorCode.requestCancelled.rawValue)
+      }
       if current.failingPredictions.contains(units) {
         throw StubCoreML.Failure(message: "cannot predict on \(units)")
       }

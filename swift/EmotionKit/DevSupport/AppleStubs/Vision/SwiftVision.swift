@@ -14,8 +14,14 @@ public struct NormalizedRect: Hashable, Sendable {
 public protocol VisionObservation: Sendable {}
 
 @available(iOS 18.0, macOS 15.0, *)
+public enum VisionError: Error, Sendable {
+  case requestCancelled
+  case internalError(String)
+}
+
+@available(iOS 18.0, macOS 15.0, *)
 public protocol VisionRequest: Sendable {
-  associatedtype Result: Sendable
+  associatedtype Result
   /// Stub only.
   func stubPerform(_ orientation: CGImagePropertyOrientation) throws -> Result
 }

@@ -4,6 +4,10 @@
 
 public typealias VNConfidence = Float
 public typealias VNRequestCompletionHandler = (VNRequest, (any Error)?) -> Void
+public let VNErrorDomain = "com.apple.vis"
+
+public enum VNErrorCode: Int, Sendable { case ok, requestCancelled }
+
 public struct VNImageOption: Hashable, Sendable {}
 
 public class VNObservation: NSObject {

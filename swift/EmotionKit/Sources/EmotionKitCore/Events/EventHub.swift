@@ -52,6 +52,11 @@ package final class EventHub<Event: Sendable>: @unchecked Sendable {
     }
   }
 
+  /// Forgets what stood on a topic; nobody is told.
+  package func forget(topic: String) {
+    lock.withLock { standing.removeAll { $0.topic == topic } }
+  }
+
   /// Ends all streams, present and future.
   package func finish() {
     // Finishing calls `remove`, which takes the lock: never finish while holding it.

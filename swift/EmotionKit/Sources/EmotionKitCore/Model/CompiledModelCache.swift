@@ -25,13 +25,14 @@ public actor CompiledModelCache {
   ///
   /// - Parameters:
   ///   - directory: a folder of this cache's own; created when needed.
-  ///   - osBuild: changes with the operating system, whose update invalidates compiled models.
+  ///   - osBuild: changes with the operating system, whose update invalidates compiled models; nil for
+  ///     its version and build.
   public init(
     directory: URL,
-    osBuild: String = ProcessInfo.processInfo.operatingSystemVersionString
+    osBuild: String? = nil
   ) {
     self.init(
-      directory: directory, osBuild: osBuild, storage: DiskStorage(),
+      directory: directory, osBuild: osBuild ?? SystemBuild.current, storage: DiskStorage(),
       today: { Int(Date().timeIntervalSince1970 / 86_400) })
   }
 
@@ -46,11 +47,16 @@ public actor CompiledModelCache {
     self.today = today
   }
 
-  /// `Application Support/EmotionKit`, which the system does not purge and the app owns.
+  /// `Application Support/EmotionKit/<the app's bundle identifier>`, which the system does not purge.
+  ///
+  /// Outside a sandbox all apps of a Mac share `Application Support`: none may use, or clean up, what
+  /// another one compiled. A program without an identifier goes by its name.
   public static var defaultDirectory: URL {
     let fileManager = FileManager.default
     let base = fileManager.urls(for: .applicationSupportDirectory, in: .userDomainMask).first
-    return (base ?? fileManager.temporaryDirectory).appendingPathComponent("EmotionKit")
+    return (base ?? fileManager.temporaryDirectory)
+      .appendingPathComponent("EmotionKit")
+      .appendingPathComponent(Bundle.main.bundleIdentifier ?? ProcessInfo.processInfo.processName)
   }
 
   /// Returns the compiled model, compiling it if this is the first time.

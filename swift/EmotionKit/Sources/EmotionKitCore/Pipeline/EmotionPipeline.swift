@@ -132,6 +132,18 @@ extension EmotionPipeline {
     changeInterruption { sourceInterruption = reason }
   }
 
+  /// Forgets an interruption of a source that was stopped, without a word: no frames arrive now, so
+  /// nothing resumed.
+  package func endInterruption() {
+    sourceInterruption = nil
+    if !isInBackground { hub.forget(topic: Topic.interruption.rawValue) }
+  }
+
+  /// Tells listeners what went wrong outside the analysis.
+  package func report(_ error: EmotionKitError) {
+    hub.send(.failed(error))
+  }
+
   /// Tells that the app left or came back to the foreground. In the background frames are dropped,
   /// because iOS does not let an app use the GPU there.
   public func setInBackground(_ inBackground: Bool) {

@@ -71,14 +71,19 @@ import Testing
   @Test func theDelegateIsNotRetainedAndCallsStopWithTheDelegation() async {
     let hub = EventHub<EmotionEvent>()
     var listener: Listener? = Listener()
-    weak let weakListener = listener
+    let weakListener = Weak(value: listener)
     var delegation: EmotionDelegation? = listener.map {
       EmotionDelegation(of: hub.stream(), to: $0)
     }
     #expect(delegation != nil && hub.subscriberCount == 1)
     listener = nil
-    #expect(weakListener == nil)
+    #expect(weakListener.value == nil)
     delegation = nil
     while !Task.isCancelled, hub.subscriberCount > 0 { await Task.yield() }
   }
+}
+
+/// A constant of this holds weakly; `weak let` itself is younger than the declared tools version.
+private struct Weak<Object: AnyObject> {
+  weak var value: Object?
 }

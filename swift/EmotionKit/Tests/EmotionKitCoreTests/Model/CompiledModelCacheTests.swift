@@ -182,12 +182,24 @@ import Testing
   }
 
   @Test func byDefaultItLivesInApplicationSupport() async throws {
-    #expect(CompiledModelCache.defaultDirectory.lastPathComponent == "EmotionKit")
+    let place = CompiledModelCache.defaultDirectory
+    // A folder for each app: unsandboxed ones share what lies above.
+    #expect(place.deletingLastPathComponent().lastPathComponent == "EmotionKit")
+    let own = Bundle.main.bundleIdentifier ?? ProcessInfo.processInfo.processName
+    #expect(place.lastPathComponent == own && !own.isEmpty)
     // The ordinary initialiser, with this system's own name and today's date.
     let compiler = FakeCompiler(folder: folder.url)
     let cache = CompiledModelCache(directory: folder.url.appendingPathComponent("cache"))
     let url = try await cache.compiledModel(for: model, hash: "h", compile: compiler.compile)
     #expect(url.lastPathComponent.wholeMatch(of: /h-[A-Za-z0-9]+\.mlmodelc/) != nil)
+  }
+
+  @Test func theSystemIsNamedByNumbersWhateverItsLanguage() {
+    let version = ProcessInfo.processInfo.operatingSystemVersion
+    let numbers = "\(version.majorVersion).\(version.minorVersion).\(version.patchVersion)"
+    #expect(SystemBuild.current.hasPrefix(numbers))
+    // "Version 18.1 (Build 22B83)" is "Versión" elsewhere, and another cache with it.
+    #expect(!SystemBuild.current.contains("ersi") && !SystemBuild.current.contains(" "))
   }
 }
 
