@@ -32,8 +32,8 @@ GIT_HOST_LIMIT_BYTES = 100_000_000
 
 #: Name and version of the contract that artefacts carry.
 SCHEMA = "emotionkit.contract"
-#: 1 is about the eight emotions in any order, 2 about any labels. What the first can say is written
-#: in it, so that an app with an earlier EmotionKit reads it, too.
+#: 1 is about the eight emotions in any order, 2 about any labels and about BGR. What the first can
+#: say is written in it, so that an app with an earlier EmotionKit reads it, too.
 VERSIONS = (1, 2)
 
 #: Name of the artefacts' input in every format.
@@ -95,7 +95,7 @@ def contract_record(source: Source, *, demo: bool) -> dict[str, Any]:
     """
     return {
         "schema": SCHEMA,
-        "version": VERSIONS[0] if set(source.labels) == set(EMOTIONS) else VERSIONS[1],
+        "version": _version(source),
         "architecture": source.architecture,
         "labels": list(source.labels),
         "preprocess": source.preprocess.to_dict(),
@@ -105,6 +105,11 @@ def contract_record(source: Source, *, demo: bool) -> dict[str, Any]:
         "checkpoint_sha256": source.sha256,
         "demo": demo,
     }
+
+
+def _version(source: Source) -> int:
+    eight = set(source.labels) == set(EMOTIONS)
+    return VERSIONS[0] if eight and source.preprocess.color != "bgr" else VERSIONS[1]
 
 
 def contract_text(record: Mapping[str, Any]) -> str:
@@ -118,7 +123,11 @@ def describe(
     """Compose the metadata of a model."""
     spec = source.preprocess
     side = spec.input_size
-    colour = "It is converted to greyscale inside" if spec.color == "gray" else "Colour is used"
+    colour = {
+        "gray": "It is converted to greyscale inside",
+        "rgb": "Colour is used inside",
+        "bgr": "Its channels are reversed (BGR) inside",
+    }[spec.color]
     calibrated = (
         ""
         if source.temperature == 1.0

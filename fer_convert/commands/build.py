@@ -38,6 +38,9 @@ from fer_convert.export.sparse import StorageChoice
 )
 @click.option("--preprocess", help="For foreign files: JSON, or a JSON file.")
 @click.option(
+    "--output", help="For a program with several outputs: position or name of its scores."
+)
+@click.option(
     "--storage",
     type=click.Choice(get_args(StorageChoice)),
     default="auto",
@@ -67,6 +70,7 @@ def build(
     labels: str | None,
     custom_labels: str | None,
     preprocess: str | None,
+    output: str | None,
     storage: StorageChoice,
     demo: bool,
     author: str,
@@ -101,6 +105,7 @@ def build(
         labels=labels,
         custom_labels=custom_labels,
         preprocess=preprocess,
+        output=output,
         storage=storage,
         demo=demo,
         author=author,

@@ -12,13 +12,14 @@ docs/torchvision-models.md says why ``torch.export`` is not used instead.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from fer_convert.source.graph import copied, nodes
 
 ATTENTION, SWAPAXES, ZERO = "aten::_native_multi_head_attention", "aten::swapaxes", "aten::zero_"
 
@@ -29,21 +30,16 @@ def rewritten(traced: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
     The given trace keeps its graph. An operation that is used in another way than those networks
     do stays as it is; the converter's error then names it.
     """
-    present = {node.kind() for node in _nodes(traced.inlined_graph)}
+    present = {node.kind() for node in nodes(traced.inlined_graph)}
     if present.isdisjoint({*_REWRITES, SWAPAXES}):
         return traced
-    # Graphs belong to a type, which copies of a module share: only a file makes a second one.
-    # Reading it, torch also calls swapaxes what it is, transpose.
-    buffer = io.BytesIO()
-    torch.jit.save(traced, buffer)  # type: ignore[no-untyped-call]
-    buffer.seek(0)
-    copied: torch.jit.ScriptModule = torch.jit.load(buffer)  # type: ignore[no-untyped-call]
-    for graph in _graphs(copied):
-        for node in list(_nodes(graph)):
+    copy = copied(traced)  # which also calls swapaxes what it is, transpose
+    for graph in _graphs(copy):
+        for node in list(nodes(graph)):
             if node.kind() in _REWRITES:
                 _REWRITES[node.kind()](graph, node)
         torch._C._jit_pass_dce(graph)  # nothing reads what was replaced
-    return copied
+    return copy
 
 
 def explicit_attention(
@@ -132,13 +128,6 @@ def _body(function: Callable[..., Tensor]) -> torch.Graph:
 
 def _is_none(value: torch.Value) -> bool:
     return value.node().kind() == "prim::Constant" and value.toIValue() is None
-
-
-def _nodes(block: torch.Graph | torch.Block) -> Iterator[torch.Node]:
-    for node in block.nodes():
-        yield node
-        for inner in node.blocks():
-            yield from _nodes(inner)
 
 
 def _graphs(module: torch.jit.ScriptModule) -> Iterator[torch.Graph]:

@@ -55,6 +55,8 @@ def normalise(image: Image, spec: PreprocessSpec) -> NDArray[np.float64]:
     if spec.color == "gray":
         luma = 0.299 * rgb[..., 0] + 0.587 * rgb[..., 1] + 0.114 * rgb[..., 2]
         rgb = np.stack([luma, luma, luma], axis=-1)
+    elif spec.color == "bgr":
+        rgb = rgb[..., ::-1]
     normalised = (rgb - np.array(spec.mean)) / np.array(spec.std)
     return np.ascontiguousarray(normalised.transpose(2, 0, 1))
 

@@ -22,6 +22,8 @@ def render(document: dict[str, Any]) -> str:
         "The verdict is the worst image, not the mean.",
         "",
         *(f"> **{_text(warning)}**\n" for warning in document["warnings"]),
+        *(f"* {_text(note)}" for note in document["checkpoint"]["notes"]),
+        "",
         *_table(document["artefacts"]),
         *_details(document["artefacts"]),
         *_half_precision(document["artefacts"]),

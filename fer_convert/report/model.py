@@ -33,6 +33,7 @@ class CheckpointInfo:
         file: name of the checkpoint without its folder.
         sha256: of that file.
         metrics, sparsity, created_with: as the checkpoint records them; empty for foreign files.
+        notes: what was assumed about it, taken from it, left out of it or changed.
     """
 
     file: str
@@ -41,6 +42,7 @@ class CheckpointInfo:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sparsity: Mapping[str, Any] = field(default_factory=dict)
     created_with: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,12 +35,15 @@ def from_checkpoint(file: Path, given: Given) -> Source:
             f"--preprocess contradicts {file}: it was trained with {checkpoint.preprocess}.",
             hint="Leave the option out: the checkpoint knows.",
         )
+    best = checkpoint.train_state is None
+    newest = f"{file} holds the newest weights of a run, not its best; see best.pt."
     return make_source(
         file,
-        kind="best" if checkpoint.train_state is None else "last",
+        kind="best" if best else "last",
         architecture=checkpoint.arch,
         labels=checkpoint.labels,
         spec=checkpoint.preprocess,
         network=named_network(checkpoint.arch, len(checkpoint.labels), checkpoint.model),
         recorded=checkpoint,
+        notes=() if best else (newest,),
     )

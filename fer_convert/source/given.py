@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
-from fer_train.contract.errors import CheckpointError, NotFound
+from fer_convert.source.pixels import parse_preprocess
 from fer_train.contract.labels import label_order, parse_custom_labels, validate_labels
 from fer_train.contract.preprocess import PreprocessSpec
 
@@ -19,15 +17,24 @@ class Given:
         arch: name of the architecture.
         labels: class names in logit order.
         spec: how pixels reach the network.
+        assumed: a sentence about what ``spec`` assumes.
+        output: which of several outputs is meant: its position or its name.
     """
 
     arch: str | None = None
     labels: tuple[str, ...] | None = None
     spec: PreprocessSpec | None = None
+    assumed: str | None = None
+    output: str | None = None
 
 
 def understand(
-    *, arch: str | None, labels: str | None, custom_labels: str | None, preprocess: str | None
+    *,
+    arch: str | None,
+    labels: str | None,
+    custom_labels: str | None,
+    preprocess: str | None,
+    output: str | None,
 ) -> Given:
     """Parse the options.
 
@@ -35,11 +42,19 @@ def understand(
         LabelMismatch, NotFound, CheckpointError: see the parts.
     """
     custom = parse_custom_labels(custom_labels)
+    spec, assumed = (None, None) if preprocess is None else parse_preprocess(preprocess)
     return Given(
         arch=arch,
         labels=None if labels is None else parse_labels(labels, custom=custom),
-        spec=None if preprocess is None else parse_preprocess(preprocess),
+        spec=spec,
+        assumed=assumed,
+        output=output,
     )
+
+
+def assumptions(given: Given) -> tuple[str, ...]:
+    """Return the sentences about what was not said and is assumed."""
+    return () if given.assumed is None else (given.assumed,)
 
 
 def parse_labels(text: str, *, custom: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -54,25 +69,3 @@ def parse_labels(text: str, *, custom: tuple[str, ...] = ()) -> tuple[str, ...]:
     if "," in text:
         return validate_labels(text.split(","), custom=custom)
     return label_order(text)
-
-
-def parse_preprocess(text: str) -> PreprocessSpec:
-    """Return the spec from inline JSON, or from the JSON file that ``text`` names.
-
-    Raises:
-        NotFound: no such file. CheckpointError: not JSON, or not `PreprocessSpec`'s fields.
-    """
-    if not text.lstrip().startswith("{"):
-        if not Path(text).is_file():
-            raise NotFound(
-                f"There is no preprocess file {text}.",
-                hint="--preprocess takes a JSON file or JSON text that starts with '{'.",
-            )
-        text = Path(text).read_text(encoding="utf-8")
-    try:
-        values = json.loads(text)
-    except ValueError as error:
-        raise CheckpointError(f"--preprocess is not JSON: {error}.") from error
-    if not isinstance(values, dict):
-        raise CheckpointError("--preprocess must be a JSON object.")
-    return PreprocessSpec.from_dict(values)

@@ -19,6 +19,7 @@ def load_source(
     labels: str | None = None,
     custom_labels: str | None = None,
     preprocess: str | None = None,
+    output: str | None = None,
 ) -> Source:
     """Read a checkpoint of any accepted kind.
 
@@ -27,14 +28,21 @@ def load_source(
         labels: needed for a state dict and TorchScript: names in logit order separated by
             commas, or the name of a known order (``LABEL_ORDERS``).
         custom_labels: names in ``labels`` that are no emotions and are meant so, with commas.
-        preprocess: likewise: a JSON file or inline JSON with `PreprocessSpec`'s fields.
+        preprocess: likewise: a JSON file or inline JSON, see `pixels.parse_preprocess`.
+        output: needed for a program with several outputs: the position or name of its scores.
 
     Raises:
         NotFound, CheckpointCorrupt, CheckpointPickled, CheckpointError, ArchitectureMismatch,
         NonFiniteWeights, LabelMismatch: see the contract; each has its exit code.
     """
     file = Path(path)
-    given = understand(arch=arch, labels=labels, custom_labels=custom_labels, preprocess=preprocess)
+    given = understand(
+        arch=arch,
+        labels=labels,
+        custom_labels=custom_labels,
+        preprocess=preprocess,
+        output=output,
+    )
     if file.is_file() and is_torchscript(file):
         return from_torchscript(file, given)
     record = load_weights_only(file, plain_weights="give --arch, --labels, --preprocess")

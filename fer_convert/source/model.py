@@ -34,6 +34,7 @@ class Source:
         temperature: the probabilities are softmax(logits / temperature); 1 for foreign files.
         synthetic: the checkpoint's data were drawn by ``fertrain synth``.
         metrics, sparsity, created_with: as a fertrain checkpoint records them, else empty.
+        notes: sentences that the user should see: what was assumed, taken, left out, changed.
     """
 
     path: Path
@@ -50,13 +51,7 @@ class Source:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sparsity: Mapping[str, Any] = field(default_factory=dict)
     created_with: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def note(self) -> str | None:
-        """A line the user should see about this source, if any."""
-        if self.kind == "last":
-            return f"{self.path} holds the newest weights of a run, not its best; see best.pt."
-        return None
+    notes: tuple[str, ...] = ()
 
 
 def make_source(
@@ -68,6 +63,7 @@ def make_source(
     spec: PreprocessSpec,
     network: nn.Module,
     recorded: Checkpoint | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Source:
     tensors = list(network.state_dict().values())
     weights = [tensor for tensor in tensors if tensor.dim() >= 2]  # not BatchNorm, not biases
@@ -87,6 +83,7 @@ def make_source(
         metrics=recorded.metrics if recorded else {},
         sparsity=recorded.sparsity if recorded else {},
         created_with=recorded.created_with if recorded else {},
+        notes=notes,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fer_convert.source.given import Given
+from fer_convert.source.given import Given, assumptions
 from fer_convert.source.model import Source, make_source, named_network, require_classes
 from fer_train.contract.architectures import Architecture, architecture
 from fer_train.contract.checkpoint import validate_weights
@@ -52,6 +52,7 @@ def from_state_dict(file: Path, record: Any, given: Given) -> Source:
         labels=labels,
         spec=spec,
         network=named_network(arch, len(labels), record),
+        notes=assumptions(given),
     )
 
 

@@ -15,7 +15,7 @@ from fer_train.config.declaration import Option, Range, declares_options, option
 from fer_train.config.phase import Phase, require
 from fer_train.contract.architectures import ARCHITECTURES
 from fer_train.contract.labels import LABEL_ORDERS
-from fer_train.contract.preprocess import MAX_INPUT_SIZE, MIN_INPUT_SIZE, Color
+from fer_train.contract.preprocess import MAX_INPUT_SIZE, MIN_INPUT_SIZE, TrainingColor
 from fer_train.machine.device import DeviceName, Precision, default_workers
 
 Finetune = Literal["auto", "head", "all"]
@@ -184,7 +184,7 @@ class TrainConfig:
         resume="refused",
         prune="model",
     )
-    color: Color = option(
+    color: TrainingColor = option(
         default="gray",
         help="Grey on three channels, or RGB.",
         group="Data and pixels",

@@ -23,7 +23,7 @@ def normalizer_weights(spec: PreprocessSpec) -> tuple[NDArray[np.float64], NDArr
         ``matrix`` [3, 3] and ``offset`` [3].
     """
     mean, std = np.asarray(spec.mean), np.asarray(spec.std)
-    mix = np.tile(LUMA, (3, 1)) if spec.color == "gray" else np.eye(3)
+    mix = {"gray": np.tile(LUMA, (3, 1)), "rgb": np.eye(3), "bgr": np.eye(3)[::-1]}[spec.color]
     return mix / (255.0 * std[:, None]), -mean / std
 
 

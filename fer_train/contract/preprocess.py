@@ -14,7 +14,9 @@ from typing import Any, Literal, cast, get_args
 
 from fer_train.contract.errors import CheckpointError
 
-Color = Literal["gray", "rgb"]
+Color = Literal["gray", "rgb", "bgr"]
+#: What fertrain trains in. BGR is for networks from elsewhere.
+TrainingColor = Literal["gray", "rgb"]
 Resize = Literal["bilinear-antialias"]
 
 #: ITU-R BT.601 luma weights for R, G, B; what "grayscale" means everywhere in this project.
@@ -36,8 +38,9 @@ class PreprocessSpec:
         crop_margin: the face box becomes a square of side ``(1 + crop_margin) * longer side``.
         input_size: side of the network's square input, in pixels.
         resize: filter from the square region to ``input_size``.
-        color: ``gray`` replaces RGB by BT.601 luma on three equal channels, unrounded.
-        mean, std: per channel, on the 0..1 scale, applied after the colour rule.
+        color: ``gray`` replaces RGB by BT.601 luma on three equal channels, unrounded; ``bgr`` is
+            the order of networks that were trained on OpenCV's images.
+        mean, std: per channel, on the 0..1 scale, applied after the colour rule and in its order.
 
     Raises:
         CheckpointError: a value outside its range.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_train.contract.preprocess import LUMA, Color
+from fer_train.contract.preprocess import LUMA, TrainingColor
 from fer_train.data.augment import AugmentSpec
 from fer_train.data.cache import PixelCache
 from fer_train.data.images import native_side
@@ -74,7 +74,7 @@ def ordered_batches(count: int, *, batch_size: int) -> Iterator[Indices]:
 
 
 def pixel_statistics(
-    cache: PixelCache, *, color: Color
+    cache: PixelCache, *, color: TrainingColor
 ) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     """Return mean and standard deviation per channel on the 0..1 scale, after the colour rule.
 

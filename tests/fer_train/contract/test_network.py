@@ -21,7 +21,7 @@ from fer_train.contract.network import PixelNormalizer
 from fer_train.contract.preprocess import PreprocessSpec
 
 
-@pytest.mark.parametrize("color", ["gray", "rgb"])
+@pytest.mark.parametrize("color", ["gray", "rgb", "bgr"])
 def test_normalizer_equals_the_rule_written_out(color: str) -> None:
     spec = PreprocessSpec.from_dict(
         {**PreprocessSpec().to_dict(), "color": color, "std": [0.229, 0.3, 0.1]}
@@ -31,6 +31,8 @@ def test_normalizer_equals_the_rule_written_out(color: str) -> None:
     if color == "gray":
         luma = 0.299 * unit[:, 0] + 0.587 * unit[:, 1] + 0.114 * unit[:, 2]
         unit = np.stack([luma] * 3, axis=1)
+    if color == "bgr":
+        unit = unit[:, [2, 1, 0]]
     mean, std = (np.array(v).reshape(1, 3, 1, 1) for v in (spec.mean, spec.std))
     seen = PixelNormalizer(spec)(torch.from_numpy(rgb).float()).numpy()
     np.testing.assert_allclose(seen, (unit - mean) / std, atol=2e-5)

@@ -20,7 +20,7 @@ def test_round_trip_through_primitives() -> None:
         {"input_size": "big"},
         {"crop_margin": -0.1},
         {"crop_margin": float("nan")},
-        {"color": "bgr"},
+        {"color": "cmyk"},
         {"resize": "bicubic"},
         {"mean": [0.5]},
         {"mean": [0.5, 0.5, float("nan")]},

@@ -67,7 +67,7 @@ extension ModelContract: Codable {
     try fields.encode(Self.schema, forKey: .schema)
     // The oldest that can say it: apps with an earlier EmotionKit read it, too.
     let isEight = labels.count == Emotion.known.count && Emotion.known.allSatisfy(labels.contains)
-    try fields.encode(isEight ? 1 : 2, forKey: .version)
+    try fields.encode(isEight && preprocess.color != .bgr ? 1 : 2, forKey: .version)
     try fields.encode(architecture, forKey: .architecture)
     try fields.encode(labels, forKey: .labels)
     try fields.encode(preprocess, forKey: .preprocess)

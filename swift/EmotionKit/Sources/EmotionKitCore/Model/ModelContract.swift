@@ -19,6 +19,8 @@ public struct ModelContract: Hashable, Sendable {
     case gray
     /// Red, green, blue.
     case rgb
+    /// Blue, green, red: networks that were trained on OpenCV's images.
+    case bgr
   }
 
   /// The pixels the network expects.

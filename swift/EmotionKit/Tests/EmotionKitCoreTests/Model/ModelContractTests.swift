@@ -49,6 +49,14 @@ import Testing
     #expect(json.contains("\"version\":1"))
   }
 
+  @Test func blueGreenRedIsReadAndWrittenAsVersionTwo() throws {
+    let contract = try ModelContract.parse(ContractJSON.replacing("\"gray\"", with: "\"bgr\""))
+    #expect(contract.preprocess.color == .bgr)
+    let json = String(decoding: try JSONEncoder().encode(contract), as: UTF8.self)
+    #expect(json.contains("\"version\":2"))
+    #expect(try ModelContract.parse(json) == contract)
+  }
+
   /// One change each; the error must name the field and show what was found.
   @Test(arguments: [
     ("\"emotionkit.contract\"", "\"other\"", "schema", "other"),
@@ -60,7 +68,7 @@ import Testing
     ("size\": 48", "size\": 0", "preprocess.input_size", "0"),
     ("size\": 48", "size\": \"48\"", "preprocess.input_size", "another type"),
     ("bilinear-antialias", "nearest", "preprocess.resize", "nearest"),
-    ("\"gray\"", "\"bgr\"", "preprocess.color", "bgr"),
+    ("\"gray\"", "\"cmyk\"", "preprocess.color", "cmyk"),
     ("0.485, ", "", "preprocess.mean", "[0.456, 0.406]"),
     ("0.229", "0", "preprocess.std", "[0.0, 0.224, 0.225]"),
     ("1.5", "0", "temperature", "0.0"),
