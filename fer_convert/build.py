@@ -48,7 +48,7 @@ class BuildRequest:
     Attributes:
         fixtures: folder of the images to compare on.
         kinds: the artefacts to make.
-        arch, labels, custom_labels, preprocess: what the checkpoint does not say; see
+        arch, labels, custom_labels, preprocess, allow_class: what the checkpoint does not say; see
             `source.load_source`.
         demo: mark the model as a demonstration even if its checkpoint does not say that it
             learned from drawn faces; every artefact says so.
@@ -69,6 +69,7 @@ class BuildRequest:
     labels: str | None = None
     custom_labels: str | None = None
     preprocess: str | None = None
+    allow_class: str | None = None
     storage: StorageChoice = "auto"
     demo: bool = False
     gate: bool = True
@@ -145,12 +146,13 @@ def _read(request: BuildRequest, progress: Progress) -> tuple[Source, list[Fixtu
             labels=request.labels,
             custom_labels=request.custom_labels,
             preprocess=request.preprocess,
+            allow_class=request.allow_class,
         )
         stage.outcome = f"{source.architecture}, {source.zero_share:.0%} zeros"
         if source.temperature != 1.0:
             stage.outcome += f", temperature {source.temperature:.4g}"
-    if source.note:
-        progress.say(f"  note: {source.note}")
+    for note in source.notes:
+        progress.say(f"  note: {note}")
     from fer_convert.parity.fixtures import load_fixtures
 
     with progress.stage("read fixtures") as stage:

@@ -9,12 +9,17 @@ import click
 
 from fer_convert.artefact import ArtefactKind
 from fer_convert.bundled import fixtures_folder
-from fer_convert.commands.paths import EMOTIONKIT_HELP, FILE, FOLDER, NO_GATE_HELP
+from fer_convert.commands.paths import EMOTIONKIT_HELP, FOLDER, NO_GATE_HELP
 from fer_convert.export.sparse import StorageChoice
 
 
 @click.command()
-@click.option("--checkpoint", type=FILE, required=True, help="best.pt, a state dict, TorchScript.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="best.pt, a state dict (also nested, and safetensors), TorchScript.",
+)
 @click.option("--out", type=FOLDER, default=Path("build"), show_default=True)
 @click.option(
     "--fixtures",
@@ -37,6 +42,10 @@ from fer_convert.export.sparse import StorageChoice
     help="Names in --labels that are none of the eight emotions, and are meant so.",
 )
 @click.option("--preprocess", help="For foreign files: JSON, or a JSON file.")
+@click.option(
+    "--allow-class",
+    help="Classes that may be beside the weights: package.Class,…; their code is not run.",
+)
 @click.option(
     "--storage",
     type=click.Choice(get_args(StorageChoice)),
@@ -67,6 +76,7 @@ def build(
     labels: str | None,
     custom_labels: str | None,
     preprocess: str | None,
+    allow_class: str | None,
     storage: StorageChoice,
     demo: bool,
     author: str,
@@ -101,6 +111,7 @@ def build(
         labels=labels,
         custom_labels=custom_labels,
         preprocess=preprocess,
+        allow_class=allow_class,
         storage=storage,
         demo=demo,
         author=author,

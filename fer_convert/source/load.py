@@ -7,9 +7,11 @@ from pathlib import Path
 from fer_convert.source.fertrain import from_checkpoint
 from fer_convert.source.given import understand
 from fer_convert.source.model import Source
-from fer_convert.source.state_dict import from_state_dict
+from fer_convert.source.state_dict import from_weights
 from fer_convert.source.torchscript import from_torchscript
-from fer_train.contract.checkpoint import FORMAT, is_torchscript, load_weights_only
+from fer_train.contract.file_kind import file_kind
+from fer_train.contract.torch_file import parse_classes
+from fer_train.contract.weights_file import read_weights
 
 
 def load_source(
@@ -19,6 +21,7 @@ def load_source(
     labels: str | None = None,
     custom_labels: str | None = None,
     preprocess: str | None = None,
+    allow_class: str | None = None,
 ) -> Source:
     """Read a checkpoint of any accepted kind.
 
@@ -28,17 +31,18 @@ def load_source(
             commas, or the name of a known order (``LABEL_ORDERS``).
         custom_labels: names in ``labels`` that are no emotions and are meant so, with commas.
         preprocess: likewise: a JSON file or inline JSON with `PreprocessSpec`'s fields.
+        allow_class: full names of classes that may be beside the weights, with commas; their code
+            is not run.
 
     Raises:
         NotFound, CheckpointCorrupt, CheckpointPickled, CheckpointError, ArchitectureMismatch,
-        NonFiniteWeights, LabelMismatch: see the contract; each has its exit code.
+        NonFiniteWeights, LabelMismatch, InstallationBroken: see the contract; each has its exit
+            code.
     """
     file = Path(path)
     given = understand(arch=arch, labels=labels, custom_labels=custom_labels, preprocess=preprocess)
-    if file.is_file() and is_torchscript(file):
+    if file_kind(file) == "torchscript":
         return from_torchscript(file, given)
-    record = load_weights_only(file, plain_weights="give --arch, --labels, --preprocess")
-    if isinstance(record, dict) and record.get("format") == FORMAT:
-        del record  # up to three times the weights in last.pt: not to be held twice
-        return from_checkpoint(file, given)
-    return from_state_dict(file, record, given)
+    # Whatever else is no file of weights is refused there, each kind with its own way out.
+    weights = read_weights(file, reader="ferconv", allow=parse_classes(allow_class))
+    return from_checkpoint(file, given) if weights.own else from_weights(file, weights, given)

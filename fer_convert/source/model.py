@@ -33,6 +33,7 @@ class Source:
         weight_bytes: of all tensors in float32.
         temperature: the probabilities are softmax(logits / temperature); 1 for foreign files.
         synthetic: the checkpoint's data were drawn by ``fertrain synth``.
+        taken: sentences on what was taken from the file and what was left.
         metrics, sparsity, created_with: as a fertrain checkpoint records them, else empty.
     """
 
@@ -47,16 +48,17 @@ class Source:
     weight_bytes: int
     temperature: float = 1.0
     synthetic: bool = False
+    taken: tuple[str, ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sparsity: Mapping[str, Any] = field(default_factory=dict)
     created_with: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def note(self) -> str | None:
-        """A line the user should see about this source, if any."""
+    def notes(self) -> tuple[str, ...]:
+        """Lines that the user should see about this source."""
         if self.kind == "last":
-            return f"{self.path} holds the newest weights of a run, not its best; see best.pt."
-        return None
+            return (f"{self.path} holds the newest weights of a run, not its best; see best.pt.",)
+        return tuple(f"{self.path}: {sentence}." for sentence in self.taken)
 
 
 def make_source(
@@ -68,6 +70,7 @@ def make_source(
     spec: PreprocessSpec,
     network: nn.Module,
     recorded: Checkpoint | None = None,
+    taken: tuple[str, ...] = (),
 ) -> Source:
     tensors = list(network.state_dict().values())
     weights = [tensor for tensor in tensors if tensor.dim() >= 2]  # not BatchNorm, not biases
@@ -83,6 +86,7 @@ def make_source(
         zero_share=zeros / max(sum(weight.numel() for weight in weights), 1),
         weight_bytes=4 * sum(tensor.numel() for tensor in tensors),
         temperature=recorded.temperature if recorded else 1.0,
+        taken=taken,
         synthetic=bool(recorded and recorded.data.get("synthetic")),
         metrics=recorded.metrics if recorded else {},
         sparsity=recorded.sparsity if recorded else {},

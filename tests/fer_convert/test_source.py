@@ -51,8 +51,8 @@ def test_last_pt_is_accepted_with_a_note(checkpoint: Path, tmp_path: Path) -> No
     write_checkpoint(last, replace(read_checkpoint(checkpoint), train_state={"epoch": 3}))
     source = load_source(last)
     assert source.kind == "last"
-    assert source.note is not None and "best.pt" in source.note
-    assert load_source(checkpoint).note is None
+    assert "best.pt" in source.notes[0]
+    assert load_source(checkpoint).notes == ()
 
 
 def test_torchscript_needs_labels_and_preprocess(script: Path) -> None:
@@ -115,7 +115,7 @@ def _nan(state: dict[str, Any]) -> None:
 
 BAD_FILES: dict[str, tuple[Callable[[Path, Path], object], dict[str, str], int, str]] = {
     "absent": (lambda path, _: None, {}, 4, "no checkpoint file"),
-    "empty": (lambda path, _: path.write_bytes(b""), {}, 10, "damaged or truncated"),
+    "empty": (lambda path, _: path.write_bytes(b""), {}, 10, "(0 bytes) is empty"),
     "truncated": (_truncated, {}, 10, "damaged or truncated"),
     "pickled module": (
         lambda path, _: torch.save(Pickled(), path),
