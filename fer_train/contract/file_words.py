@@ -14,11 +14,11 @@ from fer_train.contract.errors import (
     FerError,
     NotFound,
 )
-from fer_train.contract.file_kind import FileKind, only_package_inside
+from fer_train.contract.file_kind import FileKind, file_kind, only_package_inside
 
 #: Who reads: ``ferconv build --checkpoint``, ``fertrain train --weights``, whoever wants a best.pt,
-#: whoever wants a saved Core ML model.
-Reader = Literal["ferconv", "weights", "checkpoint", "coreml"]
+#: whoever wants a saved Core ML model, and one of the files in it.
+Reader = Literal["ferconv", "weights", "checkpoint", "coreml", "coreml part"]
 
 _WANTED: Mapping[Reader, str] = {
     "ferconv": "ferconv build takes a best.pt, a state dict (.pt, .pth, safetensors) or a "
@@ -26,7 +26,12 @@ _WANTED: Mapping[Reader, str] = {
     "weights": "--weights takes a state dict (.pt, .pth, safetensors) or a best.pt.",
     "checkpoint": "Give the best.pt or last.pt of a run.",
     "coreml": "Give a .mlmodel file or a .mlpackage folder; ferconv build makes both.",
+    "coreml part": "Copy the whole package again, or make it again with ferconv build.",
 }
+
+#: What lies where another file should be: a download or a checkout that did not happen.
+_STAND_INS: frozenset[FileKind] = frozenset({"lfs-pointer", "html"})
+
 
 #: What a file is, after "FILE is".
 _WHAT: Mapping[FileKind, str] = {
@@ -62,6 +67,11 @@ _WHAT: Mapping[FileKind, str] = {
     "special": "not a regular file",
     "absent": "not there",
     "unknown": "in no format known here, or damaged",
+}
+
+_NOUNS: Mapping[Reader, str] = {
+    "coreml": "a Core ML model",
+    "coreml part": "part of a Core ML model",
 }
 
 _FROM_KERAS = (
@@ -141,6 +151,7 @@ _OWN_WAYS: Mapping[Reader, Mapping[FileKind, str]] = {
         "zipped-mlpackage": "A package is a folder: unpack it (unzip FILE), and give the "
         ".mlpackage inside.",
     },
+    "coreml part": {},
 }
 
 
@@ -165,16 +176,27 @@ def unusable(file: Path, kind: FileKind, *, reader: Reader) -> FerError:
     )
 
 
+def refuse_stand_in(file: Path) -> None:
+    """Refuse a Git LFS pointer or a web page in place of a file of a Core ML model.
+
+    Raises:
+        ArtefactError: it is one. OSError: it cannot be opened.
+    """
+    kind = file_kind(file)
+    if kind in _STAND_INS:
+        raise unusable(file, kind, reader="coreml part")
+
+
 def _not_wanted(kind: FileKind, reader: Reader) -> str:
     if reader == "ferconv" and kind in ("onnx", "exported-program"):
         return ", which this command does not read yet"
     if kind in ("empty", "cut-zip", "unknown"):
         return ""
-    return ", not a Core ML model" if reader == "coreml" else ", not a checkpoint"
+    return f", not {_NOUNS.get(reader, 'a checkpoint')}"
 
 
 def _class_for(kind: FileKind, reader: Reader) -> type[FerError]:
-    if reader == "coreml":
+    if reader in _NOUNS:
         return ArtefactError
     if kind in ("empty", "cut-zip", "unknown"):
         return CheckpointCorrupt
