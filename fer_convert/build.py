@@ -48,8 +48,8 @@ class BuildRequest:
     Attributes:
         fixtures: folder of the images to compare on.
         kinds: the artefacts to make.
-        arch, labels, custom_labels, preprocess, output: what the checkpoint does not say; see
-            `source.load_source`.
+        arch, labels, custom_labels, preprocess, output, allow_class: what the checkpoint does not
+            say; see `source.load_source`.
         demo: mark the model as a demonstration even if its checkpoint does not say that it
             learned from drawn faces; every artefact says so.
         author, license, model_version: for Xcode's metadata pane.
@@ -70,6 +70,7 @@ class BuildRequest:
     custom_labels: str | None = None
     preprocess: str | None = None
     output: str | None = None
+    allow_class: str | None = None
     storage: StorageChoice = "auto"
     demo: bool = False
     gate: bool = True
@@ -147,6 +148,7 @@ def _read(request: BuildRequest, progress: Progress) -> tuple[Source, list[Fixtu
             custom_labels=request.custom_labels,
             preprocess=request.preprocess,
             output=request.output,
+            allow_class=request.allow_class,
         )
         stage.outcome = f"{source.architecture}, {source.zero_share:.0%} zeros"
         if source.temperature != 1.0:

@@ -9,12 +9,17 @@ import click
 
 from fer_convert.artefact import ArtefactKind
 from fer_convert.bundled import fixtures_folder
-from fer_convert.commands.paths import EMOTIONKIT_HELP, FILE, FOLDER, NO_GATE_HELP
+from fer_convert.commands.paths import EMOTIONKIT_HELP, FOLDER, NO_GATE_HELP
 from fer_convert.export.sparse import StorageChoice
 
 
 @click.command()
-@click.option("--checkpoint", type=FILE, required=True, help="best.pt, a state dict, TorchScript.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="best.pt, a state dict (also nested, and safetensors), TorchScript.",
+)
 @click.option("--out", type=FOLDER, default=Path("build"), show_default=True)
 @click.option(
     "--fixtures",
@@ -39,6 +44,10 @@ from fer_convert.export.sparse import StorageChoice
 @click.option("--preprocess", help="For foreign files: JSON, or a JSON file.")
 @click.option(
     "--output", help="For a program with several outputs: position or name of its scores."
+)
+@click.option(
+    "--allow-class",
+    help="Classes that may be beside the weights: package.Class,…; their code is not run.",
 )
 @click.option(
     "--storage",
@@ -71,6 +80,7 @@ def build(
     custom_labels: str | None,
     preprocess: str | None,
     output: str | None,
+    allow_class: str | None,
     storage: StorageChoice,
     demo: bool,
     author: str,
@@ -106,6 +116,7 @@ def build(
         custom_labels=custom_labels,
         preprocess=preprocess,
         output=output,
+        allow_class=allow_class,
         storage=storage,
         demo=demo,
         author=author,

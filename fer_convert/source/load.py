@@ -7,9 +7,11 @@ from pathlib import Path
 from fer_convert.source.fertrain import from_checkpoint
 from fer_convert.source.given import understand
 from fer_convert.source.model import Source
-from fer_convert.source.state_dict import from_state_dict
+from fer_convert.source.state_dict import from_weights
 from fer_convert.source.torchscript import from_torchscript
-from fer_train.contract.checkpoint import FORMAT, is_torchscript, load_weights_only
+from fer_train.contract.file_kind import file_kind
+from fer_train.contract.torch_file import parse_classes
+from fer_train.contract.weights_file import read_weights
 
 
 def load_source(
@@ -20,6 +22,7 @@ def load_source(
     custom_labels: str | None = None,
     preprocess: str | None = None,
     output: str | None = None,
+    allow_class: str | None = None,
 ) -> Source:
     """Read a checkpoint of any accepted kind.
 
@@ -30,10 +33,13 @@ def load_source(
         custom_labels: names in ``labels`` that are no emotions and are meant so, with commas.
         preprocess: likewise: a JSON file or inline JSON, see `pixels.parse_preprocess`.
         output: needed for a program with several outputs: the position or name of its scores.
+        allow_class: full names of classes that may be beside the weights, with commas; their code
+            is not run.
 
     Raises:
         NotFound, CheckpointCorrupt, CheckpointPickled, CheckpointError, ArchitectureMismatch,
-        NonFiniteWeights, LabelMismatch: see the contract; each has its exit code.
+        NonFiniteWeights, LabelMismatch, InstallationBroken: see the contract; each has its exit
+            code.
     """
     file = Path(path)
     given = understand(
@@ -43,10 +49,8 @@ def load_source(
         preprocess=preprocess,
         output=output,
     )
-    if file.is_file() and is_torchscript(file):
+    if file_kind(file) == "torchscript":
         return from_torchscript(file, given)
-    record = load_weights_only(file, plain_weights="give --arch, --labels, --preprocess")
-    if isinstance(record, dict) and record.get("format") == FORMAT:
-        del record  # up to three times the weights in last.pt: not to be held twice
-        return from_checkpoint(file, given)
-    return from_state_dict(file, record, given)
+    # Whatever else is no file of weights is refused there, each kind with its own way out.
+    weights = read_weights(file, reader="ferconv", allow=parse_classes(allow_class))
+    return from_checkpoint(file, given) if weights.own else from_weights(file, weights, given)

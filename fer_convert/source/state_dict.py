@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from fer_convert.source.given import Given, assumptions
 from fer_convert.source.model import Source, make_source, named_network, require_classes
@@ -11,28 +10,25 @@ from fer_train.contract.architectures import Architecture, architecture
 from fer_train.contract.checkpoint import validate_weights
 from fer_train.contract.errors import ArchitectureMismatch, CheckpointError
 from fer_train.contract.labels import LABEL_ORDERS
+from fer_train.contract.weights_file import WeightsFile
+from fer_train.contract.weights_names import reconcile
+
+_ANY_OTHER = (
+    "Any other network, or a head of several layers: load the weights into it, and give the "
+    "TorchScript file that torch.jit.trace makes of it."
+)
 
 
-def from_state_dict(file: Path, record: Any, given: Given) -> Source:
+def from_weights(file: Path, weights: WeightsFile, given: Given) -> Source:
     """Build the network that plain weights belong to.
 
     Args:
-        record: what the file holds.
+        weights: what the file holds.
 
     Raises:
-        CheckpointError: no state dict, or something is not given.
+        CheckpointError: something is not given.
         ArchitectureMismatch, NonFiniteWeights, LabelMismatch: they do not fit what was given.
     """
-    import torch
-
-    if not isinstance(record, dict) or not all(
-        isinstance(v, torch.Tensor) for v in record.values()
-    ):
-        seen = sorted(map(str, record))[:6] if isinstance(record, dict) else type(record).__name__
-        raise CheckpointError(
-            f"{file} is neither a fertrain checkpoint nor a bare state dict: it holds {seen}.",
-            hint="Save the state dict alone: torch.save(model.state_dict(), 'weights.pt').",
-        )
     arch, labels, spec = given.arch, given.labels, given.spec
     if arch is None or labels is None or spec is None:
         raise CheckpointError(
@@ -41,18 +37,27 @@ def from_state_dict(file: Path, record: Any, given: Given) -> Source:
             hint=f"Give --arch, --labels (names in order, or one of {', '.join(LABEL_ORDERS)}) and "
             "--preprocess.",
         )
-    head = record.get(f"{_known_architecture(arch).linear}.weight")
-    if head is not None:
-        require_classes(file, len(head), labels)
-    validate_weights(record, arch=arch, num_classes=len(labels), source=file)
+    chosen = _known_architecture(arch)
+    named = reconcile(weights.state, chosen)
+    # Its own number of classes first: what does not belong to the architecture is worse.
+    head = named.state.get(f"{chosen.linear}.weight")
+    outputs = len(labels) if head is None or head.dim() != 2 else len(head)
+    try:
+        validate_weights(named.state, arch=arch, num_classes=outputs, source=file)
+    except ArchitectureMismatch as error:
+        raise _with_way_out(error) from None
+    require_classes(file, outputs, labels)
     return make_source(
         file,
         kind="state dict",
         architecture=arch,
         labels=labels,
         spec=spec,
-        network=named_network(arch, len(labels), record),
-        notes=assumptions(given),
+        network=named_network(arch, len(labels), named.state),
+        notes=(
+            *(f"{file}: {sentence}." for sentence in (*weights.taken, *named.said)),
+            *assumptions(given),
+        ),
     )
 
 
@@ -60,8 +65,8 @@ def _known_architecture(name: str) -> Architecture:
     try:
         return architecture(name)
     except ArchitectureMismatch as error:
-        raise ArchitectureMismatch(
-            error.message,
-            hint=f"{error.hint}\n  Any other network: load the weights into it, and give the "
-            "TorchScript file that torch.jit.trace makes of it.",
-        ) from None
+        raise _with_way_out(error) from None
+
+
+def _with_way_out(error: ArchitectureMismatch) -> ArchitectureMismatch:
+    return ArchitectureMismatch(error.message, hint=f"{error.hint}\n  {_ANY_OTHER}")

@@ -20,6 +20,7 @@ from fer_convert.parity.result import ArtefactParity, Verdict
 from fer_convert.parity.runners import APPLE_RUNTIME
 from fer_convert.swift_package.readme import ModelTexts, package_readme
 from fer_train.contract.errors import ArtefactError, NotFound, ParityFailed, ParityNotRun
+from fer_train.contract.file_words import refuse_stand_in
 from fer_train.contract.files import (
     atomic_directory,
     sha256_file,
@@ -164,6 +165,8 @@ def write_package(
     if not model.is_dir():
         raise NotFound(f"There is no model {model}.", hint="Run ferconv build again.")
     if sha256_tree(model) != manifest["model"]["sha256"]:
+        for file in tree_files(model):
+            refuse_stand_in(file)
         raise ArtefactError(
             f"{model} is not the model that was checked: its sha256 differs from {MANIFEST}'s.",
             hint="Run ferconv build again.",
@@ -189,6 +192,7 @@ def _read_manifest(build: Path) -> dict[str, Any]:
             hint=f"Run ferconv build --out {build} (with {PUBLISHED} among its artefacts).",
         ) from None
     except ValueError as error:
+        refuse_stand_in(path)
         raise ArtefactError(f"{path} is not JSON: {error}.") from error
     if manifest.get("schema") != SCHEMA or manifest.get("version") != VERSION:
         raise ArtefactError(f"{path} is not an {SCHEMA} of version {VERSION}.")

@@ -214,6 +214,15 @@ class TrainConfig:
         prune="model",
         no_news="training on",
     )
+    allow_class: str | None = option(
+        default=None,
+        help="Classes that may be in --weights FILE: package.Class,…; their code is not run.",
+        group="Network",
+        resume="refused",
+        prune="model",
+        absent=None,
+        no_news="training on",
+    )
     from_checkpoint: str | None = option(
         default=None,
         flag="--from",

@@ -7,26 +7,22 @@ accepts: never a pickled class. ``last.pt`` is ``best.pt``'s record plus ``train
 from __future__ import annotations
 
 import io
-import pickle
 import platform
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_train.contract.architectures import architecture, expected_shapes
+from fer_train.contract.architectures import architecture, expected_shapes, is_head_parameter
 from fer_train.contract.errors import (
     ArchitectureMismatch,
-    CheckpointCorrupt,
     CheckpointError,
-    CheckpointPickled,
     NonFiniteWeights,
-    NotFound,
 )
 from fer_train.contract.files import write_bytes
 from fer_train.contract.labels import validate_labels
 from fer_train.contract.preprocess import PreprocessSpec
+from fer_train.contract.torch_file import read_torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -127,10 +123,11 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
 
     Raises:
         NotFound, CheckpointCorrupt, CheckpointPickled: the file itself.
-        CheckpointError: another format or version, a missing field or an impossible temperature.
+        CheckpointError: a file of another kind, format or version, a missing field or an
+            impossible temperature.
         ArchitectureMismatch, LabelMismatch, NonFiniteWeights: the content.
     """
-    record = load_weights_only(path)
+    record = read_torch(path, reader="checkpoint").record
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} is not a fertrain checkpoint (it has no format = {FORMAT!r}).",
@@ -166,55 +163,13 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     )
 
 
-def load_weights_only(
-    path: Path | str,
-    *,
-    plain_weights: str = "start a training from them: fertrain train --weights weights.pt",
-) -> Any:
-    """``torch.load(weights_only=True)`` on the CPU, with errors that say what the file is.
-
-    Args:
-        plain_weights: what the calling command can do with a bare state dict, for the hint to
-            whoever has a pickled module.
-
-    Raises:
-        NotFound: no such file.
-        CheckpointCorrupt: empty, truncated, or not a torch file at all.
-        CheckpointPickled: the file needs code to load.
-    """
-    import torch
-
-    file = Path(path)
-    if not file.is_file():
-        raise NotFound(f"There is no checkpoint file {file}.")
-    if is_torchscript(file):
-        raise CheckpointError(
-            f"{file} is a TorchScript program, not a checkpoint.",
-            hint="ferconv build accepts it with --labels and --preprocess.",
-        )
-    try:
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise _unpickling_error(file, error, plain_weights) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
-        raise CheckpointCorrupt(
-            f"{file} ({file.stat().st_size} bytes) is damaged or truncated: it cannot be read.",
-            hint="Copy it again, or use the previous checkpoint of the run (last.pt).",
-        ) from error
-
-
-def is_torchscript(path: Path) -> bool:
-    """Tell whether a file is a TorchScript archive (it carries code)."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any("/code/" in name for name in archive.namelist())
-
-
 def validate_weights(
-    model: Mapping[str, Tensor], *, arch: str, num_classes: int, source: Path | str
+    model: Mapping[str, Tensor], *, arch: str, num_classes: int | None, source: Path | str
 ) -> None:
     """Check that a state dict is dense, finite, and exactly the architecture's.
+
+    Args:
+        num_classes: rows of the head; None: there must be no head.
 
     Raises:
         CheckpointError: keys of a wrapper or of an unfinished pruning.
@@ -226,8 +181,10 @@ def validate_weights(
     if not isinstance(model, dict) or not model:
         raise CheckpointError(f"{source} holds no state dict.")
     _refuse_wrapped_keys(model, source)
-    architecture(arch)
-    expected = expected_shapes(arch, num_classes=num_classes)
+    chosen = architecture(arch)
+    expected = expected_shapes(arch, num_classes=num_classes or 1)
+    if num_classes is None:
+        expected = {k: shape for k, shape in expected.items() if not is_head_parameter(k, chosen)}
     wrong = [k for k in expected if k not in model] + [k for k in model if k not in expected]
     if not wrong:
         wrong = [k for k, shape in expected.items() if tuple(model[k].shape) != shape]
@@ -235,7 +192,7 @@ def validate_weights(
         first = wrong[0]
         seen = tuple(model[first].shape) if first in model else "absent"
         raise ArchitectureMismatch(
-            f"The weights in {source} are not those of {arch} with {num_classes} classes: "
+            f"The weights in {source} are not those of {arch} with {_outputs(num_classes)}: "
             f"{len(wrong)} tensors are missing, too many or of another shape.",
             hint=f"First: {first} is {seen}, expected {expected.get(first, 'absent')}. "
             "Check the architecture (--arch) and the number of labels.",
@@ -246,6 +203,10 @@ def validate_weights(
             f"{source} holds NaN or infinite values in {len(bad)} tensor(s), first {bad[0]}.",
             hint="The training diverged: use an earlier checkpoint, or train with a lower --lr.",
         )
+
+
+def _outputs(num_classes: int | None) -> str:
+    return "any head" if num_classes is None else f"{num_classes} classes"
 
 
 def validate_temperature(value: Any, *, source: Path | str) -> float:
@@ -270,22 +231,6 @@ def tool_versions(**extra: str) -> dict[str, str]:
 
     packages = ("torch", "torchvision", "numpy")
     return {**extra, **{p: version(p) for p in packages}, "python": platform.python_version()}
-
-
-def _unpickling_error(
-    file: Path, error: pickle.UnpicklingError, plain_weights: str
-) -> CheckpointError:
-    if "global" not in str(error).lower():
-        return CheckpointCorrupt(
-            f"{file} ({file.stat().st_size} bytes) is not a torch file, or is damaged.",
-            hint="Copy it again, or use the previous checkpoint of the run (last.pt).",
-        )
-    return CheckpointPickled(
-        f"{file} is a pickled Python object; loading it would run whatever code it carries, so it "
-        "is refused.",
-        hint="Save plain weights where the class is at hand: "
-        f"torch.save(model.state_dict(), 'weights.pt'), then {plain_weights}.",
-    )
 
 
 def _refuse_wrapped_keys(model: Mapping[str, Tensor], source: Path | str) -> None:

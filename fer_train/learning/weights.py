@@ -4,41 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import re
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torchvision
 from torch import Tensor, nn
 
-from fer_train.contract.architectures import AUXILIARY_PREFIXES, Architecture, is_head_parameter
-from fer_train.contract.checkpoint import (
-    FORMAT,
-    load_weights_only,
-    read_checkpoint,
-    validate_weights,
-)
+from fer_train.contract.architectures import Architecture, is_head_parameter
+from fer_train.contract.checkpoint import read_checkpoint, validate_weights
 from fer_train.contract.errors import ArchitectureMismatch, CheckpointCorrupt, NotFound
 from fer_train.contract.files import sha256_file, write_bytes
+from fer_train.contract.torch_file import parse_classes
+from fer_train.contract.weights_file import read_weights
+from fer_train.contract.weights_names import reconcile, without_head
 
 _TIMEOUT_S = 30
 
 
-#: torchvision's DenseNet files predate the names of its modules: norm.1 there is norm1 here.
-_OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartingWeights:
-    """A file of weights that fits an architecture but for the number of classes.
+    """A file of weights that fits an architecture.
 
     Attributes:
         name: of the file.
-        state: state dict, head included.
+        state: state dict; of a file that is not our own, without the head.
         labels: what the outputs mean, in one of our own checkpoints; None in any other file.
     """
 
@@ -48,24 +40,35 @@ class StartingWeights:
 
 
 def read_starting_weights(
-    arch: Architecture, *, source: str, say: Callable[[str], None]
+    arch: Architecture,
+    *,
+    source: str,
+    say: Callable[[str], None],
+    allow_class: str | None = None,
 ) -> StartingWeights | None:
     """Read and check weights; None for ``none``. Needs neither network nor data.
 
-    ``source`` is ``default``, ``none``, the name of one of torchvision's, or a file; ``say`` is
-    told about a download.
+    Args:
+        source: ``default``, ``none``, the name of one of torchvision's, or a file.
+        say: is told about a download, and what was taken from the file and what was left.
+        allow_class: of `torch_file.parse_classes`: classes that may be beside the weights.
 
     Raises:
         NotFound: no such file or name, or weights that are neither cached nor reachable.
-        CheckpointError: damaged, pickled, another architecture, NaN.
+        CheckpointError: damaged, pickled, of another kind, another architecture, NaN.
+        InstallationBroken: it is safetensors, and that library is missing.
     """
     if source == "none":
         return None
     path = _weights_file(arch.name, source, say)
-    record = load_weights_only(path, plain_weights="give that file as --weights")
-    if isinstance(record, dict) and record.get("format") == FORMAT:
+    weights = read_weights(path, reader="weights", allow=parse_classes(allow_class))
+    if weights.own:
         return _own_weights(path, arch)
-    return StartingWeights(name=path.name, state=_foreign_state(record, path, arch), labels=None)
+    backbone = without_head(reconcile(weights.state, arch), arch)
+    validate_weights(backbone.state, arch=arch.name, num_classes=None, source=path)
+    for sentence in (*weights.taken, *backbone.said):
+        say(f"{path.name}: {sentence}")
+    return StartingWeights(name=path.name, state=backbone.state, labels=None)
 
 
 def load_starting_weights(
@@ -97,7 +100,7 @@ def _weights_file(name: str, source: str, say: Callable[[str], None]) -> Path:
     if source in known:
         return fetch_pretrained(name, version=source, say=say)
     path = Path(source)
-    if not path.is_file():
+    if not path.exists():
         names = ", ".join(["default", "none", *known])
         raise NotFound(
             f"--weights {source} is neither a file nor a name of {name}'s weights.",
@@ -155,25 +158,3 @@ def _own_weights(path: Path, arch: Architecture) -> StartingWeights:
             hint=f"Use --arch {checkpoint.arch}, or other weights.",
         )
     return StartingWeights(name=path.name, state=checkpoint.model, labels=checkpoint.labels)
-
-
-def _foreign_state(record: Any, path: Path, arch: Architecture) -> dict[str, Tensor]:
-    state = _modern_names(record) if isinstance(record, dict) else {}
-    head = state.get(f"{arch.linear}.weight")
-    classes = len(head) if isinstance(head, Tensor) and head.ndim == 2 else 1000
-    validate_weights(state, arch=arch.name, num_classes=classes, source=path)
-    return state
-
-
-def _modern_names(record: Mapping[str, Any]) -> dict[str, Any]:
-    state = {
-        _OLD_DENSENET.sub(r"\1\2", key): value
-        for key, value in record.items()
-        if not key.startswith(AUXILIARY_PREFIXES)
-    }
-    # Files from before PyTorch 0.4.1 lack BatchNorm's counter, which evaluation does not use.
-    for key in list(state):
-        if key.endswith(".running_var"):
-            counter = key.removesuffix("running_var") + "num_batches_tracked"
-            state.setdefault(counter, torch.tensor(0))
-    return state

@@ -132,6 +132,7 @@ def _read_weights(config: TrainConfig, reporter: Reporter) -> StartingWeights | 
         architecture(config.arch),
         source=config.weights,
         say=lambda text: reporter.note("weights", text),
+        allow_class=config.allow_class,
     )
 
 

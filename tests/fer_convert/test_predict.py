@@ -86,7 +86,7 @@ def test_json_holds_what_the_runtime_computes(
     ("arguments", "code", "message"),
     [
         (("nothing.mlmodel", "green.png"), 4, "No Core ML model at"),
-        (("green.png", "green.png"), 50, "no Core ML specification"),
+        (("green.png", "green.png"), 50, "is a picture, not a Core ML model"),
         (("model.mlmodel", "model.mlmodel"), 22, "model.mlmodel"),
         (("model.mlmodel", "green.png", "--engine", "fast", "--precision", "fp16"), 50, "fp32"),
         (("model.mlmodel", "green.png", "--function", "other"), 50, "no 'other'"),

@@ -22,6 +22,7 @@ from stat import S_ISREG
 from fer_convert.coreml_runtime.element_types import BLOB_TYPES, Array, ElementType
 from fer_convert.coreml_runtime.errors import ArtefactError
 from fer_convert.coreml_runtime.read.mapped import MappedFile, map_file
+from fer_train.contract.file_words import refuse_stand_in
 
 _SENTINEL = 0xDEADBEEF
 
@@ -103,7 +104,8 @@ def open_blob(path: Path) -> WeightBlob:
     """Map a weight file.
 
     Raises:
-        ArtefactError: missing, shorter than a header, or of another storage version.
+        ArtefactError: missing, a Git LFS pointer or web page in its place, shorter than a header,
+            or of another storage version.
     """
     try:
         if not S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
@@ -111,6 +113,7 @@ def open_blob(path: Path) -> WeightBlob:
         file = map_file(path)
     except OSError as error:
         raise ArtefactError(f"Cannot open the weight file {path}: {error}") from error
+    refuse_stand_in(path)
     if file.content.size < _ALIGNMENT:
         raise ArtefactError(
             f"The weight file {path} has {file.content.size} bytes; its header alone has "

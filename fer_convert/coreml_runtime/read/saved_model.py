@@ -13,6 +13,8 @@ from fer_convert.coreml_runtime.errors import ArtefactError, NotFound
 from fer_convert.coreml_runtime.read.mapped import MappedFile, map_file
 from fer_convert.coreml_runtime.read.proto import proto_module
 from fer_convert.coreml_runtime.read.wire import Payloads, parse_without_weights
+from fer_train.contract.file_kind import FileKind, file_kind
+from fer_train.contract.file_words import refuse_stand_in, unusable
 
 _MANIFEST_BYTES = 1 << 20  # a package lists two items in 600 bytes
 
@@ -20,7 +22,11 @@ _MANIFEST_BYTES = 1 << 20  # a package lists two items in 600 bytes
 _SPEC_BYTES = (1 << 31) - 1  # protobuf reads no longer message
 
 
-_LFS_POINTER = b"version https://git-lfs"
+#: Kinds that are read, or whose reading says best what is wrong: a folder without its manifest,
+#: a pipe, bytes that are cut or damaged.
+_MAY_BE_MODELS: frozenset[FileKind] = frozenset(
+    {"mlmodel", "mlpackage", "folder", "mlmodelc", "special", "empty", "unknown"}
+)
 
 
 _T = TypeVar("_T")
@@ -47,13 +53,24 @@ def open_model(path: Path | str) -> SavedModel:
     source = Path(path)
     if not source.exists():
         raise NotFound(f"No Core ML model at {source}.")
+    _refuse_other_kinds(source)
     file = _root_model(source) if source.is_dir() else source
     try:
-        mapped = _opened(file, map_file, limit=_SPEC_BYTES)
+        mapped = _opened(file, _mapped_model, limit=_SPEC_BYTES)
     except FileNotFoundError as error:
         raise ArtefactError(f"Cannot read {file}: {error.strerror}.") from error
     spec, payloads = _parse(mapped)
     return SavedModel(source, file.parent, spec, payloads)
+
+
+def _refuse_other_kinds(source: Path) -> None:
+    """What is certainly something else has a sentence of its own; the rest is for the parser."""
+    try:
+        kind = file_kind(source)
+    except OSError as error:
+        raise ArtefactError(f"Cannot read {source}: {error}.") from error
+    if kind not in _MAY_BE_MODELS:
+        raise unusable(source, kind, reader="coreml")
 
 
 def inside(folder: Path, relative: str, *, what: str) -> Path:
@@ -119,12 +136,14 @@ def _opened(file: Path, way: Callable[[Path], _T], *, limit: int) -> _T:
         raise ArtefactError(f"Cannot read {file}: {error}.") from error
 
 
+def _mapped_model(file: Path) -> MappedFile:
+    # Inside a package, too: a checkout may lack what Git LFS holds.
+    refuse_stand_in(file)
+    return map_file(file)
+
+
 def _parse(file: MappedFile) -> tuple[Any, Payloads]:
     path, size = file.path, file.content.size
-    if file.content[: len(_LFS_POINTER)].tobytes() == _LFS_POINTER:
-        raise ArtefactError(
-            f"{path} is a Git LFS pointer, not a model.", hint="git lfs pull, then try again."
-        )
     spec = proto_module("Model_pb2").Model()
     try:
         payloads = parse_without_weights(spec, file)

@@ -115,7 +115,7 @@ def _nan(state: dict[str, Any]) -> None:
 
 BAD_FILES: dict[str, tuple[Callable[[Path, Path], object], dict[str, str], int, str]] = {
     "absent": (lambda path, _: None, {}, 4, "no checkpoint file"),
-    "empty": (lambda path, _: path.write_bytes(b""), {}, 10, "damaged or truncated"),
+    "empty": (lambda path, _: path.write_bytes(b""), {}, 10, "(0 bytes) is empty"),
     "truncated": (_truncated, {}, 10, "damaged or truncated"),
     "pickled module": (
         lambda path, _: torch.save(Pickled(), path),

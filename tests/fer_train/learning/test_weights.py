@@ -123,7 +123,11 @@ def test_a_torchvision_file_gives_the_backbone_only(
     state = model.state_dict()
     assert torch.equal(state["features.0.0.weight"], imagenet_state["features.0.0.weight"])
     assert torch.equal(state["classifier.1.weight"], random_head)
-    assert said == ["imagenet.pth: backbone only, head starts random"]
+    assert said == [
+        "imagenet.pth: the head is left: classifier.1.weight [1000, 1280], "
+        "classifier.1.bias [1000]",
+        "imagenet.pth: backbone only, head starts random",
+    ]
 
 
 def test_old_densenet_names_are_understood(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from fer_train.config.options import TrainConfig
 from fer_train.config.phase import Phase
-from fer_train.contract.checkpoint import load_weights_only, read_checkpoint
+from fer_train.contract.checkpoint import read_checkpoint
 from fer_train.contract.errors import ResumeMismatch
 from fer_train.machine.signals import StopRequest
 from fer_train.run.resume import ResumePoint, compare, config_from_dict
@@ -112,7 +112,7 @@ def flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def assert_same_bits(first: Path, second: Path) -> None:
-    one, two = flat(load_weights_only(first)), flat(load_weights_only(second))
+    one, two = (flat(torch.load(path, weights_only=True)) for path in (first, second))
     assert one.keys() == two.keys()
     for key, value in one.items():
         if isinstance(value, torch.Tensor):

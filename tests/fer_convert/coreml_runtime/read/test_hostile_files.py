@@ -135,7 +135,7 @@ def test_what_is_not_a_model(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match=r"without Manifest\.json"):
         load(tmp_path)
     for name, content, message in [
-        ("text", b"this is not a protobuf", "is no Core ML specification"),
+        ("text", b"this is not a protobuf", "is text, not a Core ML model"),
         ("empty", b"", "holds no model"),
         ("pointer", b"version https://git-lfs.example/spec/v1\noid sha256:0", "Git LFS pointer"),
     ]:
