@@ -6,7 +6,7 @@ measured in each build, where the rewritten trace is compared with the network a
 docs/torchvision-models.md says why ``torch.export`` is not used instead.
 
     _native_multi_head_attention   the fused attention of nn.MultiheadAttention in evaluation mode
-    swapaxes                       another name of transpose
+    swapaxes, clip and others      other names of operations that have a usual one
     zero_                          of a slice, in place: Swin V2 has no bias for its keys
 """
 
@@ -21,19 +21,29 @@ from torch import Tensor
 
 from fer_convert.source.graph import copied, nodes
 
-ATTENTION, SWAPAXES, ZERO = "aten::_native_multi_head_attention", "aten::swapaxes", "aten::zero_"
+ATTENTION, ZERO = "aten::_native_multi_head_attention", "aten::zero_"
+
+#: Other names of usual operations, which torch undoes in what it reads from a file.
+_ALIASES = frozenset(
+    f"aten::{name}"
+    for name in (
+        *("swapaxes", "swapdims", "moveaxis", "clip", "absolute", "negative", "concat"),
+        *("concatenate", "multiply", "divide", "true_divide", "subtract", "greater", "less"),
+        *("greater_equal", "less_equal", "not_equal", "special_expit", "special_softmax"),
+    )
+)
 
 
 def rewritten(traced: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
-    """Return a trace without the three operations: itself, if it has none of them.
+    """Return a trace without these operations: itself, if it has none of them.
 
     The given trace keeps its graph. An operation that is used in another way than those networks
     do stays as it is; the converter's error then names it.
     """
     present = {node.kind() for node in nodes(traced.inlined_graph)}
-    if present.isdisjoint({*_REWRITES, SWAPAXES}):
+    if present.isdisjoint({*_REWRITES, *_ALIASES}):
         return traced
-    copy = copied(traced)  # which also calls swapaxes what it is, transpose
+    copy = copied(traced)  # which also undoes the aliases
     for graph in _graphs(copy):
         for node in list(nodes(graph)):
             if node.kind() in _REWRITES:

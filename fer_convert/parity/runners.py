@@ -63,7 +63,7 @@ def normalise(image: Image, spec: PreprocessSpec) -> NDArray[np.float64]:
 
 class CheckpointRunner:
     """The reference: the raw network in float32, fed by `normalise`, its logits divided by the
-    checkpoint's temperature in float64."""
+    checkpoint's temperature in float64. A source with a reference of its own is run in that."""
 
     metadata: dict[str, str] = {}  # noqa: RUF012 - never written; a checkpoint has none
 
@@ -75,9 +75,12 @@ class CheckpointRunner:
         import torch
 
         source = self._source
-        pixels = torch.from_numpy(normalise(image, source.preprocess)).float()[None]
-        with torch.inference_mode():
-            raw = source.network(pixels)[0].double().numpy()
+        pixels = normalise(image, source.preprocess).astype(np.float32)[None]
+        if source.reference is not None:
+            raw = source.reference(pixels)
+        else:
+            with torch.inference_mode():
+                raw = source.network(torch.from_numpy(pixels))[0].double().numpy()
         logits = raw / source.temperature
         return prediction(source.labels, logits=logits, probabilities=softmax(logits))
 

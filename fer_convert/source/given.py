@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from fer_convert.source.pixels import parse_preprocess
+from fer_train.contract.errors import CheckpointError
 from fer_train.contract.labels import label_order, parse_custom_labels, validate_labels
 from fer_train.contract.preprocess import PreprocessSpec
 
@@ -55,6 +57,24 @@ def understand(
 def assumptions(given: Given) -> tuple[str, ...]:
     """Return the sentences about what was not said and is assumed."""
     return () if given.assumed is None else (given.assumed,)
+
+
+def require_words(file: Path, given: Given, *, kind: str) -> tuple[tuple[str, ...], PreprocessSpec]:
+    """Return labels and pixels of a program that says neither.
+
+    Args:
+        kind: what the file is, with its article.
+
+    Raises:
+        CheckpointError: one of them is not given.
+    """
+    if given.labels is None or given.spec is None:
+        raise CheckpointError(
+            f"{file} is {kind}: it does not say what its classes are called or how its pixels were "
+            "prepared.",
+            hint="Give --labels and --preprocess (the network must take normalised pixels).",
+        )
+    return given.labels, given.spec
 
 
 def parse_labels(text: str, *, custom: tuple[str, ...] = ()) -> tuple[str, ...]:

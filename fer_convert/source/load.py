@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fer_convert.source.exported import from_exported
 from fer_convert.source.fertrain import from_checkpoint
 from fer_convert.source.given import understand
 from fer_convert.source.model import Source
+from fer_convert.source.onnx_file import from_onnx
 from fer_convert.source.state_dict import from_weights
 from fer_convert.source.torchscript import from_torchscript
 from fer_train.contract.file_kind import file_kind
@@ -28,7 +30,7 @@ def load_source(
 
     Args:
         arch: needed for a bare state dict.
-        labels: needed for a state dict and TorchScript: names in logit order separated by
+        labels: needed for all but fertrain's own: names in logit order separated by
             commas, or the name of a known order (``LABEL_ORDERS``).
         custom_labels: names in ``labels`` that are no emotions and are meant so, with commas.
         preprocess: likewise: a JSON file or inline JSON, see `pixels.parse_preprocess`.
@@ -49,8 +51,13 @@ def load_source(
         preprocess=preprocess,
         output=output,
     )
-    if file_kind(file) == "torchscript":
-        return from_torchscript(file, given)
+    match file_kind(file):
+        case "torchscript":
+            return from_torchscript(file, given)
+        case "exported-program":
+            return from_exported(file, given)
+        case "onnx":
+            return from_onnx(file, given)
     # Whatever else is no file of weights is refused there, each kind with its own way out.
     weights = read_weights(file, reader="ferconv", allow=parse_classes(allow_class))
     return from_checkpoint(file, given) if weights.own else from_weights(file, weights, given)

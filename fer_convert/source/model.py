@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fer_train.contract.architectures import build_model
 from fer_train.contract.checkpoint import Checkpoint
@@ -17,7 +20,10 @@ from fer_train.contract.preprocess import PreprocessSpec
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-SourceKind = Literal["best", "last", "state dict", "torchscript"]
+#: A network in another runtime than torch.
+Reference = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+
+SourceKind = Literal["best", "last", "state dict", "torchscript", "exported program", "onnx"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,8 @@ class Source:
         temperature: the probabilities are softmax(logits / temperature); 1 for foreign files.
         synthetic: the checkpoint's data were drawn by ``fertrain synth``.
         metrics, sparsity, created_with: as a fertrain checkpoint records them, else empty.
+        reference: what its artefacts are judged against, if that is not ``network``: normalised
+            float32 ``[1, 3, S, S]`` -> logits float64 ``[K]``.
         notes: sentences that the user should see: what was assumed, taken, left out, changed.
     """
 
@@ -51,6 +59,7 @@ class Source:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sparsity: Mapping[str, Any] = field(default_factory=dict)
     created_with: Mapping[str, str] = field(default_factory=dict)
+    reference: Reference | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -63,6 +72,7 @@ def make_source(
     spec: PreprocessSpec,
     network: nn.Module,
     recorded: Checkpoint | None = None,
+    reference: Reference | None = None,
     notes: tuple[str, ...] = (),
 ) -> Source:
     tensors = list(network.state_dict().values())
@@ -83,6 +93,7 @@ def make_source(
         metrics=recorded.metrics if recorded else {},
         sparsity=recorded.sparsity if recorded else {},
         created_with=recorded.created_with if recorded else {},
+        reference=reference,
         notes=notes,
     )
 

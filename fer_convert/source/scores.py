@@ -44,13 +44,14 @@ class Adapted:
 
     Attributes:
         network: normalised ``[N, 3, S, S]`` -> logits ``[N, K]``; N is 1 if a batch is baked in.
+        form, way, kind: how the program takes an image, where its scores are, and what they are.
         notes: sentences for the user.
     """
 
     network: nn.Module
     form: Form
     way: Way
-    total: float | None
+    kind: ScoreKind
     notes: tuple[str, ...]
 
 
@@ -61,6 +62,7 @@ def adapt(
     labels: tuple[str, ...],
     output: str | None,
     file: Path,
+    form: Form | None = None,
 ) -> Adapted:
     """Make a program a network from normalised pixels to logits.
 
@@ -69,6 +71,7 @@ def adapt(
         labels: names of its classes, in order.
         output: which of its outputs, see `outputs.Output.name`.
         file: for messages.
+        form: how it takes an image, where that is known.
 
     Raises:
         CheckpointError: traced in training mode, or no classifier of one image of that size.
@@ -76,7 +79,8 @@ def adapt(
         NonFiniteWeights: it answers NaN.
     """
     _refuse_training(file, training_operations(program))
-    form = find_form(file, program, spec=spec, batches=batch_sizes(program))
+    if form is None:
+        form = find_form(file, program, spec=spec, batches=batch_sizes(program))
     pictures = [form.arrange(picture[None]) for picture in _pictures(spec)]
     answers = [_run(program, picture) for picture in pictures]
     chosen = choose_output(file, answers[0], wanted=output, batch=form.batch)
@@ -107,7 +111,7 @@ def adapt(
         from fer_convert.source.adapter import Adapter
 
         network = Adapter(network, form=form, output=chosen.way, total=total)
-    return Adapted(network=network, form=form, way=chosen.way, total=total, notes=tuple(notes))
+    return Adapted(network=network, form=form, way=chosen.way, kind=kind, notes=tuple(notes))
 
 
 def _refuse_training(file: Path, operations: list[str]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_convert.source.given import Given, assumptions
+from fer_convert.source.given import Given, assumptions, require_words
 from fer_convert.source.model import Source, make_source
 from fer_convert.source.scores import adapt
-from fer_train.contract.errors import CheckpointCorrupt, CheckpointError, NonFiniteWeights
+from fer_train.contract.errors import CheckpointCorrupt, NonFiniteWeights
 
 if TYPE_CHECKING:
     import torch
@@ -23,13 +23,7 @@ def from_torchscript(file: Path, given: Given) -> Source:
     """
     import torch
 
-    labels, spec = given.labels, given.spec
-    if labels is None or spec is None:
-        raise CheckpointError(
-            f"{file} is a TorchScript program: it does not say what its classes are called or how "
-            "its pixels were prepared.",
-            hint="Give --labels and --preprocess (the network must take normalised pixels).",
-        )
+    labels, spec = require_words(file, given, kind="a TorchScript program")
     try:
         loaded = torch.jit.load(str(file), map_location="cpu")  # type: ignore[no-untyped-call]
         network: torch.jit.ScriptModule = loaded.float().eval()

@@ -93,12 +93,6 @@ _WAYS: Mapping[FileKind, str] = {
     "empty": "Copy or download it again.",
 }
 
-_TO_SCRIPT = (
-    "This works today, in Python, with an image's size for S:\n"
-    "  {load}\n"
-    "  torch.jit.save(torch.jit.trace(net, torch.rand(1, 3, S, S)), 'net.pt')\n"
-    "  and ferconv build --checkpoint net.pt --labels … --preprocess …"
-)
 _TO_WEIGHTS = "Save its weights in Python: {save}, then give that file."
 _FROM_PICKLE = (
     "If you trust whoever wrote it, which may run any code, save it as weights in Python: "
@@ -109,13 +103,12 @@ _FROM_NUMPY = (
     "array in numpy.load('FILE').items()}, 'weights.pt'), then give that file."
 )
 _COREML_IS_THE_END = "Core ML is what ferconv makes; give the PyTorch file that it was made from."
+_TO_BUILD = "ferconv build accepts it with --labels and --preprocess."
 _TO_COREML = "ferconv build --checkpoint FILE makes Core ML models of it."
 
 #: What helps one reader.
 _OWN_WAYS: Mapping[Reader, Mapping[FileKind, str]] = {
     "ferconv": {
-        "exported-program": _TO_SCRIPT.format(load="net = torch.export.load('FILE').module()"),
-        "onnx": _TO_SCRIPT.format(load="net = onnx2torch.convert('FILE').eval()"),
         "mlmodel": _COREML_IS_THE_END,
         "mlpackage": _COREML_IS_THE_END,
         "nested-mlpackage": _COREML_IS_THE_END,
@@ -138,7 +131,9 @@ _OWN_WAYS: Mapping[Reader, Mapping[FileKind, str]] = {
         "numpy": _FROM_NUMPY,
     },
     "checkpoint": {
-        "torchscript": "ferconv build accepts it with --labels and --preprocess.",
+        "torchscript": _TO_BUILD,
+        "exported-program": _TO_BUILD,
+        "onnx": _TO_BUILD,
         "safetensors": "It holds weights alone: fertrain train --weights starts from them, and "
         "ferconv build accepts them with --arch, --labels and --preprocess.",
     },
@@ -146,6 +141,8 @@ _OWN_WAYS: Mapping[Reader, Mapping[FileKind, str]] = {
         "torch": _TO_COREML,
         "legacy-torch": _TO_COREML,
         "torchscript": _TO_COREML,
+        "exported-program": _TO_COREML,
+        "onnx": _TO_COREML,
         "safetensors": _TO_COREML,
         "nested-mlpackage": "Give the package inside: {inside}",
         "zipped-mlpackage": "A package is a folder: unpack it (unzip FILE), and give the "
@@ -188,8 +185,6 @@ def refuse_stand_in(file: Path) -> None:
 
 
 def _not_wanted(kind: FileKind, reader: Reader) -> str:
-    if reader == "ferconv" and kind in ("onnx", "exported-program"):
-        return ", which this command does not read yet"
     if kind in ("empty", "cut-zip", "unknown"):
         return ""
     return f", not {_NOUNS.get(reader, 'a checkpoint')}"

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from fer_train.contract.architectures import build_model
 from tests.inputs.case import Case
-from tests.inputs.programs import PIXELS, SIDE, classifier, faces
+from tests.inputs.programs import PIXELS, faces
 
 ARCH = "shufflenet_v2_x0_5"  # torchvision's smallest
 FEATURES = 1024  # that its head receives
@@ -127,21 +127,6 @@ def _safetensors(folder: Path) -> Sequence[object]:
 
     save_file(_weights(), folder / "model.safetensors")
     return _ferconv(folder, folder / "model.safetensors")
-
-
-def _exported(folder: Path) -> Sequence[object]:
-    program = torch.export.export(classifier(classes=7), (torch.rand(1, 3, SIDE, SIDE),))
-    torch.export.save(program, folder / "net.pt2")
-    return _ferconv(folder, folder / "net.pt2")
-
-
-def _onnx() -> bytes:
-    from onnx import TensorProto, helper
-
-    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
-    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "net", [value], [])
-    content: bytes = helper.make_model(graph).SerializeToString()
-    return content
 
 
 def _zip(*names: str) -> bytes:
@@ -333,22 +318,6 @@ CASES = (
         command=_written(lambda: _zip("a/data.pkl", "a/data/0")[:90], "weights.pt"),
         code=10,
         says=("damaged or truncated",),
-    ),
-    Case(
-        name="onnx-checkpoint",
-        what="An ONNX model as `--checkpoint`",
-        outcome="refused for now, with a way by TorchScript",
-        command=_written(_onnx, "model.onnx"),
-        code=15,
-        says=("is an ONNX model", "onnx2torch.convert", "torch.jit.trace"),
-    ),
-    Case(
-        name="exported-program",
-        what="A program of torch.export (`.pt2`) as `--checkpoint`",
-        outcome="refused for now, with a way by TorchScript",
-        command=_exported,
-        code=15,
-        says=("is a program of torch.export", "torch.export.load", "torch.jit.trace"),
     ),
     Case(
         name="page-as-weights",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.inputs import containers, labels, networks
+from tests.inputs import containers, labels, networks, programs_of_others
 from tests.inputs.case import Case
 from tests.paths import REPOSITORY
 
@@ -12,6 +12,7 @@ from tests.paths import REPOSITORY
 SECTIONS: dict[str, tuple[Case, ...]] = {
     "Labels": labels.CASES,
     "Networks and pixels": networks.CASES,
+    "torch.export and ONNX": programs_of_others.CASES,
     "Containers": containers.CASES,
 }
 
