@@ -161,8 +161,8 @@ def _choose(file: Path, record: object) -> tuple[str, Mapping[Any, Any]]:
 def _save_alone(file: Path, place: str) -> str:
     keys = "".join(f"[{key!r}]" for key in place.split("."))
     return (
-        f"torch.save(torch.load({str(file)!r}, weights_only=False){keys}, 'weights.pt') "
-        "(if you trust the file)"
+        f"torch.save(torch.load({str(file)!r}, 'cpu', weights_only=False){keys}, 'chosen.pt') "
+        "(it may run code of the file: only if you trust it)"
     )
 
 
