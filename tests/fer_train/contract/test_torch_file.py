@@ -134,7 +134,10 @@ def test_a_network_pickled_whole(legacy: bool, tmp_path: Path) -> None:
         read_torch(file, reader="ferconv")
     assert "torch.nn.modules.container.Sequential" in str(caught.value)
     assert "--allow-class" not in str(caught.value)  # it would help nobody
-    save({"model": nn.ReLU()}, file, legacy=legacy)
+
+
+def test_a_network_in_a_dict_stays_one_when_its_class_is_allowed(tmp_path: Path) -> None:
+    file = save({"model": nn.ReLU()}, tmp_path / "w.pt", legacy=False)
     read = read_torch(file, reader="ferconv", allow=["torch.nn.modules.activation.ReLU"])
     assert is_pickled_module(read.record["model"])
 
