@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from fer_convert.source.fertrain import from_checkpoint
@@ -10,7 +11,7 @@ from fer_convert.source.model import Source
 from fer_convert.source.state_dict import from_weights
 from fer_convert.source.torchscript import from_torchscript
 from fer_train.contract.file_kind import file_kind
-from fer_train.contract.torch_file import parse_classes
+from fer_train.contract.torch_file import parse_classes, unneeded_classes
 from fer_train.contract.weights_file import read_weights
 
 
@@ -41,8 +42,11 @@ def load_source(
     """
     file = Path(path)
     given = understand(arch=arch, labels=labels, custom_labels=custom_labels, preprocess=preprocess)
+    allow = parse_classes(allow_class)
     if file_kind(file) == "torchscript":
-        return from_torchscript(file, given)
+        return replace(from_torchscript(file, given), taken=tuple(unneeded_classes(allow)))
     # Whatever else is no file of weights is refused there, each kind with its own way out.
-    weights = read_weights(file, reader="ferconv", allow=parse_classes(allow_class))
-    return from_checkpoint(file, given) if weights.own else from_weights(file, weights, given)
+    weights = read_weights(file, reader="ferconv", allow=allow)
+    if weights.own:
+        return replace(from_checkpoint(file, given), taken=weights.taken)
+    return from_weights(file, weights, given)

@@ -56,9 +56,12 @@ class Source:
     @property
     def notes(self) -> tuple[str, ...]:
         """Lines that the user should see about this source."""
+        said = [f"{self.path}: {sentence}." for sentence in self.taken]
         if self.kind == "last":
-            return (f"{self.path} holds the newest weights of a run, not its best; see best.pt.",)
-        return tuple(f"{self.path}: {sentence}." for sentence in self.taken)
+            said.append(
+                f"{self.path} holds the newest weights of a run, not its best; see best.pt."
+            )
+        return tuple(said)
 
 
 def make_source(

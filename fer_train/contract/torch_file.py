@@ -89,6 +89,11 @@ def parse_classes(text: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
+def unneeded_classes(names: Collection[str]) -> list[str]:
+    """Return the sentence on classes that were allowed for nothing, if there are any."""
+    return [f"--allow-class {', '.join(names)}: the file names no such class"] if names else []
+
+
 def read_torch(path: Path | str, *, reader: Reader, allow: Collection[str] = ()) -> TorchFile:
     """Read a file on the CPU.
 
