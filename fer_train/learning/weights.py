@@ -67,9 +67,9 @@ def read_starting_weights(
     if weights.own:
         return _own_weights(path, arch)
     backbone = without_head(reconcile(weights.state, arch), arch)
+    validate_weights(backbone.state, arch=arch.name, num_classes=None, source=path)
     for sentence in backbone.said:
         say(f"{path.name}: {sentence}")
-    validate_weights(backbone.state, arch=arch.name, num_classes=None, source=path)
     return StartingWeights(name=path.name, state=backbone.state, labels=None)
 
 

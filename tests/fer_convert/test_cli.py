@@ -8,7 +8,7 @@ from tests.fer_convert.nets import Ferconv
 OPTIONS = {
     "build": {
         *("--checkpoint", "--out", "--fixtures", "--only", "--arch", "--labels", "--preprocess"),
-        "--custom-labels",
+        *("--custom-labels", "--allow-class"),
         *("--storage", "--demo", "--author", "--license", "--model-version", "--emotionkit"),
         *("--package", "--no-gate", "--json", "--quiet"),
     },

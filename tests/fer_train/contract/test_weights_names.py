@@ -122,6 +122,11 @@ def test_heads_of_any_form_are_dropped(state: State) -> None:
     assert without_head(reconcile(backbone(state), ARCH), ARCH).said == ()
 
 
+def test_another_network_is_no_head(state: State) -> None:
+    given = reconcile({f"features.{key}": value for key, value in list(state.items())[3:]}, ARCH)
+    assert without_head(given, ARCH).state == given.state
+
+
 def test_the_rest_of_a_larger_network_is_no_head() -> None:
     larger = {**state_of("resnet18"), "layer3.5.conv1.weight": torch.ones(1)}
     named = without_head(reconcile(larger, architecture("resnet18")), architecture("resnet18"))
