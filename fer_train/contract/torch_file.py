@@ -32,7 +32,9 @@ _HARMLESS = (
     "types.SimpleNamespace",
     "datetime.datetime",
     "datetime.date",
+    "datetime.time",
     "datetime.timedelta",
+    "datetime.timezone",
     "collections.defaultdict",
     *(
         f"pathlib{module}.{name}"
@@ -40,6 +42,7 @@ _HARMLESS = (
         for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath", "Path")
     ),
     *(f"builtins.{name}" for name in ("dict", "list", "tuple", "int", "float", "str", "bool")),
+    *(f"builtins.{name}" for name in ("frozenset", "slice", "range")),
 )
 
 _NAMED = re.compile(r"GLOBAL (\S+) was not")
