@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from fer_convert.source.exported import from_exported
 from fer_convert.source.fertrain import from_checkpoint
-from fer_convert.source.given import understand
+from fer_convert.source.given import Given, understand
 from fer_convert.source.model import Source
 from fer_convert.source.onnx_file import from_onnx
 from fer_convert.source.state_dict import from_weights
 from fer_convert.source.torchscript import from_torchscript
-from fer_train.contract.file_kind import file_kind
-from fer_train.contract.torch_file import parse_classes
+from fer_train.contract.file_kind import FileKind, file_kind
+from fer_train.contract.torch_file import parse_classes, unneeded_classes
 from fer_train.contract.weights_file import read_weights
+
+#: Kinds of files that are whole networks, and their readers.
+_PROGRAMS: Mapping[FileKind, Callable[[Path, Given], Source]] = MappingProxyType(
+    {"torchscript": from_torchscript, "exported-program": from_exported, "onnx": from_onnx}
+)
 
 
 def load_source(
@@ -51,13 +59,17 @@ def load_source(
         preprocess=preprocess,
         output=output,
     )
-    match file_kind(file):
-        case "torchscript":
-            return from_torchscript(file, given)
-        case "exported-program":
-            return from_exported(file, given)
-        case "onnx":
-            return from_onnx(file, given)
+    allow = parse_classes(allow_class)
+    program = _PROGRAMS.get(file_kind(file))
+    if program is not None:
+        return _noted(program(file, given), unneeded_classes(allow))
     # Whatever else is no file of weights is refused there, each kind with its own way out.
-    weights = read_weights(file, reader="ferconv", allow=parse_classes(allow_class))
-    return from_checkpoint(file, given) if weights.own else from_weights(file, weights, given)
+    weights = read_weights(file, reader="ferconv", allow=allow)
+    if weights.own:
+        return _noted(from_checkpoint(file, given), weights.taken)
+    return from_weights(file, weights, given)
+
+
+def _noted(source: Source, sentences: Iterable[str]) -> Source:
+    said = tuple(f"{source.path}: {sentence}." for sentence in sentences)
+    return replace(source, notes=(*said, *source.notes))

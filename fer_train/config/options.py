@@ -594,6 +594,8 @@ class TrainConfig:
             )
         if self.new_classes and self.from_checkpoint is None:
             raise ValueError("--new-classes is for --from CHECKPOINT, which is not given.")
+        if self.allow_class and (self.weights == "none" or self.from_checkpoint is not None):
+            raise ValueError("--allow-class is for --weights FILE, which is not given.")
         self._require_short_warmup()
         if self.prune_at is not None:
             require(self.prune > 0, "--prune-at", self.prune_at, "only together with --prune")

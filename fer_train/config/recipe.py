@@ -162,8 +162,10 @@ def _over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
         merged.pop("phases", None)
     if upper.get("from_checkpoint"):
         merged.pop("weights", None)
+        merged.pop("allow_class", None)
     elif "weights" in upper:
         merged.pop("from_checkpoint", None)
+        merged.pop("allow_class", None)  # which was for another file
     if upper.get("logit_adjustment"):
         merged.pop("class_weights", None)
     elif upper.get("class_weights", "none") not in ("none", "auto"):

@@ -133,8 +133,13 @@ def is_head_parameter(key: str, chosen: Architecture) -> bool:
 
 def expected_shapes(name: str, *, num_classes: int) -> dict[str, tuple[int, ...]]:
     """Return every state-dict key of an architecture with its shape, without allocating it."""
-    state = build_model(name, num_classes=num_classes, device="meta").state_dict()
+    state = expected_state(name, num_classes=num_classes)
     return {key: tuple(value.shape) for key, value in state.items()}
+
+
+def expected_state(name: str, *, num_classes: int) -> dict[str, Tensor]:
+    """Return an architecture's state dict of shapes and types alone, on torch's meta device."""
+    return dict(build_model(name, num_classes=num_classes, device="meta").state_dict())
 
 
 def require_input_size(name: str, size: int) -> None:

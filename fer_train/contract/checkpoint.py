@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_train.contract.architectures import architecture, expected_shapes, is_head_parameter
+from fer_train.contract.architectures import architecture, expected_state, is_head_parameter
 from fer_train.contract.errors import (
     ArchitectureMismatch,
     CheckpointError,
@@ -172,7 +172,8 @@ def validate_weights(
         num_classes: rows of the head; None: there must be no head.
 
     Raises:
-        CheckpointError: keys of a wrapper or of an unfinished pruning.
+        CheckpointError: keys of a wrapper or of an unfinished pruning, or weights that are no dense
+            floating-point numbers (sparse, quantised, complex, float8).
         ArchitectureMismatch: missing, extra or differently shaped weights.
         NonFiniteWeights: NaN or infinity, naming the first tensors.
     """
@@ -182,9 +183,11 @@ def validate_weights(
         raise CheckpointError(f"{source} holds no state dict.")
     _refuse_wrapped_keys(model, source)
     chosen = architecture(arch)
-    expected = expected_shapes(arch, num_classes=num_classes or 1)
+    _refuse_other_numbers(model, source)
+    like = expected_state(arch, num_classes=num_classes or 1)
     if num_classes is None:
-        expected = {k: shape for k, shape in expected.items() if not is_head_parameter(k, chosen)}
+        like = {k: value for k, value in like.items() if not is_head_parameter(k, chosen)}
+    expected = {key: tuple(value.shape) for key, value in like.items()}
     wrong = [k for k in expected if k not in model] + [k for k in model if k not in expected]
     if not wrong:
         wrong = [k for k, shape in expected.items() if tuple(model[k].shape) != shape]
@@ -197,6 +200,9 @@ def validate_weights(
             hint=f"First: {first} is {seen}, expected {expected.get(first, 'absent')}. "
             "Check the architecture (--arch) and the number of labels.",
         )
+    whole = [k for k, v in like.items() if v.is_floating_point() > model[k].is_floating_point()]
+    if whole:
+        raise _other_numbers(whole[0], model[whole[0]], source)
     bad = [key for key, value in model.items() if not bool(torch.isfinite(value).all())]
     if bad:
         raise NonFiniteWeights(
@@ -247,6 +253,37 @@ def _refuse_wrapped_keys(model: Mapping[str, Tensor], source: Path | str) -> Non
                 f"{source} was saved in the middle of pruning: it holds {key}.",
                 hint="Call torch.nn.utils.prune.remove on every pruned layer, then save again.",
             )
+
+
+def _refuse_other_numbers(model: Mapping[str, Tensor], source: Path | str) -> None:
+    """Refuse what torch cannot compute with here, or what would lose a part on the way to float32.
+
+    Whole numbers are for counters and indices; where an architecture has them, only it can tell.
+    """
+    import torch
+
+    floats = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    whole = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool)
+    for key, value in model.items():
+        if not isinstance(value, torch.Tensor):
+            raise CheckpointError(f"{source} holds a {type(value).__name__} as {key}, no tensor.")
+        dense = value.layout == torch.strided and not value.is_meta
+        if not dense or value.dtype not in (*floats, *whole):
+            raise _other_numbers(key, value, source)
+
+
+def _other_numbers(key: str, value: Tensor, source: Path | str) -> CheckpointError:
+    import torch
+
+    dtype = str(value.dtype).removeprefix("torch.")
+    kind = dtype if value.layout == torch.strided else f"{value.layout} {dtype}"
+    return CheckpointError(
+        f"{source} holds {key} as {'a tensor without values' if value.is_meta else kind}; allowed "
+        "are dense weights in float16, bfloat16, float32 or float64.",
+        hint="Save the weights as they were before they were compressed; or in Python, tensor by "
+        "tensor: value.to_dense() if it is sparse, value.dequantize() if it is quantised, "
+        "value.float() if it is float8.",
+    )
 
 
 def _require_primitives(value: Any, *, where: str) -> None:

@@ -149,10 +149,10 @@ def _kind_of_zip(file: Path) -> FileKind:
 
 
 def _kind_of_text(head: bytes) -> FileKind | None:
-    # A character may be cut at the end of what was read.
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace").strip()
-    strange = sum(not (c.isprintable() or c in "\t\r\n\f") for c in text) + text.count("\ufffd")
-    if strange > 1 or not text:
+    if len(head) == _HEAD_BYTES:
+        text = text.rstrip("\ufffd")  # a character that is cut at the end of what was read
+    if not text or not all(c.isprintable() or c in "\t\r\n\f" for c in text) or "\ufffd" in text:
         return None
     return "html" if text.startswith("<") else "text"
 

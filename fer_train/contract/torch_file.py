@@ -32,7 +32,9 @@ _HARMLESS = (
     "types.SimpleNamespace",
     "datetime.datetime",
     "datetime.date",
+    "datetime.time",
     "datetime.timedelta",
+    "datetime.timezone",
     "collections.defaultdict",
     *(
         f"pathlib{module}.{name}"
@@ -40,6 +42,7 @@ _HARMLESS = (
         for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath", "Path")
     ),
     *(f"builtins.{name}" for name in ("dict", "list", "tuple", "int", "float", "str", "bool")),
+    *(f"builtins.{name}" for name in ("frozenset", "slice", "range")),
 )
 
 _NAMED = re.compile(r"GLOBAL (\S+) was not")
@@ -87,6 +90,11 @@ class TorchFile:
 def parse_classes(text: str | None) -> tuple[str, ...]:
     """Return the names in ``"package.Class,other.Class"``, of ``--allow-class``."""
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def unneeded_classes(names: Collection[str]) -> list[str]:
+    """Return the sentence on classes that were allowed for nothing, if there are any."""
+    return [f"--allow-class {', '.join(names)}: the file names no such class"] if names else []
 
 
 def read_torch(path: Path | str, *, reader: Reader, allow: Collection[str] = ()) -> TorchFile:

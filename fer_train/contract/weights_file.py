@@ -17,7 +17,12 @@ from fer_train.contract.errors import (
 )
 from fer_train.contract.file_kind import file_kind
 from fer_train.contract.file_words import Reader
-from fer_train.contract.torch_file import TorchFile, is_pickled_module, read_torch
+from fer_train.contract.torch_file import (
+    TorchFile,
+    is_pickled_module,
+    read_torch,
+    unneeded_classes,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,7 +84,8 @@ def read_weights(path: Path | str, *, reader: Reader, allow: Collection[str] = (
         content = read_torch(file, reader=reader, allow=allow)
     record = content.record
     if isinstance(record, dict) and record.get("format") == FORMAT:
-        return WeightsFile(state={}, own=True)
+        said = tuple(unneeded_classes(content.unneeded))
+        return WeightsFile(state={}, taken=said, own=True)
     where, found = _choose(file, record)
     state = {str(key): _tensor(value) for key, value in found.items() if _is_array(value)}
     taken = list(_describe_choice(file, record, where, found, state))
@@ -87,8 +93,7 @@ def read_weights(path: Path | str, *, reader: Reader, allow: Collection[str] = (
     taken += stripped
     if content.allowed:
         taken.append(f"in place of {', '.join(content.allowed)} are empty objects (--allow-class)")
-    if content.unneeded:
-        taken.append(f"--allow-class {', '.join(content.unneeded)}: the file names no such class")
+    taken += unneeded_classes(content.unneeded)
     return WeightsFile(state=state, taken=tuple(taken))
 
 
@@ -161,8 +166,8 @@ def _choose(file: Path, record: object) -> tuple[str, Mapping[Any, Any]]:
 def _save_alone(file: Path, place: str) -> str:
     keys = "".join(f"[{key!r}]" for key in place.split("."))
     return (
-        f"torch.save(torch.load({str(file)!r}, weights_only=False){keys}, 'weights.pt') "
-        "(if you trust the file)"
+        f"torch.save(torch.load({str(file)!r}, 'cpu', weights_only=False){keys}, 'chosen.pt') "
+        "(it may run code of the file: only if you trust it)"
     )
 
 

@@ -54,14 +54,17 @@ def reconcile(state: Mapping[str, Tensor], arch: Architecture) -> NamedWeights:
 def without_head(weights: NamedWeights, arch: Architecture) -> NamedWeights:
     """Leave out the head, or what seems to be one: all that no part of the backbone is named like.
 
-    The rest of a larger network of the same family is not taken for a head.
+    Neither the rest of a larger network of the same family nor another network is taken for a head.
     """
     expected = expected_shapes(arch.name, num_classes=1)
-    roots = {key.split(".")[0] for key in expected if not is_head_parameter(key, arch)}
+    backbone = [key for key in expected if not is_head_parameter(key, arch)]
+    roots = {key.split(".")[0] for key in backbone}
+    complete = weights.state.keys() >= set(backbone)
     head = [
         key
         for key in weights.state
-        if is_head_parameter(key, arch) or (key not in expected and key.split(".")[0] not in roots)
+        if is_head_parameter(key, arch)
+        or (complete and key not in expected and key.split(".")[0] not in roots)
     ]
     kept = {key: value for key, value in weights.state.items() if key not in head}
     sentences = [f"the head is left: {listed([_shaped(k, weights.state) for k in head])}"]

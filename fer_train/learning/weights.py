@@ -62,11 +62,13 @@ def read_starting_weights(
         return None
     path = _weights_file(arch.name, source, say)
     weights = read_weights(path, reader="weights", allow=parse_classes(allow_class))
+    for sentence in weights.taken:
+        say(f"{path.name}: {sentence}")
     if weights.own:
         return _own_weights(path, arch)
     backbone = without_head(reconcile(weights.state, arch), arch)
     validate_weights(backbone.state, arch=arch.name, num_classes=None, source=path)
-    for sentence in (*weights.taken, *backbone.said):
+    for sentence in backbone.said:
         say(f"{path.name}: {sentence}")
     return StartingWeights(name=path.name, state=backbone.state, labels=None)
 

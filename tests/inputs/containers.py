@@ -117,6 +117,11 @@ def _with_config(*options: object) -> Callable[[Path], Sequence[object]]:
     return command
 
 
+def _quantised() -> State:
+    weight = torch.quantize_per_tensor(_weights()["fc.weight"], 0.01, 0, torch.qint8)
+    return {**_weights(), "fc.weight": weight}
+
+
 def _googlenet() -> State:
     state = dict(_weights("googlenet"))
     return {**state, "aux1.fc2.weight": torch.ones(7, 1024), "aux1.fc2.bias": torch.ones(7)}
@@ -278,6 +283,14 @@ CASES = (
         command=_safetensors,
         code=0,
         says=(_BUILT,),
+    ),
+    Case(
+        name="quantised-weights",
+        what="A state dict with quantised weights",
+        outcome="refused; the tensor and its type are named, and those that are allowed",
+        command=_saved(_quantised),
+        code=15,
+        says=("holds fc.weight as qint8", "float16, bfloat16, float32 or float64", "dequantize()"),
     ),
     Case(
         name="plain-pickle",

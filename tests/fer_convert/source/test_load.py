@@ -55,6 +55,25 @@ def test_last_pt_is_accepted_with_a_note(checkpoint: Path, tmp_path: Path) -> No
     assert load_source(checkpoint).notes == ()
 
 
+def test_a_class_allowed_for_nothing_is_said(checkpoint: Path, script: Path) -> None:
+    words = f"{checkpoint}: --allow-class a.B: the file names no such class."
+    assert load_source(checkpoint, allow_class="a.B").notes == (words,)
+    traced = load_source(script, labels="affectnet-folders", preprocess=INLINE, allow_class="a.B")
+    assert "names no such class" in traced.notes[0]
+
+
+def test_what_was_taken_is_in_the_source(checkpoint: Path, tmp_path: Path) -> None:
+    state = {f"module.{key}": v for key, v in read_checkpoint(checkpoint).model.items()}
+    torch.save({"net": state, "acc": 0.7}, tmp_path / "theirs.pt")
+    source = load_source(tmp_path / "theirs.pt", **FOREIGN)
+    pixels = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(source.network(pixels), load_source(checkpoint).network(pixels))
+    assert source.notes == (
+        f"{source.path}: weights taken from 'net' ({len(state)} tensors); left: acc.",
+        f"{source.path}: every name began with 'module.', which is left out.",
+    )
+
+
 def test_torchscript_needs_labels_and_preprocess(script: Path) -> None:
     source = load_source(script, labels="affectnet-folders", preprocess=INLINE)
     assert (source.kind, source.architecture) == ("torchscript", "torchscript")

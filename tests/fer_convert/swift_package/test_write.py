@@ -103,6 +103,19 @@ def test_a_model_changed_after_the_check_is_refused(
     assert not kit.exists()
 
 
+@pytest.mark.parametrize("part", ["manifest.json", "weight.bin"])
+def test_what_git_lfs_has_not_fetched_is_named(
+    ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path, part: str
+) -> None:
+    (file,) = build.rglob(part) if part == "weight.bin" else [build / part]
+    file.write_text("version https://git-lfs.example/spec/v1\noid sha256:0\n")
+    kit = tmp_path / "kit"
+    ran = ferconv("package", "--build", build, "--out", kit, "--emotionkit", emotionkit)
+    assert ran.code == 50 and not kit.exists()
+    assert f"{file} (" in ran.err and "is a Git LFS pointer" in ran.err
+    assert "git lfs pull" in ran.err
+
+
 @pytest.mark.parametrize(("verdict", "code"), [("FAIL", 40), ("NOT RUN", 41)])
 def test_the_gate_is_shut_unless_every_verdict_is_pass(
     ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path, verdict: str, code: int

@@ -149,6 +149,8 @@ def test_options_that_exclude_each_other_replace_those_of_a_lower_layer(tmp_path
         ({"phases": (parse_phase("head:1:1"),), "lr": 1.0}, "no --finetune and no --lr"),
         ({"phases": (parse_phase("head:3:1"), parse_phase("all:3:1")), "epochs": 3}, "above 3"),
         ({"new_classes": True}, "--new-classes is for --from"),
+        ({"allow_class": "a.B", "weights": "none"}, "--allow-class is for --weights"),
+        ({"allow_class": "a.B", "from_checkpoint": "b.pt"}, "--allow-class is for --weights"),
         ({"prune_at": 2, "prune": 0.0}, "only together with --prune"),
         (
             {"prune_at": 2, "prune_steps": 9, "epochs": 5},

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from fer_train.contract.architectures import build_model
 from fer_train.contract.checkpoint import (
     Checkpoint,
     read_checkpoint,
+    validate_weights,
     write_checkpoint,
 )
 from fer_train.contract.labels import EMOTIONS
@@ -160,6 +162,37 @@ def test_nan_weights(value: float, state: dict[str, torch.Tensor], tmp_path: Pat
     write_checkpoint(tmp_path / "x.pt", checkpoint(broken))
     with pytest.raises(errors.NonFiniteWeights, match=r"classifier\.1\.bias"):
         read_checkpoint(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize(
+    ("change", "seen"),
+    [
+        (torch.Tensor.to_sparse, r"classifier\.1\.bias as torch.sparse_coo float32"),
+        (lambda v: torch.quantize_per_tensor(v, 0.1, 0, torch.qint8), "as qint8"),
+        (lambda v: v.to(torch.complex64), "as complex64"),
+        (lambda v: v.to(torch.float8_e4m3fn), "as float8_e4m3fn"),
+        (lambda v: v.to("meta"), "as a tensor without values"),
+        (torch.Tensor.int, "as int32"),
+        (torch.Tensor.bool, "as bool"),
+        (torch.Tensor.tolist, "a list as classifier"),
+    ],
+    ids=["sparse", "quantised", "complex", "float8", "meta", "whole", "bool", "list"],
+)
+def test_only_dense_floating_point_weights(
+    change: Callable[[torch.Tensor], Any], seen: str, state: dict[str, torch.Tensor]
+) -> None:
+    key = "classifier.1.bias"
+    with pytest.raises(errors.CheckpointError, match=seen) as caught:
+        validate_weights(
+            {**state, key: change(state[key])}, arch="efficientnet_b0", num_classes=8, source="w.pt"
+        )
+    assert caught.value.exit_code == 15
+
+
+def test_half_precision_and_averaged_counters_are_fine(state: dict[str, torch.Tensor]) -> None:
+    """An average of a whole state dict has made numbers of BatchNorm's counters."""
+    half = {key: value.to(torch.bfloat16) for key, value in state.items()}
+    validate_weights(half, arch="efficientnet_b0", num_classes=8, source="w.pt")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from fer_train.contract.checkpoint import Checkpoint, write_checkpoint
 from fer_train.contract.errors import (
     ArchitectureMismatch,
     CheckpointCorrupt,
+    CheckpointError,
     CheckpointPickled,
     NonFiniteWeights,
     NotFound,
@@ -183,3 +184,47 @@ def test_nan_weights_and_pickles_and_nothing(
         load(tmp_path / "pickle.pth")
     with pytest.raises(NotFound):
         load(tmp_path / "missing.pth")
+
+
+def test_a_training_checkpoint_of_another_tool(tmp_path: Path) -> None:
+    """Nested, wrapped, with a head of two layers: the backbone is taken, and the rest is said."""
+    arch = architecture("shufflenet_v2_x0_5")
+    torch.manual_seed(1)
+    state = {
+        f"module.{k}": v for k, v in build_model(arch.name, num_classes=7).state_dict().items()
+    }
+    weight = state.pop("module.fc.weight")
+    state |= {"module.fc.0.weight": torch.ones(64, 1024), "module.fc.2.weight": weight[:, :64]}
+    torch.save({"epoch": 9, "model": state}, tmp_path / "theirs.pt")
+    model, said = load(tmp_path / "theirs.pt", arch=arch.name)
+    assert torch.equal(model.state_dict()["conv1.0.weight"], state["module.conv1.0.weight"])
+    assert said == [
+        "theirs.pt: weights taken from 'model' (339 tensors); left: epoch",
+        "theirs.pt: every name began with 'module.', which is left out",
+        "theirs.pt: the head is left: fc.bias [7], fc.0.weight [64, 1024], fc.2.weight [7, 64]",
+        "theirs.pt: backbone only, head starts random",
+    ]
+
+
+def test_a_larger_network_is_not_taken_for_a_smaller_one(tmp_path: Path) -> None:
+    state = build_model("resnet34", num_classes=7).state_dict()
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(ArchitectureMismatch, match="not those of resnet18 with any head"):
+        load(tmp_path / "w.pt", arch="resnet18")
+
+
+def test_a_class_beside_the_weights_is_allowed_by_name(tmp_path: Path) -> None:
+    arch = architecture("shufflenet_v2_x0_5")
+    state = build_model(arch.name, num_classes=7).state_dict()
+    torch.save({"model": state, "where": torch.nn.ReLU()}, tmp_path / "w.pt")
+    said: list[str] = []
+    allowed = "torch.nn.modules.activation.ReLU"
+    weights = read_starting_weights(
+        arch, source=str(tmp_path / "w.pt"), say=said.append, allow_class=allowed
+    )
+    assert weights is not None and f"in place of {allowed} are empty objects" in said[1]
+
+
+def test_a_folder_is_not_weights(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="is a folder, not a checkpoint"):
+        load(tmp_path)

@@ -145,6 +145,37 @@ def test_what_is_not_a_model(tmp_path: Path) -> None:
             load(path)
 
 
+def test_what_leads_to_a_model_names_it(package: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "download"
+    shutil.copytree(package, folder / "a.mlpackage")
+    with pytest.raises(ArtefactError, match=r"folder around a Core ML package") as caught:
+        load(folder)
+    assert f"Give the package inside: {folder / 'a.mlpackage'}" in str(caught.value)
+    load(folder / "a.mlpackage")
+    shutil.make_archive(str(folder), "zip", folder)
+    with pytest.raises(ArtefactError, match="zipped Core ML package"):
+        load(tmp_path / "download.zip")
+
+
+@pytest.mark.parametrize("part", [SPEC, WEIGHTS])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"version https://git-lfs.example/spec/v1\noid sha256:0\nsize 9\n", "Git LFS pointer"),
+        (b"<!DOCTYPE html><html><body>" + b"Sign in" * 20, "web page"),
+    ],
+    ids=["pointer", "page"],
+)
+def test_a_part_of_a_package_that_was_not_fetched(
+    package: Path, part: Path, content: bytes, words: str
+) -> None:
+    (package / part).write_bytes(content)
+    with pytest.raises(ArtefactError, match=words) as caught:
+        load(package)
+    assert str(package / part) in str(caught.value)
+    assert caught.value.exit_code == 50
+
+
 @pytest.mark.parametrize("kind", ["nn", "fp32"])
 def test_a_truncated_specification(tiny_saved: dict[str, Path], tmp_path: Path, kind: str) -> None:
     source = tiny_saved[kind] if kind == "nn" else tiny_saved[kind] / SPEC
