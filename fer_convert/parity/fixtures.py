@@ -19,13 +19,11 @@ from fer_train.contract.errors import (
 )
 from fer_train.contract.files import sha256_file
 from fer_train.contract.labels import canonical_name
+from fer_train.contract.picture_files import image_suffixes, is_archive, pictures_below
 from fer_train.contract.pixels import Box, centred_square, crop_resize, face_crop, load_rgb
 from fer_train.contract.preprocess import PreprocessSpec
 
 Kind = Literal["face", "hard"]
-
-#: What Pillow reads and people keep faces in.
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 
 MANIFEST = "manifest.json"
 
@@ -58,11 +56,19 @@ def load_fixtures(folder: Path, *, spec: PreprocessSpec) -> list[Fixture]:
 
     Raises:
         NotFound: no such folder, or a file of the manifest is missing.
-        DataLayoutError: the manifest is unusable, or a file is not the one it describes.
+        DataLayoutError: a file in the place of a folder, a manifest that is unusable, or a file
+            that is not the one it describes.
         ParityFailed: there is no image: comparing nothing would prove nothing.
         UnreadableImage: a file cannot be decoded.
     """
     if not folder.is_dir():
+        if folder.is_file():
+            raise DataLayoutError(
+                f"{folder} is a file, not a folder of images.",
+                hint="It is an archive: unpack it, and give the folder."
+                if is_archive(folder)
+                else "Give the folder around it.",
+            )
         raise NotFound(f"There is no folder of images {folder}.")
     manifest = folder / MANIFEST
     listed = _from_manifest(manifest) if manifest.is_file() else _from_folder(folder)
@@ -79,7 +85,7 @@ def load_fixtures(folder: Path, *, spec: PreprocessSpec) -> list[Fixture]:
     if not fixtures:
         raise ParityFailed(
             f"{folder} holds no images; comparing nothing proves nothing.",
-            hint=f"Put face images there ({', '.join(sorted(IMAGE_SUFFIXES))}).",
+            hint=f"Put face images there ({', '.join(sorted(image_suffixes()))}).",
         )
     return fixtures
 
@@ -131,10 +137,9 @@ def _manifest_entry(folder: Path, entry: dict[str, Any]) -> tuple[Path, Kind, st
 
 
 def _from_folder(folder: Path) -> Iterator[tuple[Path, Kind, str | None]]:
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    for path in sorted(files):
-        if path.is_file():
-            yield path, "face", _folder_label(path.parent.name) if path.parent != folder else None
+    for name in pictures_below(folder):
+        path = folder / name
+        yield path, "face", _folder_label(path.parent.name) if path.parent != folder else None
 
 
 def _printable(relative: Path) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fer_train.contract.pixels import (
     RGBImage,
     centred_square,
     crop_resize,
+    open_picture,
     square_region,
     to_rgb,
 )
@@ -42,7 +44,7 @@ def read_content(root: Path, sample: Sample) -> bytes:
     except OSError as error:
         raise UnreadableImage(f"{path} cannot be read: {error.strerror}.") from error
     # Of a row's fields, the pixels are by far the longest; labels are not content.
-    return max(line.split(b","), key=len).strip(b' "\r\n')
+    return max(re.split(rb"[,;\t]", line), key=len).strip(b' "\r\n')
 
 
 def decode(content: bytes, sample: Sample, *, root: Path) -> RGBImage:
@@ -54,7 +56,7 @@ def decode(content: bytes, sample: Sample, *, root: Path) -> RGBImage:
     try:
         if sample.offset is not None:
             return _from_numbers(content)
-        with Image.open(io.BytesIO(content)) as image:
+        with open_picture(io.BytesIO(content)) as image:
             return to_rgb(image)
     # Pillow raises SyntaxError for some damaged PNG chunks and ValueError for impossible sizes.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -85,7 +87,7 @@ def native_side(root: Path, sample: Sample, *, margin: float) -> int | None:
     try:
         if sample.offset is not None:
             return math.isqrt(len(read_content(root, sample).split()))
-        with Image.open(root / sample.file) as image:
+        with open_picture(root / sample.file) as image:
             width, height = image.size
     # Unreadable files are reported, all of them, by the decoding pass that follows.
     except (UnreadableImage, NotFound, OSError, SyntaxError, ValueError):
@@ -111,7 +113,7 @@ def listing_signature(root: Path, samples: Sequence[Sample]) -> str:
     Raises:
         NotFound: a file is gone.
     """
-    signature = hashlib.sha256(f"{root.resolve()}\n".encode())
+    signature = hashlib.sha256(f"{root.resolve()}\n".encode(errors="surrogatepass"))
     statuses: dict[str, os.stat_result] = {}
     for sample in samples:
         file = sample.file
@@ -124,7 +126,8 @@ def listing_signature(root: Path, samples: Sequence[Sample]) -> str:
             if sample.offset is not None:
                 statuses[file] = status
         state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-        signature.update(f"{sample.name} {state}\n".encode())
+        # Names need not be UTF-8.
+        signature.update(f"{sample.name} {state}\n".encode(errors="surrogatepass"))
     return signature.hexdigest()
 
 

@@ -72,7 +72,8 @@ def read(root: Path, options: ReadOptions) -> Listing:
         )
     folders = _folders(root)
     missing: list[str] = []
-    found = _from_folders(root, folders, missing) if folders else _from_rows(root)
+    saying = tables.OneSaying()
+    found = _from_folders(root, folders, missing, saying) if folders else _from_rows(root)
     samples: list[Sample] = []
     dropped: Counter[str] = Counter()
     for sample, votes in found:
@@ -100,6 +101,8 @@ def read(root: Path, options: ReadOptions) -> Listing:
         id_table={name: name for name in EMOTIONS},
         dropped=dropped,
         missing=missing,
+        sources=frozenset([_FILE, *(f"{f.name}/label.csv" for f in folders)]),
+        notes=saying.notes(),
     )
 
 
@@ -143,7 +146,7 @@ def _paired(
 
 
 def _from_folders(
-    root: Path, folders: Sequence[Path], missing: list[str]
+    root: Path, folders: Sequence[Path], missing: list[str], saying: tables.OneSaying
 ) -> Iterator[tuple[Sample, list[float]]]:
     for folder in folders:
         path = folder / "label.csv"
@@ -160,7 +163,10 @@ def _from_folders(
                     missing.append(name)
                     continue
                 box = _box(fields[1], path=path, line=line)
-                yield Sample(name, "", _FOLDERS[folder.name.lower()], box=box), counts
+                says = "votes " + " ".join(f"{count:g}" for count in counts)
+                where = f"{folder.name}/{path.name} line {line}"
+                if saying.is_new((name, box), says, name=name, where=where):
+                    yield Sample(name, "", _FOLDERS[folder.name.lower()], box=box), counts
 
 
 def _box(text: str, *, path: Path, line: int) -> Box | None:
