@@ -96,8 +96,12 @@ def write_bytes(path: Path | str, content: bytes) -> None:
 
 
 def write_text(path: Path | str, content: str) -> None:
-    """Atomically write ``content`` as UTF-8 with ``\\n`` line ends on every system."""
-    write_bytes(path, content.encode("utf-8"))
+    """Atomically write ``content`` as UTF-8 with ``\\n`` line ends on every system.
+
+    A lone surrogate, as Python holds a byte of a file name that is not UTF-8, becomes ``\\udcff``:
+    readable in a page, and in JSON an escape that gives back the same name.
+    """
+    write_bytes(path, content.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path | str, value: Any) -> None:
@@ -120,7 +124,9 @@ def tree_files(path: Path | str) -> list[Path]:
     if root.is_file():
         return [root]
     found = [entry for entry in root.rglob("*") if entry.is_file()]
-    return sorted(found, key=lambda entry: entry.relative_to(root).as_posix().encode())
+    return sorted(
+        found, key=lambda entry: entry.relative_to(root).as_posix().encode(errors="surrogatepass")
+    )
 
 
 def sha256_tree(path: Path | str) -> str:
@@ -129,7 +135,7 @@ def sha256_tree(path: Path | str) -> str:
     if root.is_file():
         return sha256_file(root)
     lines = (f"{sha256_file(f)}  {f.relative_to(root).as_posix()}\n" for f in tree_files(root))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256("".join(lines).encode(errors="surrogatepass")).hexdigest()
 
 
 def size_bytes(path: Path | str) -> int:
