@@ -16,6 +16,7 @@ from fer_train.contract.errors import (
     LabelMismatch,
     NotFound,
     ParityFailed,
+    harmless,
 )
 from fer_train.contract.files import sha256_file
 from fer_train.contract.labels import canonical_name
@@ -74,7 +75,8 @@ def load_fixtures(folder: Path, *, spec: PreprocessSpec) -> list[Fixture]:
     listed = _from_manifest(manifest) if manifest.is_file() else _from_folder(folder)
     fixtures = [
         Fixture(
-            name=_printable(path.relative_to(folder)),
+            # A name that is not UTF-8 reaches Python as lone surrogates, which no report can hold.
+            name=harmless(path.relative_to(folder).as_posix(), kept=""),
             kind=kind,
             label=label,
             image=face_crop(load_rgb(path), size=spec.input_size),
@@ -140,11 +142,6 @@ def _from_folder(folder: Path) -> Iterator[tuple[Path, Kind, str | None]]:
     for name in pictures_below(folder):
         path = folder / name
         yield path, "face", _folder_label(path.parent.name) if path.parent != folder else None
-
-
-def _printable(relative: Path) -> str:
-    # A file name that is not UTF-8 reaches Python as lone surrogates, which no report can hold.
-    return relative.as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _folder_label(name: str) -> str | None:

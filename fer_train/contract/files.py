@@ -77,7 +77,13 @@ def atomic_directory(path: Path | str, *, marker: str) -> Iterator[Path]:
 
 
 def refuse_foreign_output(target: Path, *, marker: str) -> None:
-    """Raise `OutputExists` when ``target`` exists and was not written by us."""
+    """Refuse a folder to write that was not written by us, or could not be.
+
+    Raises:
+        OutputExists: ``target`` exists and does not hold ``marker``.
+        CannotWrite: as `require_utf8`.
+    """
+    require_utf8(target)
     if not target.exists():
         return
     if not target.is_dir():
@@ -87,6 +93,17 @@ def refuse_foreign_output(target: Path, *, marker: str) -> None:
             f"{target} is not empty and holds no {marker}, so it was not written by this command.",
             hint="Choose another --out, or empty the folder yourself.",
         )
+
+
+def require_utf8(target: Path) -> None:
+    """Raise `CannotWrite` for a name that TensorBoard's, ONNX's and Core ML's libraries refuse."""
+    try:
+        str(target).encode()
+    except UnicodeEncodeError:
+        raise CannotWrite(
+            f"Cannot write {target}: its name is not UTF-8.",
+            hint="The libraries that write models and curves take no other; choose another name.",
+        ) from None
 
 
 def write_bytes(path: Path | str, content: bytes) -> None:
