@@ -91,7 +91,7 @@ def check(source: Path, **options: Any) -> None:
     document = to_document(checked)
     write_check(out, document, checked)
     if options["as_json"]:
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
     elif not options["quiet"]:
         _print_summary(
             document, checked, report=out / REPORT, findings=out / FINDINGS, source=source

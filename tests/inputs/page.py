@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.inputs import labels
+from tests.inputs import data, labels
 from tests.inputs.case import Case
 from tests.paths import REPOSITORY
 
 #: Headings of the page, each with its cases.
 SECTIONS: dict[str, tuple[Case, ...]] = {
     "Labels": labels.CASES,
+    "Data and pictures": data.CASES,
 }
 
 CASES: tuple[Case, ...] = tuple(case for cases in SECTIONS.values() for case in cases)
