@@ -116,7 +116,7 @@ def walk_files(folder: Path, *, root: Path) -> Iterator[Entry]:
         for name in sorted(folders):
             if is_clutter(name, folder=True):
                 yield Entry(f"{before}{name}/", "clutter")
-            elif _leads_back(Path(place, name), top=folder):
+            elif _leads_back(Path(place, name), root=root):
                 yield Entry(f"{before}{name}/", "loop")
             else:
                 entered.append(name)
@@ -136,11 +136,11 @@ def _suffix(name: str | PurePath) -> str:
     return os.path.splitext(name)[1].lower()  # noqa: PTH122
 
 
-def _leads_back(link: Path, *, top: Path) -> bool:
+def _leads_back(link: Path, *, root: Path) -> bool:
     if not link.is_symlink():
         return False
     target = link.resolve()
-    above = (place for place in link.parents if place.is_relative_to(top))
+    above = (place for place in link.parents if place.is_relative_to(root))
     return any(place.resolve().is_relative_to(target) for place in above)
 
 

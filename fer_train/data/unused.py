@@ -24,7 +24,9 @@ _TOLD: Mapping[str, Callable[[int], str]] = {
     ),
     "archive": lambda n: f"{amount(n, 'archive')} not looked into (unpack what is data)",
     "other": lambda n: f"{amount(n, 'other file')} not used",
-    "loop": lambda n: f"{amount(n, 'linked folder')} not entered that lead back",
+    "loop": lambda n: (
+        f"{amount(n, 'linked folder')} not entered that lead{'s' if n == 1 else ''} back"
+    ),
     "clutter": lambda n: f"skipped {n:,} of a system's files and folders",
 }
 

@@ -16,16 +16,17 @@ class ImageIndex:
     """
 
     def __init__(self, root: Path) -> None:
-        self.files = frozenset(pictures_below(root))
+        files = pictures_below(root)
+        self.files = frozenset(files)
         self._by_name: defaultdict[str, list[str]] = defaultdict(list)
         self._by_ending: defaultdict[str, list[str]] = defaultdict(list)
-        for file in self.files:
+        for file in files:
             *_, folder, name = ("", *file.lower().split("/"))
             self._by_name[name].append(file)
             self._by_ending[f"{folder}/{name}"].append(file)
 
     def find(self, path: str, *, within: str = "") -> list[str]:
-        """Return the images that ``path`` may mean: one, none, or several.
+        """Return the images that ``path`` may mean: one, none, or several in their order.
 
         Args:
             within: folder that the path is relative to, itself relative to the index's folder.
@@ -39,4 +40,4 @@ class ImageIndex:
         found = known or []
         if within:
             found = [file for file in found if file.startswith(f"{within}/")] or found
-        return [file for file in found if file.endswith("/" + path)] or sorted(found)
+        return [file for file in found if file.endswith("/" + path)] or found
