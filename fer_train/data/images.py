@@ -108,27 +108,28 @@ def listing_signature(root: Path, samples: Sequence[Sample]) -> str:
     """Return a hash of names, boxes, sizes and times: equal as long as nobody touched the files.
 
     The change time is included because, unlike the modification time, it cannot be set: a file
-    replaced by another of equal size and date is noticed.
-
-    Raises:
-        NotFound: a file is gone.
+    replaced by another of equal size and date is noticed. A file that is gone, or a link that leads
+    nowhere, is a state, too: whoever reads it says so.
     """
     signature = hashlib.sha256(f"{root.resolve()}\n".encode(errors="surrogatepass"))
-    statuses: dict[str, os.stat_result] = {}
+    states: dict[str, tuple[int, ...]] = {}
     for sample in samples:
-        file = sample.file
-        status = statuses.get(file)
-        if status is None:
-            try:
-                status = (root / file).stat()
-            except FileNotFoundError:
-                raise NotFound(f"There is no image {root / file}.") from None
+        state = states.get(sample.file)
+        if state is None:
+            state = _state(root / sample.file)
             if sample.offset is not None:
-                statuses[file] = status
-        state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+                states[sample.file] = state
         # Names need not be UTF-8.
         signature.update(f"{sample.name} {state}\n".encode(errors="surrogatepass"))
     return signature.hexdigest()
+
+
+def _state(file: Path) -> tuple[int, ...]:
+    try:
+        status = file.stat()
+    except OSError:
+        return ()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def _from_numbers(content: bytes) -> RGBImage:
