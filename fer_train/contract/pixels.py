@@ -6,6 +6,8 @@ EmotionKit through golden vectors (``fixtures/golden``).
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -15,6 +17,13 @@ from PIL import Image, ImageOps
 
 from fer_train.contract.errors import NotFound, UnreadableImage
 from fer_train.contract.picture_files import is_archive, teach_pillow
+
+#: What Pillow raises over damaged pictures: SyntaxError for chunks of a PNG, ValueError for
+#: impossible sizes, RuntimeError for AVIF, and what else its readers meet in senseless bytes.
+UNDECODABLE = (
+    *(ArithmeticError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError),
+    *(ValueError, struct.error, zlib.error, Image.DecompressionBombError),
+)
 
 RGBImage = NDArray[np.uint8]  # [H, W, 3], 0..255
 
@@ -32,7 +41,7 @@ def open_picture(source: Path | str | BinaryIO) -> Image.Image:
     """Open a picture without decoding it, of any kind that Pillow can read here.
 
     Raises:
-        OSError, SyntaxError, ValueError, DecompressionBombError: Pillow's, for what it cannot read.
+        UNDECODABLE: any of them, for what Pillow cannot read.
     """
     teach_pillow()
     return Image.open(source)
@@ -53,8 +62,7 @@ def load_rgb(path: Path | str) -> RGBImage:
             return to_rgb(image)
     except FileNotFoundError:
         raise NotFound(f"There is no image {path}.") from None
-    # Pillow raises SyntaxError for some damaged PNG chunks and ValueError for impossible sizes.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UNDECODABLE as error:
         raise UnreadableImage(
             f"{path} cannot be decoded as an image: {error}.",
             hint="It is an archive: unpack it first."

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from fer_train.contract.errors import NotFound, UnreadableImage
 from fer_train.contract.pixels import (
+    UNDECODABLE,
     RGBImage,
     centred_square,
     crop_resize,
@@ -58,8 +57,7 @@ def decode(content: bytes, sample: Sample, *, root: Path) -> RGBImage:
             return _from_numbers(content)
         with open_picture(io.BytesIO(content)) as image:
             return to_rgb(image)
-    # Pillow raises SyntaxError for some damaged PNG chunks and ValueError for impossible sizes.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UNDECODABLE as error:
         reason = "it is empty" if not content else _plain(error)
         raise UnreadableImage(
             f"{root / sample.name} cannot be decoded as an image: {reason}."
@@ -90,9 +88,7 @@ def native_side(root: Path, sample: Sample, *, margin: float) -> int | None:
         with open_picture(root / sample.file) as image:
             width, height = image.size
     # Unreadable files are reported, all of them, by the decoding pass that follows.
-    except (UnreadableImage, NotFound, OSError, SyntaxError, ValueError):
-        return None
-    except Image.DecompressionBombError:
+    except (UnreadableImage, NotFound, *UNDECODABLE):
         return None
     if sample.box is None:
         return min(width, height)

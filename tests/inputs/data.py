@@ -99,6 +99,12 @@ def _linked(folder: Path) -> Sequence[object]:
     return _check(folder)
 
 
+def _dead_link(folder: Path) -> Sequence[object]:
+    _class_folders(folder / "faces")
+    (folder / "faces/happy/more.png").symlink_to(folder / "unmounted/more.png")
+    return _check(folder)
+
+
 def _nested(folder: Path) -> Sequence[object]:
     _class_folders(folder / "faces/train/train")
     _class_folders(folder / "faces/val/val")
@@ -255,6 +261,14 @@ CASES = (
         command=_linked,
         code=0,
         says=("4 images", "1 linked folder not entered", "happy/back/"),
+    ),
+    Case(
+        name="dead-link",
+        what="A link to a picture that is not there",
+        outcome="`data check` lists it with the pictures that cannot be decoded",
+        command=_dead_link,
+        code=0,
+        says=("5 images", "happy/more.png (There is no image"),
     ),
     Case(
         name="train-in-train",
