@@ -20,7 +20,13 @@ from fer_train.contract.errors import (
 )
 from fer_train.contract.files import sha256_file
 from fer_train.contract.labels import canonical_name
-from fer_train.contract.picture_files import image_suffixes, is_archive, pictures_below
+from fer_train.contract.picture_files import (
+    image_suffixes,
+    is_archive,
+    is_unopenable_picture,
+    pictures_below,
+    walk_files,
+)
 from fer_train.contract.pixels import Box, centred_square, crop_resize, face_crop, load_rgb
 from fer_train.contract.preprocess import PreprocessSpec
 
@@ -85,8 +91,11 @@ def load_fixtures(folder: Path, *, spec: PreprocessSpec) -> list[Fixture]:
         for path, kind, label in listed
     ]
     if not fixtures:
+        names = [name for name, _ in walk_files(folder, root=folder)]
+        foreign = [name for name in names if is_unopenable_picture(name)]
+        seen = f", but {foreign[0]} and the like, which Pillow cannot open here" if foreign else ""
         raise ParityFailed(
-            f"{folder} holds no images; comparing nothing proves nothing.",
+            f"{folder} holds no images{seen}; comparing nothing proves nothing.",
             hint=f"Put face images there ({', '.join(sorted(image_suffixes()))}).",
         )
     return fixtures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
+from unicodedata import normalize
 
 from fer_train.contract.picture_files import pictures_below
 
@@ -21,7 +22,7 @@ class ImageIndex:
         self._by_name: defaultdict[str, list[str]] = defaultdict(list)
         self._by_ending: defaultdict[str, list[str]] = defaultdict(list)
         for file in files:
-            *_, folder, name = ("", *file.lower().split("/"))
+            folder, name = _ending(file)
             self._by_name[name].append(file)
             self._by_ending[f"{folder}/{name}"].append(file)
 
@@ -35,9 +36,16 @@ class ImageIndex:
         for exact in (f"{within}/{path}", path):
             if exact in self.files:
                 return [exact]
-        *_, folder, name = ("", *path.lower().split("/"))
+        folder, name = _ending(path)
         known = self._by_ending.get(f"{folder}/{name}") if folder else self._by_name.get(name)
         found = known or []
         if within:
             found = [file for file in found if file.startswith(f"{within}/")] or found
         return [file for file in found if file.endswith("/" + path)] or found
+
+
+def _ending(path: str) -> tuple[str, str]:
+    """Return the last folder, empty if there is none, and the name, as they are compared."""
+    # A Mac writes é as e and an accent in names of files, and as one letter in tables.
+    *_, folder, name = ("", *normalize("NFC", path.lower()).split("/"))
+    return folder, name

@@ -24,6 +24,7 @@ from fer_train.data.label_order import named_table
 from fer_train.data.layouts import tables
 from fer_train.data.layouts.folders import read_splits, split_folders, subfolders
 from fer_train.data.samples import DISAGREEING, Disagreement, Listing, ReadOptions, Sample
+from fer_train.data.text import read_text
 
 # "patition" is how the published file is spelled.
 _LISTS = tuple(
@@ -161,7 +162,7 @@ def _list_file(root: Path) -> Path | None:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
-    for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for line, text in enumerate(read_text(path).splitlines(), start=1):
         fields = text.split()
         if not fields:
             continue

@@ -3,7 +3,6 @@ cp1252, with a byte-order mark, spaces around names, and either slash in paths."
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections.abc import Hashable, Iterator, Sequence
@@ -13,17 +12,13 @@ from itertools import islice
 from pathlib import Path
 
 from fer_train.contract.errors import DataLayoutError
+from fer_train.data.text import ENCODINGS, START, encoding_of
 
 #: A row of pixels is about 8 kB at 48 px, and csv's own limit of 128 kB ends at 190 px.
 _LONGEST_FIELD = 1 << 24
 
-_CHUNK = 1 << 16
-
 #: In the order in which they are tried: the first that splits the first line separates.
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-
-_ENCODINGS = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "cp1252"}
-_ENCODINGS |= {"utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
 
 #: For error messages.
 READABLE = "comma, semicolon or tab between columns; UTF-8, UTF-16 or cp1252"
@@ -41,7 +36,7 @@ class Form:
 
     def describe(self) -> str:
         """Return ``"UTF-16, separated by tabs"``."""
-        return f"{_ENCODINGS[self.encoding]}, separated by {_DELIMITERS[self.delimiter]}"
+        return f"{ENCODINGS[self.encoding]}, separated by {_DELIMITERS[self.delimiter]}"
 
     @property
     def plain(self) -> bool:
@@ -57,10 +52,8 @@ def form(path: Path, *, whole: bool = False) -> Form | None:
     """
     with suppress(OSError, UnicodeError):
         with path.open("rb") as stream:
-            start = stream.read(_CHUNK)
-            encoding = _encoding(start)
-            if encoding == "utf-8-sig" and not _is_utf8(stream if whole else iter(()), start):
-                encoding = "cp1252"
+            start = stream.read(START)
+            encoding = encoding_of(start, stream if whole else ())
         if encoding is not None:
             first = re.split(r"[\r\n]", start.decode(encoding, "ignore"), maxsplit=1)[0]
             splitting = (c for c in _DELIMITERS if len(next(csv.reader([first], delimiter=c))) > 1)
@@ -188,27 +181,3 @@ class OneSaying:
             return []
         rows = "1 row repeats" if self.repeated == 1 else f"{self.repeated:,} rows repeat"
         return [f"{rows} what another says about the same image; each image counts once"]
-
-
-def _encoding(start: bytes) -> str | None:
-    """Return the encoding that the beginning of a file shows; None for what is not text."""
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    # UTF-16 without a mark: every other byte of Latin letters is zero. No text has zeros otherwise.
-    even, odd = start[::2].count(0), start[1::2].count(0)
-    if odd > len(start) / 4 and not even:
-        return "utf-16-le"
-    if even > len(start) / 4 and not odd:
-        return "utf-16-be"
-    return None if even or odd else "utf-8-sig"
-
-
-def _is_utf8(rest: Iterator[bytes], start: bytes) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        decoder.decode(start)
-        for piece in rest:
-            decoder.decode(piece)
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -107,6 +107,9 @@ def test_a_file_is_no_folder(tmp_path: Path, name: str, fix: str) -> None:
 def test_an_empty_folder_is_no_comparison(tmp_path: Path) -> None:
     with pytest.raises(ParityFailed, match="comparing nothing"):
         load_fixtures(tmp_path, spec=SPEC)
+    (tmp_path / "shot.dng").write_bytes(b"raw")
+    with pytest.raises(ParityFailed, match=r"but shot\.dng and the like"):
+        load_fixtures(tmp_path, spec=SPEC)
     (tmp_path / "manifest.json").write_text('{"files": []}')
     with pytest.raises(ParityFailed, match="comparing nothing"):
         load_fixtures(tmp_path, spec=SPEC)

@@ -226,6 +226,11 @@ def test_images_are_found_by_what_a_table_calls_them(tmp_path: Path) -> None:
     assert len(index.find("1.png")) == 3
 
 
+def test_accents_as_a_mac_writes_them(tmp_path: Path) -> None:
+    save(tmp_path / "images" / "cafe\u0301.png")
+    assert len(ImageIndex(tmp_path).find("caf\u00e9.png")) == 1
+
+
 @pytest.mark.parametrize("inner", ["train", "images", "Training set"])
 def test_split_folders_within_themselves(tmp_path: Path, inner: str) -> None:
     class_folders(tmp_path / "train" / inner)
