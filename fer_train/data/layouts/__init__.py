@@ -128,8 +128,8 @@ def recognise(
 
     Raises:
         NotFound: there is nothing at ``path``.
-        DataLayoutError: no layout, or several; an archive; class folders beside a file of labels
-            that is not understood.
+        DataLayoutError: no layout, or several; an archive; a file of labels that is not
+            understood, beside class folders or alone.
     """
     if not path.exists():
         raise NotFound(f"There is no data folder {path}.")
@@ -152,6 +152,8 @@ def recognise(
     if path.is_file() and name in (AUTO, "labels-csv"):
         raise label_tables.not_understood(path)
     archives = [entry for entry in _files(path) if is_archive(entry)]
+    if name in (AUTO, "labels-csv") and path.is_dir() and not archives:
+        label_tables.require_no_other_labels([path, *folders.subfolders(path)])
     raise DataLayoutError(
         f"{path} holds no data set we know; it holds: {_content(path)}."
         if name == AUTO

@@ -14,7 +14,6 @@ test always use the majority, so that figures compare.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -150,23 +149,17 @@ def _from_folders(
 ) -> Iterator[tuple[Sample, list[float]]]:
     for folder in folders:
         path = folder / "label.csv"
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            for line, fields in enumerate(csv.reader(stream), start=1):
-                if len(fields) < 2 + len(_VOTES):
-                    raise DataLayoutError(
-                        f"{path}, line {line}: {len(fields)} fields instead of an image name, a "
-                        f"box and {len(_VOTES)} votes.",
-                    )
-                counts = _counts(fields[2 : 2 + len(_VOTES)], path=path, line=line)
-                name = f"{folder.name}/{fields[0].strip()}"
-                if not (root / name).is_file():
-                    missing.append(name)
-                    continue
-                box = _box(fields[1], path=path, line=line)
-                says = "votes " + " ".join(f"{count:g}" for count in counts)
-                where = f"{folder.name}/{path.name} line {line}"
-                if saying.is_new((name, box), says, name=name, where=where):
-                    yield Sample(name, "", _FOLDERS[folder.name.lower()], box=box), counts
+        for line, row in tables.rows(path, names=("image", "box", *_VOTES)):
+            counts = _counts([row[name] for name in _VOTES], path=path, line=line)
+            name = f"{folder.name}/{row['image']}"
+            if not (root / name).is_file():
+                missing.append(name)
+                continue
+            box = _box(row["box"], path=path, line=line)
+            says = "votes " + " ".join(f"{count:g}" for count in counts)
+            where = f"{folder.name}/{path.name} line {line}"
+            if saying.is_new((name, box), says, name=name, where=where):
+                yield Sample(name, "", _FOLDERS[folder.name.lower()], box=box), counts
 
 
 def _box(text: str, *, path: Path, line: int) -> Box | None:

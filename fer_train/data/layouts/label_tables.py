@@ -29,6 +29,7 @@ _SPLITS = ("split", "usage", "subset", "set")
 
 _TABLES = frozenset({".csv", ".tsv", ".tab"})
 _SPREADSHEETS = frozenset({".ods", ".xls", ".xlsm", ".xlsx"})
+_JSON = frozenset({".json", ".jsonl"})
 
 #: Part of the name of a file that is about labels, in whatever format.
 _ABOUT_LABELS = re.compile(r"label|annotation|emotion|expression|ground_?truth", re.IGNORECASE)
@@ -72,13 +73,13 @@ def label_tables(root: Path) -> dict[Path, str | None]:
 
 
 def require_no_other_labels(folders: Iterable[Path]) -> None:
-    """Refuse to go by class folders alone where a file beside them may hold other labels.
+    """Refuse to go on without a file that may hold labels.
 
     Raises:
         DataLayoutError: such a file, whose columns are not understood.
     """
     for folder in folders:
-        for path in _candidates(folder, spreadsheets=True):
+        for path in _candidates(folder, unreadable=True):
             if columns(path) is None and (seen := _may_hold_labels(path)):
                 raise not_understood(path, seen)
 
@@ -100,14 +101,14 @@ def split_named(text: str) -> str | None:
     return next((split for split, words in SPLIT_NAMES.items() if word in words), None)
 
 
-def _candidates(folder: Path, *, spreadsheets: bool = False) -> Iterator[Path]:
+def _candidates(folder: Path, *, unreadable: bool = False) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         suffix = path.suffix.lower()
         # A folder may hold a million .txt files, one for each image.
         about_labels = bool(_ABOUT_LABELS.search(path.stem))
         wanted = suffix in _TABLES or (suffix == ".txt" and about_labels)
-        if spreadsheets and about_labels:
-            wanted = wanted or suffix in _SPREADSHEETS
+        if unreadable and about_labels:
+            wanted = wanted or suffix in _SPREADSHEETS | _JSON
         if wanted and not is_clutter(path.name, folder=False) and path.is_file():
             yield path
 
@@ -117,10 +118,16 @@ def _may_hold_labels(path: Path) -> str | None:
     if path.suffix.lower() in _SPREADSHEETS:
         return "it is a spreadsheet (save it as CSV)"
     first = tables.first_rows(path, _LOOKED_AT)
-    # A text of one column is a list of class names, or prose.
-    if path.suffix.lower() == ".txt" and all(len(row) < 2 for row in first):
-        return None
+    if path.suffix.lower() in _JSON:
+        # One that names no images says what classes are called.
+        strings = (text for row in first for field in row for text in re.split(r'"', field))
+        return "it is JSON (save it as CSV)" if any(map(is_picture, strings)) else None
     names_images = any(is_picture(field) for row in first for field in row)
+    if path.suffix.lower() == ".txt" and all(len(row) < 2 for row in first):
+        # A text of one column is a list of class names, or prose; but for "a.png 3".
+        pairs = (field.split() for row in first for field in row)
+        spaced = any(len(pair) == 2 and is_picture(pair[0]) for pair in pairs)
+        return "its columns are separated by spaces" if spaced else None
     return _seen_columns(path) if names_images or _ABOUT_LABELS.search(path.stem) else None
 
 
@@ -130,7 +137,9 @@ def _seen_columns(path: Path) -> str:
         return "it is no text"
     names = tables.header(path)
     if not names:
-        return "its first line is empty"
+        return "its first line is empty, or in no known encoding"
+    if len(names) == 1:
+        return f"its only column is {names[0]}"
     return f"its columns are {', '.join(names)} ({written.describe()})"
 
 

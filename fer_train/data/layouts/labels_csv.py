@@ -139,19 +139,21 @@ def _read_tables(
         found += _rows(path, split, base, images, said)
         written = tables.form(path, whole=True)
         if written is not None and not written.plain:
-            said.notes.append(f"{path.name} is read as {written.describe()}")
+            name = path.relative_to(base).as_posix()
+            said.notes.append(f"{name} is read as {written.describe()}")
     written_labels = sorted({row.label for row in found})
     called = ", ".join(map(str, files))
     said.id_table = _label_table(written_labels, options, path=called)
-    saying = tables.OneSaying()
+    # Apart: a table of all images says nothing of splits, and contradicts no train.csv.
+    labels, splits = tables.OneSaying(), tables.OneSaying()
     for row in found:
         label = said.id_table[row.label]
-        says = f"{label} in {row.split}" if row.split else label
-        if saying.is_new(row.image, says, name=row.image, where=row.where):
+        if labels.is_new(row.image, label, name=row.image, where=row.where):
             said.labels[row.image] = label
-            if row.split:
-                said.splits[row.image] = row.split
-    said.notes += saying.notes()
+        if row.split and splits.is_new(row.image, row.split, name=row.image, where=row.where):
+            said.splits[row.image] = row.split
+    splits.require_agreement()
+    said.notes += labels.notes()
     return said
 
 

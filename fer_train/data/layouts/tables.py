@@ -162,12 +162,8 @@ class OneSaying:
             self._contradictions.append(f"{name}: {said} ({there}), {says} ({where})")
         return False
 
-    def notes(self) -> list[str]:
-        """Return what to tell people about the rows.
-
-        Raises:
-            DataLayoutError: two rows contradict each other.
-        """
+    def require_agreement(self) -> None:
+        """Raise `DataLayoutError` if two rows contradict each other."""
         if self._contradictions:
             count = len(self._contradictions)
             shown = "; ".join(self._contradictions[:_SHOWN])
@@ -177,6 +173,14 @@ class OneSaying:
                 hint="At most one is right: correct the file, or remove these rows. Rows that "
                 "repeat each other do no harm.",
             )
+
+    def notes(self) -> list[str]:
+        """Return what to tell people about the rows.
+
+        Raises:
+            DataLayoutError: two rows contradict each other.
+        """
+        self.require_agreement()
         if not self.repeated:
             return []
         rows = "1 row repeats" if self.repeated == 1 else f"{self.repeated:,} rows repeat"

@@ -85,6 +85,9 @@ def test_a_table_in_each_split_folder(tmp_path: Path) -> None:
         ("labels.csv", "bild,wert\nhappy/a.png,3\n", "its columns are bild, wert"),
         ("answers.csv", "x;y\nhappy/a.png;3\n", "x, y (UTF-8, separated by semicolons)"),
         ("labels.txt", "happy/a.png\t3\n", "separated by tabs"),
+        ("labels.txt", "happy/a.png 3\n", "its columns are separated by spaces"),
+        ("labels.csv", "path|label\nhappy/a.png|3\n", "its only column is path|label"),
+        ("labels.json", '{"happy/a.png": "sad"}', "it is JSON (save it as CSV)"),
         ("labels.csv", "", "its first line is empty"),
         ("labels.csv", "\0\1\2\0\0", "it is no text"),
         ("Annotations.xlsx", "PK", "it is a spreadsheet (save it as CSV)"),
@@ -112,6 +115,7 @@ def test_class_folders_beside_labels_that_are_not_understood(
         ("README.txt", "Faces of 20 people,\nsee happy/a.png\n"),
         ("results.csv", "epoch,loss\n1,0.5\n"),
         ("labels.txt", "happy\nsad\n"),  # the names of the classes
+        ("labels.json", '{"0": "happy", "1": "sad"}'),
         ("notes.docx", "PK"),
     ],
 )
@@ -121,6 +125,33 @@ def test_what_is_certainly_no_table_of_labels_is_only_named(
     class_folders(tmp_path)
     (tmp_path / name).write_text(content)
     assert f"1 other file not used: {name}" in list_faces(tmp_path).notes
+
+
+@pytest.mark.parametrize(
+    "content", ["a.png,happy\n", "path|label\na.png|happy\n", b"path,label\n\x81"]
+)
+def test_a_table_that_is_not_understood_beside_images_in_no_class_folders(
+    tmp_path: Path, content: str | bytes
+) -> None:
+    save(tmp_path / "images" / "a.png")
+    raw = content if isinstance(content, bytes) else content.encode()
+    for place in (tmp_path, tmp_path / "images"):
+        (place / "labels.csv").write_bytes(raw)
+        with pytest.raises(DataLayoutError, match=r"labels\.csv may hold the labels"):
+            find_faces(tmp_path)
+        (place / "labels.csv").unlink()
+
+
+def test_a_table_of_all_images_beside_one_for_each_split(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save(tmp_path / "images" / f"{name}.png")
+    (tmp_path / "labels.csv").write_text("path,label\na.png,happy\nb.png,sad\n")
+    (tmp_path / "train.csv").write_text("path,label\na.png,happy\n")
+    (tmp_path / "val.csv").write_text("path,label\nb.png,sad\n")
+    assert [(s.label, s.split) for s in read(tmp_path).samples] == [
+        ("happiness", "train"),
+        ("sadness", "val"),
+    ]
 
 
 def test_one_file_that_is_not_understood(tmp_path: Path) -> None:
@@ -143,7 +174,7 @@ def test_two_labels_for_one_image(tmp_path: Path) -> None:
     with pytest.raises(DataLayoutError, match=seen):
         read(tmp_path)
     table.write_text("path,label,split\na.png,happy,train\nb.png,sad,val\na.png,happy,val\n")
-    with pytest.raises(DataLayoutError, match=r"happiness in train .*happiness in val"):
+    with pytest.raises(DataLayoutError, match=r"a\.png: train \(.*line 2\), val \(.*line 4\)"):
         read(tmp_path)
 
 
@@ -193,6 +224,8 @@ def test_contradictions_in_ferplus_folders(tmp_path: Path) -> None:
     line = 'fer1.png,"(0, 0, 48, 48)",{votes},0,0,0,0,0,0,0,0\n'
     path = tmp_path / "FER2013Train" / "label.csv"
     path.write_text(line.format(votes="9,0") * 2)
+    assert len(read(tmp_path).samples) == 1
+    path.write_text(line.format(votes="9,0"), encoding="utf-16")
     assert len(read(tmp_path).samples) == 1
     path.write_text(line.format(votes="9,0") + line.format(votes="0,9"))
     with pytest.raises(DataLayoutError, match=r"fer1\.png: votes 9 0 .*votes 0 9"):
