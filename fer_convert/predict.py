@@ -13,7 +13,7 @@ import numpy as np
 from fer_convert import coreml_runtime
 from fer_convert.coreml_runtime import UnsupportedOperation
 from fer_convert.coreml_runtime.description import Feature
-from fer_train.contract.errors import harmless
+from fer_train.contract.errors import FerError, NotFound, UnreadableImage, harmless
 from fer_train.contract.pixels import face_crop, load_rgb
 
 if TYPE_CHECKING:
@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from fer_convert.coreml_runtime.reference.operations import Precision
 
 _BAR = 30  # characters of a probability of 1
+#: How far the sum of probabilities may be from 1: half precision rounds each of up to 64.
+_SUM_TOLERANCE = 0.02
+
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+
+_NOT_PROBABILITIES = (
+    "scores as the model gives them: they do not lie between 0 and 1 with a sum of 1, so they are "
+    "no probabilities (a network without a softmax?)"
+)
 
 Model = coreml_runtime.Program | coreml_runtime.Pipeline
 
@@ -35,6 +43,14 @@ class Answered:
     answer: Answer
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """One picture that is not there or cannot be decoded."""
+
+    image: Path
+    error: FerError
+
+
 def predict_images(
     artefact: Path,
     images: Sequence[Path],
@@ -42,21 +58,25 @@ def predict_images(
     function: str | None,
     engine: Engine,
     precision: Precision | None,
-) -> tuple[Model, list[Answered]]:
-    """Load the model once and run it on every picture.
+) -> tuple[Model, list[Answered | Unanswered]]:
+    """Load the model once and run it on every picture; one that is bad does not stop the others.
 
     Each picture is cropped to its centred square and resized to the model's input with the
     project's pixel contract, exactly as fixtures are.
 
     Raises:
         NotFound, ArtefactError, UnsupportedOperation: see `coreml_runtime.load`; also when the
-            model takes anything but one image. UnreadableImage: a picture cannot be decoded.
+            model takes anything but one image.
     """
     model = coreml_runtime.load(artefact, function=function)
     feature = _image_input(model)
-    answers = []
+    answers: list[Answered | Unanswered] = []
     for path in images:
-        pixels = face_crop(load_rgb(path), size=feature.width)
+        try:
+            pixels = face_crop(load_rgb(path), size=feature.width)
+        except (NotFound, UnreadableImage) as error:
+            answers.append(Unanswered(path, error))
+            continue
         given = pixels if feature.channels == 3 else _grey(pixels, feature)
         answer = model.predict({feature.name: given}, engine=engine, precision=precision)
         answers.append(Answered(path, answer))
@@ -87,7 +107,11 @@ def _grey(pixels: np.ndarray[Any, Any], feature: Feature) -> Any:
 
 
 def as_text(model: Model, answers: Sequence[Answered], *, top: int) -> str:
-    """Bars of the ``top`` most probable labels of each picture."""
+    """Bars of the ``top`` most probable labels of each picture.
+
+    Args:
+        answers: at least one.
+    """
     first = answers[0].answer
     lines = [
         f"{_shown(model.path)} ({model.format}, specification {model.spec_version})",
@@ -96,8 +120,8 @@ def as_text(model: Model, answers: Sequence[Answered], *, top: int) -> str:
     ]
     for answered in answers:
         lines += ["", _shown(answered.image)]
-        scores = answered.answer.get(model.probabilities_name) if model.labels else None
-        if isinstance(scores, Mapping):
+        scores = _scores(model, answered.answer)
+        if scores is not None:
             lines += _bars(scores, top)
         else:
             named = answered.answer.items()
@@ -109,7 +133,25 @@ def _bars(scores: Mapping[Any, float], top: int) -> list[str]:
     ranked = sorted(scores.items(), key=lambda item: -item[1])[:top]
     labelled = [(_shown(label), p) for label, p in ranked]
     width = max(len(label) for label, _ in labelled)
+    if not _are_probabilities(scores):
+        listed = [f"  {label:<{width}} {score:12.4f}" for label, score in labelled]
+        return [*listed, f"  {_NOT_PROBABILITIES}"]
     return [f"  {label:<{width}} {_bar(p):<{_BAR}} {100 * p:5.1f} %" for label, p in labelled]
+
+
+def _scores(model: Model, answer: Answer) -> Mapping[Any, float] | None:
+    """Return label -> score of a classifier, None for any other model."""
+    scores = answer.get(model.probabilities_name) if model.labels else None
+    return scores if isinstance(scores, Mapping) else None
+
+
+def _are_probabilities(scores: Mapping[Any, float]) -> bool:
+    values = np.array(list(scores.values()), dtype=np.float64)
+    # Not a number is neither below 0 nor above 1: it is shown as what it is.
+    values = values[np.isfinite(values)]
+    in_range = bool(np.all((values >= -_SUM_TOLERANCE) & (values <= 1 + _SUM_TOLERANCE)))
+    complete = len(values) < len(scores) or abs(values.sum() - 1) <= _SUM_TOLERANCE
+    return in_range and bool(complete)
 
 
 def _shown(text: object) -> str:
@@ -132,7 +174,7 @@ def _brief(value: Any) -> str:
     return f"{value.dtype} {list(value.shape)} {shown}{' …' if value.size > 8 else ''}"
 
 
-def as_json(model: Model, answers: Sequence[Answered]) -> str:
+def as_json(model: Model, answers: Sequence[Answered | Unanswered]) -> str:
     """Everything computed, for machines; pictures among the outputs are left out."""
     return json.dumps(
         {
@@ -142,22 +184,29 @@ def as_json(model: Model, answers: Sequence[Answered]) -> str:
             "format": model.format,
             "specification_version": model.spec_version,
             "runtime": f"portable coreml_runtime {coreml_runtime.__version__}",
-            "predictions": [
-                {
-                    "image": str(answered.image),
-                    "engine": answered.answer.engine,
-                    "precision": answered.answer.precision,
-                    "outputs": {
-                        name: _plain(value)
-                        for name, value in answered.answer.items()
-                        if not hasattr(value, "mode")
-                    },
-                }
-                for answered in answers
-            ],
+            "predictions": [_record(model, answered) for answered in answers],
         },
         indent=2,
     )
+
+
+def _record(model: Model, answered: Answered | Unanswered) -> dict[str, Any]:
+    if isinstance(answered, Unanswered):
+        error = answered.error
+        told = {"exit_code": error.exit_code, "message": error.message, "hint": error.hint}
+        return {"image": str(answered.image), "error": told}
+    scores = _scores(model, answered.answer)
+    return {
+        "image": str(answered.image),
+        "engine": answered.answer.engine,
+        "precision": answered.answer.precision,
+        "probabilities": None if scores is None else _are_probabilities(scores),
+        "outputs": {
+            name: _plain(value)
+            for name, value in answered.answer.items()
+            if not hasattr(value, "mode")
+        },
+    }
 
 
 def _plain(value: Any) -> Any:

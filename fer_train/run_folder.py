@@ -30,7 +30,13 @@ from typing import Any
 import numpy as np
 
 from fer_train.contract.errors import CannotWrite, CheckpointCorrupt, NotFound, OutputExists
-from fer_train.contract.files import cannot_write, write_bytes, write_json, write_text
+from fer_train.contract.files import (
+    cannot_write,
+    require_utf8,
+    write_bytes,
+    write_json,
+    write_text,
+)
 from fer_train.learning.metrics import Answers
 
 #: One epoch of history.csv; every column but ``stage`` is a number.
@@ -157,6 +163,7 @@ def _new_root(out: Path | None, arch: str) -> Path:
 
 
 def _require_place_for(root: Path) -> None:
+    require_utf8(root)
     if os.path.lexists(root):
         raise _exists(root)
     try:

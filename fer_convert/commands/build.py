@@ -23,7 +23,7 @@ from fer_convert.export.sparse import StorageChoice
 @click.option("--out", type=FOLDER, default=Path("build"), show_default=True)
 @click.option(
     "--fixtures",
-    type=FOLDER,
+    type=click.Path(path_type=Path),  # not FOLDER: an archive is told what to do with it
     default=fixtures_folder(),
     show_default="the drawn faces that come with ferconv",
     help="Images to compare on (with or without a manifest.json).",

@@ -41,7 +41,7 @@ def doctor(*, as_json: bool, quiet: bool) -> None:
     diagnosis = examine(say=lambda what: say(f" {what},"))
     say(" done\n\n")
     if as_json:
-        click.echo(json.dumps(diagnosis.as_json(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(diagnosis.as_json(), indent=2))
     else:
         _print(diagnosis)
     if diagnosis.failures:

@@ -57,7 +57,7 @@ def package(
     write_package(build_folder, out, emotionkit=sources, gate=not no_gate, verify=check)
     if as_json:
         summary = {"package": str(out), "verified": asdict(verified[0]) if verified else None}
-        click.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(summary, indent=2))
         return
     click.echo(f"Wrote the Swift package {out}.")
     for result in verified:

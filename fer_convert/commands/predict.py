@@ -44,14 +44,20 @@ def predict(
 ) -> None:
     """Ask a saved .mlmodel or .mlpackage what it sees in pictures; no Core ML needed.
 
-    Pictures are cropped to their centred square and resized to the model's input.
+    Pictures are cropped to their centred square and resized to the model's input. One that cannot
+    be read is reported, and the others are answered; the exit code is then that of the first.
     """
     from fer_convert import predict as predicting
+    from fer_train.contract.cli_errors import report_error
 
     model, answers = predicting.predict_images(
         artefact, images, function=function, engine=engine, precision=precision
     )
     if as_json:
         click.echo(predicting.as_json(model, answers))
-    else:
-        click.echo(predicting.as_text(model, answers, top=top))
+    elif answered := [one for one in answers if isinstance(one, predicting.Answered)]:
+        click.echo(predicting.as_text(model, answered, top=top))
+    bad = [one.error for one in answers if isinstance(one, predicting.Unanswered)]
+    codes = [report_error(error, "ferconv") for error in bad]
+    if codes:
+        click.get_current_context().exit(codes[0])

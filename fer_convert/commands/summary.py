@@ -37,7 +37,7 @@ def print_table(result: BuildResult, out: Path) -> None:
 
 def print_json(result: BuildResult, out: Path) -> None:
     """Print the summary on stdout as one JSON object; the whole truth is in report.json."""
-    click.echo(json.dumps(_summary(result, out), indent=2, ensure_ascii=False, allow_nan=False))
+    click.echo(json.dumps(_summary(result, out), indent=2, allow_nan=False))
 
 
 def raise_unless_passed(result: BuildResult, out: Path) -> None:

@@ -16,16 +16,21 @@ from fer_train.contract.errors import (
     LabelMismatch,
     NotFound,
     ParityFailed,
+    harmless,
 )
 from fer_train.contract.files import sha256_file
 from fer_train.contract.labels import canonical_name
+from fer_train.contract.picture_files import (
+    image_suffixes,
+    is_archive,
+    is_unopenable_picture,
+    pictures_below,
+    walk_files,
+)
 from fer_train.contract.pixels import Box, centred_square, crop_resize, face_crop, load_rgb
 from fer_train.contract.preprocess import PreprocessSpec
 
 Kind = Literal["face", "hard"]
-
-#: What Pillow reads and people keep faces in.
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 
 MANIFEST = "manifest.json"
 
@@ -58,17 +63,26 @@ def load_fixtures(folder: Path, *, spec: PreprocessSpec) -> list[Fixture]:
 
     Raises:
         NotFound: no such folder, or a file of the manifest is missing.
-        DataLayoutError: the manifest is unusable, or a file is not the one it describes.
+        DataLayoutError: a file in the place of a folder, a manifest that is unusable, or a file
+            that is not the one it describes.
         ParityFailed: there is no image: comparing nothing would prove nothing.
         UnreadableImage: a file cannot be decoded.
     """
     if not folder.is_dir():
+        if folder.is_file():
+            raise DataLayoutError(
+                f"{folder} is a file, not a folder of images.",
+                hint="It is an archive: unpack it, and give the folder."
+                if is_archive(folder)
+                else "Give the folder around it.",
+            )
         raise NotFound(f"There is no folder of images {folder}.")
     manifest = folder / MANIFEST
     listed = _from_manifest(manifest) if manifest.is_file() else _from_folder(folder)
     fixtures = [
         Fixture(
-            name=_printable(path.relative_to(folder)),
+            # A name that is not UTF-8 reaches Python as lone surrogates, which no report can hold.
+            name=harmless(path.relative_to(folder).as_posix(), kept=""),
             kind=kind,
             label=label,
             image=face_crop(load_rgb(path), size=spec.input_size),
@@ -77,9 +91,12 @@ def load_fixtures(folder: Path, *, spec: PreprocessSpec) -> list[Fixture]:
         for path, kind, label in listed
     ]
     if not fixtures:
+        names = [name for name, _ in walk_files(folder, root=folder)]
+        foreign = [name for name in names if is_unopenable_picture(name)]
+        seen = f", but {foreign[0]} and the like, which Pillow cannot open here" if foreign else ""
         raise ParityFailed(
-            f"{folder} holds no images; comparing nothing proves nothing.",
-            hint=f"Put face images there ({', '.join(sorted(IMAGE_SUFFIXES))}).",
+            f"{folder} holds no images{seen}; comparing nothing proves nothing.",
+            hint=f"Put face images there ({', '.join(sorted(image_suffixes()))}).",
         )
     return fixtures
 
@@ -131,15 +148,9 @@ def _manifest_entry(folder: Path, entry: dict[str, Any]) -> tuple[Path, Kind, st
 
 
 def _from_folder(folder: Path) -> Iterator[tuple[Path, Kind, str | None]]:
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    for path in sorted(files):
-        if path.is_file():
-            yield path, "face", _folder_label(path.parent.name) if path.parent != folder else None
-
-
-def _printable(relative: Path) -> str:
-    # A file name that is not UTF-8 reaches Python as lone surrogates, which no report can hold.
-    return relative.as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
+    for name in pictures_below(folder):
+        path = folder / name
+        yield path, "face", _folder_label(path.parent.name) if path.parent != folder else None
 
 
 def _folder_label(name: str) -> str | None:

@@ -10,6 +10,7 @@ import click
 
 from fer_train.commands.launch import cache_option
 from fer_train.config.click_options import config_options
+from fer_train.contract.errors import harmless
 from fer_train.machine.device import default_workers
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def check(source: Path, **options: Any) -> None:
     document = to_document(checked)
     write_check(out, document, checked)
     if options["as_json"]:
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
     elif not options["quiet"]:
         _print_summary(
             document, checked, report=out / REPORT, findings=out / FINDINGS, source=source
@@ -105,24 +106,29 @@ def check(source: Path, **options: Any) -> None:
 def _print_summary(
     document: dict[str, Any], checked: Checked, *, report: Path, findings: Path, source: Path
 ) -> None:
-    click.echo(f"{document['images']} images in {source}: {document['data']['layout']}")
+    _say(f"{document['images']} images in {source}: {document['data']['layout']}")
     for note in document["data"]["notes"]:
-        click.echo(f"  {note}")
+        _say(f"  {note}")
     for split, counts in document["counts"].items():
         listed = ", ".join(f"{label} {count}" for label, count in counts.items())
-        click.echo(f"  {split}: {sum(counts.values())} ({listed})")
+        _say(f"  {split}: {sum(counts.values())} ({listed})")
     for finding in checked.findings:
-        click.echo(f"{finding.kind.severity}: {finding.kind.title}: {finding.amount()}")
+        _say(f"{finding.kind.severity}: {finding.kind.title}: {finding.amount()}")
         for group in finding.groups[:_EXAMPLES]:
             names = [checked.listing.samples[index].name for index in group.members[:_NAMES]]
             more = ["…"] if len(group.members) > _NAMES else []
             note = f" ({group.note})" if names else group.note
-            click.echo(f"    {', '.join([*names, *more])}{note}")
+            _say(f"    {', '.join([*names, *more])}{note}")
     if not document["findings"]:
-        click.echo("Nothing found.")
-    click.echo(f"report: {report}")
+        _say("Nothing found.")
+    _say(f"report: {report}")
     if document["exclude"]:
-        click.echo(
+        _say(
             f"To train without {len(document['exclude'])} of these images: "
             f"fertrain train --data {source} --exclude {findings}"
         )
+
+
+def _say(line: str) -> None:
+    # Names of files are a stranger's.
+    click.echo(harmless(line))

@@ -76,6 +76,6 @@ def evaluate(
         reporter=choose_reporter(quiet=quiet),
     )
     if as_json:
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(result, indent=2, allow_nan=False))
     else:
         click.echo(evaluation.as_text(result))

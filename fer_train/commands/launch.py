@@ -124,7 +124,7 @@ def run_training(
             context.exit(128 + stopped.signum)
         # Still guarded: when the other processes are done first, torchrun ends this one.
         if options["as_json"] and is_leader():
-            click.echo(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False))
+            click.echo(json.dumps(summary, indent=2, allow_nan=False))
         if summary["stopped"] and is_leader():
             click.echo(f"{summary['stopped']}: saved. Continue with: {summary['resume']}", err=True)
     if summary["stopped"]:

@@ -59,7 +59,7 @@ def compare(runs: tuple[Path, ...], as_json: bool, html: Path | None) -> None:
     if html is not None:
         write_text(html, render_comparison(document, records))
     if as_json:
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
     else:
         click.echo(as_text(document))
         if html is not None:

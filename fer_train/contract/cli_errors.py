@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -29,6 +30,7 @@ def main_with_errors(command: click.Command, prog_name: str) -> NoReturn:
     """
     import click
 
+    _escape_what_cannot_be_written()
     try:
         # Standalone mode would turn Ctrl-C into exit code 1; here it must be 130.
         status = command.main(prog_name=prog_name, standalone_mode=False)
@@ -44,6 +46,17 @@ def main_with_errors(command: click.Command, prog_name: str) -> NoReturn:
         sys.exit(report_error(error, prog_name))
     # In this mode ctx.exit(code) comes back as the return value.
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _escape_what_cannot_be_written() -> None:
+    """Let a terminal show as ``\\u2588`` what its encoding lacks.
+
+    Names of files need not be UTF-8 (Python holds such bytes as lone surrogates), and a terminal
+    need not be, either: no command ends because of a character.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def exit_on_sigterm() -> None:

@@ -77,7 +77,13 @@ def atomic_directory(path: Path | str, *, marker: str) -> Iterator[Path]:
 
 
 def refuse_foreign_output(target: Path, *, marker: str) -> None:
-    """Raise `OutputExists` when ``target`` exists and was not written by us."""
+    """Refuse a folder to write that was not written by us, or could not be.
+
+    Raises:
+        OutputExists: ``target`` exists and does not hold ``marker``.
+        CannotWrite: as `require_utf8`.
+    """
+    require_utf8(target)
     if not target.exists():
         return
     if not target.is_dir():
@@ -89,6 +95,17 @@ def refuse_foreign_output(target: Path, *, marker: str) -> None:
         )
 
 
+def require_utf8(target: Path) -> None:
+    """Raise `CannotWrite` for a name that TensorBoard's, ONNX's and Core ML's libraries refuse."""
+    try:
+        str(target).encode()
+    except UnicodeEncodeError:
+        raise CannotWrite(
+            f"Cannot write {target}: its name is not UTF-8.",
+            hint="The libraries that write models and curves take no other; choose another name.",
+        ) from None
+
+
 def write_bytes(path: Path | str, content: bytes) -> None:
     """Atomically write ``content``."""
     with atomic_write(path) as temporary:
@@ -96,8 +113,12 @@ def write_bytes(path: Path | str, content: bytes) -> None:
 
 
 def write_text(path: Path | str, content: str) -> None:
-    """Atomically write ``content`` as UTF-8 with ``\\n`` line ends on every system."""
-    write_bytes(path, content.encode("utf-8"))
+    """Atomically write ``content`` as UTF-8 with ``\\n`` line ends on every system.
+
+    A lone surrogate, as Python holds a byte of a file name that is not UTF-8, becomes ``\\udcff``:
+    readable in a page, and in JSON an escape that gives back the same name.
+    """
+    write_bytes(path, content.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path | str, value: Any) -> None:
@@ -120,7 +141,9 @@ def tree_files(path: Path | str) -> list[Path]:
     if root.is_file():
         return [root]
     found = [entry for entry in root.rglob("*") if entry.is_file()]
-    return sorted(found, key=lambda entry: entry.relative_to(root).as_posix().encode())
+    return sorted(
+        found, key=lambda entry: entry.relative_to(root).as_posix().encode(errors="surrogatepass")
+    )
 
 
 def sha256_tree(path: Path | str) -> str:
@@ -129,7 +152,7 @@ def sha256_tree(path: Path | str) -> str:
     if root.is_file():
         return sha256_file(root)
     lines = (f"{sha256_file(f)}  {f.relative_to(root).as_posix()}\n" for f in tree_files(root))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256("".join(lines).encode(errors="surrogatepass")).hexdigest()
 
 
 def size_bytes(path: Path | str) -> int:

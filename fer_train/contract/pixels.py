@@ -6,14 +6,24 @@ EmotionKit through golden vectors (``fixtures/golden``).
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from fer_train.contract.errors import NotFound, UnreadableImage
+from fer_train.contract.picture_files import is_archive, teach_pillow
+
+#: What Pillow raises over damaged pictures: SyntaxError for chunks of a PNG, ValueError for
+#: impossible sizes, RuntimeError for AVIF, and what else its readers meet in senseless bytes.
+UNDECODABLE = (
+    *(ArithmeticError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError),
+    *(ValueError, struct.error, zlib.error, Image.DecompressionBombError),
+)
 
 RGBImage = NDArray[np.uint8]  # [H, W, 3], 0..255
 
@@ -27,6 +37,16 @@ class Box(NamedTuple):
     height: float
 
 
+def open_picture(source: Path | str | BinaryIO) -> Image.Image:
+    """Open a picture without decoding it, of any kind that Pillow can read here.
+
+    Raises:
+        UNDECODABLE: any of them, for what Pillow cannot read.
+    """
+    teach_pillow()
+    return Image.open(source)
+
+
 def load_rgb(path: Path | str) -> RGBImage:
     """Decode an image file to uint8 RGB ``[H, W, 3]``, upright.
 
@@ -38,15 +58,16 @@ def load_rgb(path: Path | str) -> RGBImage:
         UnreadableImage: the file is not an image, or is truncated.
     """
     try:
-        with Image.open(path) as image:
+        with open_picture(path) as image:
             return to_rgb(image)
     except FileNotFoundError:
         raise NotFound(f"There is no image {path}.") from None
-    # Pillow raises SyntaxError for some damaged PNG chunks and ValueError for impossible sizes.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UNDECODABLE as error:
         raise UnreadableImage(
             f"{path} cannot be decoded as an image: {error}.",
-            hint="Replace or remove the file, then run the command again.",
+            hint="It is an archive: unpack it first."
+            if is_archive(path)
+            else "Replace or remove the file, then run the command again.",
         ) from error
 
 

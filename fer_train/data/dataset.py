@@ -17,16 +17,21 @@ from numpy.typing import NDArray
 from fer_train.config.options import LabelsFrom
 from fer_train.contract.errors import DataLayoutError, EmptyClass
 from fer_train.contract.labels import EMOTIONS, parse_custom_labels
+from fer_train.contract.picture_files import image_suffixes
 from fer_train.data.check.exclude import read_exclusions, without_excluded
 from fer_train.data.label_order import read_label_order
 from fer_train.data.layouts import AUTO, recognise
-from fer_train.data.layouts.folders import IMAGE_SUFFIXES
-from fer_train.data.samples import DISAGREEING, SPLITS, Listing, ReadOptions, Sample, amount
+from fer_train.data.samples import (
+    DISAGREEING,
+    SPLITS,
+    SYNTHETIC_MARKER,
+    Listing,
+    ReadOptions,
+    Sample,
+    amount,
+)
 from fer_train.data.splits import Scanner, SplitPlan, make_splits
-
-#: Written by ``fertrain synth``: these faces were drawn, and the model must say so for ever.
-SYNTHETIC_MARKER = "synthetic.json"
-
+from fer_train.data.unused import describe_unused
 
 #: Examples shown for rows without files and for disagreements.
 _SHOWN = 3
@@ -62,12 +67,10 @@ class Split:
     Attributes:
         samples: where each image is.
         targets: index into the dataset's labels, one per image.
-        ignored: files in its class folders that are not images by their suffix.
     """
 
     samples: tuple[Sample, ...]
     targets: tuple[int, ...]
-    ignored: int
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -147,7 +150,8 @@ class FaceFolder:
 
 
 def read_listing(path: Path, request: DataRequest) -> tuple[Listing, list[str]]:
-    """Recognise and read a data set; also return notes on where it was found.
+    """Recognise and read a data set; also return notes on where it was found
+    and what lies there unused.
 
     Raises:
         NotFound, DataLayoutError, LabelMismatch: nothing there, nothing known, or nothing certain.
@@ -175,6 +179,9 @@ def read_listing(path: Path, request: DataRequest) -> tuple[Listing, list[str]]:
             hint="Leave the option out.",
         )
     notes = [] if place == path else [f"the data begins in {place}"]
+    # Around a single file lies whatever its owner keeps there.
+    if path.is_dir():
+        notes += describe_unused(listing)
     return listing, notes
 
 
@@ -246,11 +253,11 @@ def list_faces(
 
 
 def describe_losses(listing: Listing) -> list[str]:
-    """Return sentences on rows and images that a layout left out, and on contradictions."""
+    """Return sentences on how a layout read its files, what it left out, and contradictions."""
     dropped = dict(listing.dropped)
     # The same images as the disagreements, which are named below.
     left_out = " left out" if dropped.pop(DISAGREEING, 0) else ""
-    notes = [f"{count} {reason} left out" for reason, count in dropped.items()]
+    notes = [*listing.notes, *(f"{count} {reason} left out" for reason, count in dropped.items())]
     if listing.missing:
         shown = ", ".join(listing.missing[:_SHOWN])
         count = len(listing.missing)
@@ -272,7 +279,9 @@ def content_fingerprint(found: FaceFolder, digests: Mapping[str, list[str]]) -> 
     for name in sorted(found.splits):
         split = found.splits[name]
         for path, target, digest in zip(split.paths, split.targets, digests[name], strict=True):
-            fingerprint.update(f"{name} {found.labels[target]} {digest} {path}\n".encode())
+            line = f"{name} {found.labels[target]} {digest} {path}\n"
+            # Names need not be UTF-8.
+            fingerprint.update(line.encode(errors="surrogatepass"))
         shares = split.shares(found.labels)
         if shares is not None:
             fingerprint.update(shares.tobytes())
@@ -323,7 +332,6 @@ def _build(
             splits[name] = Split(
                 samples=members,
                 targets=tuple(position[sample.label] for sample in members),
-                ignored=listing.ignored.get(name, 0),
             )
     return FaceFolder(
         root=listing.root,
@@ -367,6 +375,6 @@ def _require_images(found: FaceFolder) -> None:
                 f"The {split} split of {found.root} has no images for: {', '.join(empty)}.",
                 hint="A class that is never seen cannot be learned or measured: add images, or "
                 "take the class out of every split. Image files end in "
-                + ", ".join(sorted(IMAGE_SUFFIXES))
+                + ", ".join(sorted(image_suffixes()))
                 + ".",
             )

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from fer_train.contract.errors import NotFound, UnreadableImage
 from fer_train.contract.pixels import (
+    UNDECODABLE,
     RGBImage,
     centred_square,
     crop_resize,
+    open_picture,
     square_region,
     to_rgb,
 )
@@ -42,7 +43,7 @@ def read_content(root: Path, sample: Sample) -> bytes:
     except OSError as error:
         raise UnreadableImage(f"{path} cannot be read: {error.strerror}.") from error
     # Of a row's fields, the pixels are by far the longest; labels are not content.
-    return max(line.split(b","), key=len).strip(b' "\r\n')
+    return max(re.split(rb"[,;\t]", line), key=len).strip(b' "\r\n')
 
 
 def decode(content: bytes, sample: Sample, *, root: Path) -> RGBImage:
@@ -54,10 +55,9 @@ def decode(content: bytes, sample: Sample, *, root: Path) -> RGBImage:
     try:
         if sample.offset is not None:
             return _from_numbers(content)
-        with Image.open(io.BytesIO(content)) as image:
+        with open_picture(io.BytesIO(content)) as image:
             return to_rgb(image)
-    # Pillow raises SyntaxError for some damaged PNG chunks and ValueError for impossible sizes.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UNDECODABLE as error:
         reason = "it is empty" if not content else _plain(error)
         raise UnreadableImage(
             f"{root / sample.name} cannot be decoded as an image: {reason}."
@@ -85,12 +85,10 @@ def native_side(root: Path, sample: Sample, *, margin: float) -> int | None:
     try:
         if sample.offset is not None:
             return math.isqrt(len(read_content(root, sample).split()))
-        with Image.open(root / sample.file) as image:
+        with open_picture(root / sample.file) as image:
             width, height = image.size
     # Unreadable files are reported, all of them, by the decoding pass that follows.
-    except (UnreadableImage, NotFound, OSError, SyntaxError, ValueError):
-        return None
-    except Image.DecompressionBombError:
+    except (UnreadableImage, NotFound, *UNDECODABLE):
         return None
     if sample.box is None:
         return min(width, height)
@@ -106,26 +104,28 @@ def listing_signature(root: Path, samples: Sequence[Sample]) -> str:
     """Return a hash of names, boxes, sizes and times: equal as long as nobody touched the files.
 
     The change time is included because, unlike the modification time, it cannot be set: a file
-    replaced by another of equal size and date is noticed.
-
-    Raises:
-        NotFound: a file is gone.
+    replaced by another of equal size and date is noticed. A file that is gone, or a link that leads
+    nowhere, is a state, too: whoever reads it says so.
     """
-    signature = hashlib.sha256(f"{root.resolve()}\n".encode())
-    statuses: dict[str, os.stat_result] = {}
+    signature = hashlib.sha256(f"{root.resolve()}\n".encode(errors="surrogatepass"))
+    states: dict[str, tuple[int, ...]] = {}
     for sample in samples:
-        file = sample.file
-        status = statuses.get(file)
-        if status is None:
-            try:
-                status = (root / file).stat()
-            except FileNotFoundError:
-                raise NotFound(f"There is no image {root / file}.") from None
+        state = states.get(sample.file)
+        if state is None:
+            state = _state(root / sample.file)
             if sample.offset is not None:
-                statuses[file] = status
-        state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-        signature.update(f"{sample.name} {state}\n".encode())
+                states[sample.file] = state
+        # Names need not be UTF-8.
+        signature.update(f"{sample.name} {state}\n".encode(errors="surrogatepass"))
     return signature.hexdigest()
+
+
+def _state(file: Path) -> tuple[int, ...]:
+    try:
+        status = file.stat()
+    except OSError:
+        return ()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def _from_numbers(content: bytes) -> RGBImage:

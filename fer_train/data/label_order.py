@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fer_train.contract.errors import DataLayoutError, LabelMismatch, NotFound
 from fer_train.contract.labels import LABEL_ORDERS, canonical_name, id_table
+from fer_train.data.text import read_text
 
 #: For error messages: everything ``--label-order`` accepts.
 ALLOWED = (
@@ -70,6 +71,7 @@ def read_label_order(text: str, *, custom: Sequence[str] = ()) -> LabelTable:
     Raises:
         LabelMismatch: an unknown name, an unknown emotion, or an id or emotion given twice.
         NotFound: it looks like a file that does not exist.
+        DataLayoutError: a file that is no text.
     """
     if "," in text or "=" in text:
         return _table(text, re.split(r"\s*,\s*", text.strip(" ,")), custom)
@@ -87,7 +89,7 @@ def read_label_order(text: str, *, custom: Sequence[str] = ()) -> LabelTable:
 
 
 def _read_file(path: Path, custom: Sequence[str]) -> LabelTable:
-    content = path.read_text(encoding="utf-8-sig")
+    content = read_text(path)
     if path.suffix.lower() != ".json":
         lines = [line.strip() for line in content.splitlines()]
         entries = [line for line in lines if line and not line.startswith("#")]

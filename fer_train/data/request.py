@@ -35,8 +35,6 @@ def find_configured_faces(
     for name, counts in found.counts().items():
         listed = ", ".join(f"{label} {count}" for label, count in counts.items())
         reporter.note("", f"{name}: {sum(counts.values())} images ({listed})")
-        if found.splits[name].ignored:
-            reporter.note("", f"{name}: {found.splits[name].ignored} other files ignored")
     return found
 
 

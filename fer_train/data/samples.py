@@ -13,6 +13,9 @@ from fer_train.data.label_order import LabelTable
 #: In the order in which they give way: an image in two splits is taken out of the earlier one.
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 
+#: Written by ``fertrain synth``: these faces were drawn, and the model must say so for ever.
+SYNTHETIC_MARKER = "synthetic.json"
+
 #: Reason in `Listing.dropped` for what ``--labels-from drop`` leaves out.
 DISAGREEING = "images on which folder and CSV disagree"
 
@@ -83,10 +86,12 @@ class Listing:
         title: a sentence for people: the layout, and the id table if there is one.
         id_table: class as written in the data -> emotion, as applied.
         declared: emotions the data set has a place for, even if the place is empty.
-        ignored: split -> files in class folders that are not images by their suffix.
         dropped: reason -> number of rows or files left out.
         missing: rows that name a file which is not there.
         disagreements: images whose folder and CSV row differ.
+        sources: files that labels were read from, and folders of such files ending in ``/``;
+            relative to the root.
+        notes: sentences for people on how files were read.
     """
 
     root: Path
@@ -94,10 +99,11 @@ class Listing:
     title: str
     id_table: Mapping[str, str]
     declared: frozenset[str] = frozenset()
-    ignored: Mapping[str, int] = field(default_factory=dict)
     dropped: Mapping[str, int] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     disagreements: list[Disagreement] = field(default_factory=list)
+    sources: frozenset[str] = frozenset()
+    notes: list[str] = field(default_factory=list)
 
 
 def amount(count: int, noun: str) -> str:

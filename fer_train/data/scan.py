@@ -92,7 +92,6 @@ def scan_images(
         on_progress: called with the number of images just seen; may raise to stop.
 
     Raises:
-        NotFound: a file is gone.
         CannotWrite: no space or permission for the result.
     """
     kept = folder / "scans" / f"v{_VERSION}-{_key(root, samples)}.npz"

@@ -14,12 +14,12 @@ from fer_train.contract.checkpoint import Checkpoint
 from fer_train.contract.errors import DataLayoutError, LabelMismatch, NotFound
 from fer_train.contract.files import sha256_file, write_bytes
 from fer_train.contract.network import PixelNormalizer
+from fer_train.contract.picture_files import image_suffixes
 from fer_train.data.augment import AugmentSpec
 from fer_train.data.batches import ordered_batches
 from fer_train.data.cache import open_cache
 from fer_train.data.dataset import FaceFolder, list_faces
 from fer_train.data.feed import FaceFeed
-from fer_train.data.layouts.folders import IMAGE_SUFFIXES
 from fer_train.data.request import data_request, describe_found, reporting_scanner
 from fer_train.learning.calibration import calibration_line, calibration_record
 from fer_train.learning.engine import answer
@@ -146,7 +146,7 @@ def _split_to_measure(found: FaceFolder, asked: str | None) -> str:
     if not there:
         raise DataLayoutError(
             f"{found.root} ({found.layout}) has no images at all.",
-            hint=f"Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}.",
+            hint=f"Image files end in {', '.join(sorted(image_suffixes()))}.",
         )
     if asked is None:
         return there[0]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fer_train.contract.errors import harmless
 from fer_train.learning.calibration import reliability
 from fer_train.learning.metrics import Answers
 from fer_train.run.pictures import Picture, draw_confusion, draw_reliability, image_grid
@@ -107,7 +108,9 @@ class Board:
     ) -> None:
         """Write a line of the HParams table, options and final figures of best.pt, and close."""
         plain = {
-            k: v if isinstance(v, (bool, int, float, str)) else str(v) for k, v in config.items()
+            # Paths need not be UTF-8, which is all that an event file can hold.
+            k: v if isinstance(v, (bool, int, float)) else harmless(str(v))
+            for k, v in config.items()
         }
         self.writer.add_hparams(  # type: ignore[no-untyped-call]
             plain,

@@ -13,33 +13,14 @@ from fer_convert.coreml_runtime import load
 from fer_convert.coreml_runtime.errors import RefusedInput
 from fer_convert.coreml_runtime.read.proto import proto_module
 from tests.fer_convert.nets import Ferconv
-
-LABELS = ["calm", "glad", "sad"]
+from tests.fer_convert.saved_classifier import save_classifier
 
 
 @pytest.fixture
 def artefact(tmp_path: Path) -> Path:
     """A 4 x 4 classifier: the mean of red, green and blue, through a softmax."""
-    spec = proto_module("Model_pb2").Model()
-    spec.specificationVersion = 4
-    image = spec.description.input.add(name="image").type.imageType
-    image.width, image.height, image.colorSpace = 4, 4, 20
-    spec.description.output.add(name="classLabel").type.stringType.SetInParent()
-    scores = spec.description.output.add(name="scores").type.dictionaryType
-    scores.stringKeyType.SetInParent()
-    spec.description.predictedFeatureName = "classLabel"
-    spec.description.predictedProbabilitiesName = "scores"
-    network = spec.neuralNetworkClassifier
-    network.arrayInputShapeMapping = network.imageInputShapeMapping = 1
-    network.stringClassLabels.vector.extend(LABELS)
-    network.labelProbabilityLayerName = "p"
-    scaled = network.layers.add(name="scaled", input=["image"], output=["s"]).activation.linear
-    scaled.alpha = 1 / 64
-    pool = network.layers.add(name="mean", input=["s"], output=["m"]).pooling
-    pool.type, pool.globalPooling = 1, True
-    network.layers.add(name="p", input=["m"], output=["p"]).softmax.SetInParent()
     path = tmp_path / "model.mlmodel"
-    path.write_bytes(spec.SerializeToString())
+    save_classifier(path)
     return path
 
 
@@ -151,3 +132,49 @@ def test_an_array_is_shown_on_one_line(artefact: Path, green: Path, ferconv: Fer
     assert done.code == 0, done.err
     (shown,) = done.out.splitlines()[4:]
     assert shown.startswith(r"  a\x1bb: float32 [1, 3, 4, 4] [22048.5") and shown.endswith("] …")
+
+
+def test_one_bad_picture_does_not_stop_the_others(
+    artefact: Path, green: Path, ferconv: Ferconv
+) -> None:
+    torn, gone = green.with_name("torn.png"), green.with_name("gone.png")
+    torn.write_bytes(green.read_bytes()[:40])
+    done = ferconv("predict", artefact, green, torn, green, gone)
+    assert done.code == 22  # of the first bad one
+    assert done.out.count("glad") == 2 and "torn" not in done.out
+    assert "torn.png cannot be decoded" in done.err and f"no image {gone}" in done.err
+    done = ferconv("predict", artefact, torn, green, "--json")
+    assert done.code == 22
+    bad, good = json.loads(done.out)["predictions"]
+    assert bad["image"] == str(torn) and bad["error"]["exit_code"] == 22
+    assert "cannot be decoded" in bad["error"]["message"] and "outputs" not in bad
+    assert good["outputs"]["classLabel"] == "glad"
+    assert ferconv("predict", artefact, gone).out == ""
+
+
+def test_scores_are_no_percentages(artefact: Path, green: Path, ferconv: Ferconv) -> None:
+    done = ferconv("predict", artefact, green, "--json")
+    assert json.loads(done.out)["predictions"][0]["probabilities"] is True
+    save_classifier(artefact, softmax=False)
+    done = ferconv("predict", artefact, green)
+    assert done.code == 0, done.err
+    assert "%" not in done.out and "█" not in done.out
+    glad, sad, calm, note = done.out.splitlines()[4:]
+    # The mean of each channel / 64.
+    assert [line.split() for line in (glad, sad, calm)] == [
+        ["glad", "3.1250"],
+        ["sad", "0.4688"],
+        ["calm", "0.1562"],
+    ]
+    assert "no probabilities" in note
+    done = ferconv("predict", artefact, green, "--json")
+    assert json.loads(done.out)["predictions"][0]["probabilities"] is False
+
+
+def test_a_hidden_score_counts_too(artefact: Path, tmp_path: Path, ferconv: Ferconv) -> None:
+    """All scores lie in 0..1 here, and only their sum tells that they are no probabilities."""
+    save_classifier(artefact, softmax=False)
+    Image.new("RGB", (4, 4), (32, 32, 32)).save(tmp_path / "grey.png")
+    done = ferconv("predict", artefact, tmp_path / "grey.png", "--top", 1)
+    assert done.code == 0, done.err
+    assert "0.5000" in done.out and "no probabilities" in done.out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.inputs import containers, labels, networks, programs_of_others
+from tests.inputs import containers, data, labels, networks, programs_of_others
 from tests.inputs.case import Case
 from tests.paths import REPOSITORY
 
@@ -14,6 +14,7 @@ SECTIONS: dict[str, tuple[Case, ...]] = {
     "Networks and pixels": networks.CASES,
     "torch.export and ONNX": programs_of_others.CASES,
     "Containers": containers.CASES,
+    "Data and pictures": data.CASES,
 }
 
 CASES: tuple[Case, ...] = tuple(case for cases in SECTIONS.values() for case in cases)

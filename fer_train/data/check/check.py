@@ -20,9 +20,9 @@ from fer_train.data.check.exclude import (
 )
 from fer_train.data.check.findings import class_counts, find_all
 from fer_train.data.check.kinds import Finding
-from fer_train.data.dataset import SYNTHETIC_MARKER, DataRequest, describe_losses, read_listing
+from fer_train.data.dataset import DataRequest, describe_losses, read_listing
 from fer_train.data.perceptual import BITS, NEAR_CORRELATION
-from fer_train.data.samples import Listing
+from fer_train.data.samples import SYNTHETIC_MARKER, Listing
 from fer_train.data.scan import Scan
 from fer_train.data.splits import Scanner
 

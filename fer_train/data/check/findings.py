@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_train.contract.errors import harmless
 from fer_train.contract.preprocess import MIN_INPUT_SIZE
 from fer_train.data.check.kinds import KINDS, Finding, Group
 from fer_train.data.perceptual import connected
@@ -50,7 +51,7 @@ def _about_files(listing: Listing, scan: Scan) -> dict[str, list[Group]]:
     blank = np.flatnonzero(scan.contrast < BLANK_CONTRAST).tolist()
     return {
         "unreadable": [
-            Group((i,), error.removeprefix(f"{listing.root / listing.samples[i].name} "))
+            Group((i,), error.removeprefix(harmless(f"{listing.root / listing.samples[i].name} ")))
             for i, error in enumerate(scan.errors)
             if error
         ],

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_train.contract.errors import DataLayoutError, NotFound
+from fer_train.contract.picture_files import is_archive
 from fer_train.data.layouts import (
     affectnet_csv,
     affectnet_npy,
     ferplus,
     folders,
+    label_tables,
     labels_csv,
     pixel_csv,
     rafdb,
@@ -25,6 +27,10 @@ from fer_train.data.samples import Listing, ReadOptions
 
 #: Archives put their content into folders of their own, sometimes twice over.
 _DEPTH = 3
+
+
+#: Layouts whose labels are the names of folders, and nothing else.
+_BY_FOLDER = ("folders", "classes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +89,14 @@ LAYOUTS: tuple[Layout, ...] = (
         "train/1..7/train_*_aligned.jpg and test/1..7",
         rafdb.recognise_folders,
         rafdb.read_folders,
-        frozenset({"folders"}),
+        frozenset({"folders", "labels-csv"}),
     ),
     Layout(
         "labels-csv",
-        "images and labels.csv with a path and a label column",
+        "images and labels.csv (or another table) with a path and a label column",
         labels_csv.recognise,
         labels_csv.read,
-        frozenset({"folders", "classes"}),
+        frozenset(_BY_FOLDER),
     ),
     Layout(
         "folders",
@@ -122,24 +128,39 @@ def recognise(
 
     Raises:
         NotFound: there is nothing at ``path``.
-        DataLayoutError: no layout, or several.
+        DataLayoutError: no layout, or several; an archive; a file of labels that is not
+            understood, beside class folders or alone.
     """
     if not path.exists():
         raise NotFound(f"There is no data folder {path}.")
+    if path.is_file() and is_archive(path):
+        raise DataLayoutError(
+            f"{path} is an archive.", hint="Unpack it, and give the folder: --data FOLDER"
+        )
     options = options or ReadOptions()
     level = [path]
     for _ in range(_DEPTH):
         found = [(match, place) for place in level for match in _matches(place, options, name)]
         if len(found) == 1:
-            return found[0][0][0], found[0][1]
+            (layout, _), place = found[0]
+            if name == AUTO and layout.name in _BY_FOLDER:
+                label_tables.require_no_other_labels(_around(place, path))
+            return layout, place
         if found:
             raise _ambiguous(path, found)
         level = [child for place in level if place.is_dir() for child in folders.subfolders(place)]
+    if path.is_file() and name in (AUTO, "labels-csv"):
+        raise label_tables.not_understood(path)
+    archives = [entry for entry in _files(path) if is_archive(entry)]
+    if name in (AUTO, "labels-csv") and path.is_dir() and not archives:
+        label_tables.require_no_other_labels([path, *folders.subfolders(path)])
     raise DataLayoutError(
         f"{path} holds no data set we know; it holds: {_content(path)}."
         if name == AUTO
         else f"{path} is not of the layout {name}; it holds: {_content(path)}.",
-        hint="Known layouts:\n"
+        hint=f"Unpack {archives[0].name} first."
+        if archives
+        else "Known layouts:\n"
         + "\n".join(f"    {layout.name:<14} {layout.shape}" for layout in LAYOUTS)
         + "\n  Class folders are 0..7 or named after the emotions (or --custom-labels). See "
         "docs/data.md.",
@@ -167,6 +188,18 @@ def _ambiguous(path: Path, found: list[tuple[tuple[Layout, str], Path]]) -> Data
         f"{path} holds {len(found)} data sets, or one that can be read in {len(found)} ways.",
         hint=f"Say which with one of:\n{listed}",
     )
+
+
+def _around(place: Path, path: Path) -> list[Path]:
+    """Return the folders in which a file may speak about the images of a data set."""
+    above = [folder for folder in place.parents if folder.is_relative_to(path)]
+    splits = folders.split_folders(place).values()
+    wrapped = [folder.parent for folder in splits if folder.parent != place]
+    return [place, *above, *wrapped, *splits]
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(e for e in path.iterdir() if e.is_file()) if path.is_dir() else []
 
 
 def _content(path: Path) -> str:

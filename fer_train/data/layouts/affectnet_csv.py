@@ -54,7 +54,8 @@ def read(root: Path, options: ReadOptions) -> Listing:
     """Read both files; rows whose photograph is absent are listed as missing.
 
     Raises:
-        DataLayoutError: a value that is not a number, an unknown expression, no images at all.
+        DataLayoutError: a value that is not a number, an unknown expression, rows that contradict
+            each other about a face, no images at all.
     """
     table = named_table("affectnet")
     if options.order is not None and options.order.ids != table.ids:
@@ -67,6 +68,7 @@ def read(root: Path, options: ReadOptions) -> Listing:
     samples: list[Sample] = []
     dropped: Counter[str] = Counter()
     missing: list[str] = []
+    saying = tables.OneSaying()
     for path in _csv_files(root):
         # Copies of validation.csv without a header row are in circulation.
         names = None if _COLUMNS[0] in tables.header(path) else _COLUMNS
@@ -92,7 +94,11 @@ def read(root: Path, options: ReadOptions) -> Listing:
                 dropped["rows with an empty face box"] += 1
                 continue
             split = _FILES[path.name.lower()]
-            samples.append(Sample(name, table.ids[expression], split, box=box))
+            says = f"{table.ids[expression]} in {split}"
+            where = f"{path.name} line {line}"
+            # Another box is another face of the photograph.
+            if saying.is_new((name, box), says, name=name, where=where):
+                samples.append(Sample(name, table.ids[expression], split, box=box))
     if not samples:
         raise DataLayoutError(
             f"None of the {len(missing)} photographs that AffectNet's CSV files name is here.",
@@ -106,6 +112,8 @@ def read(root: Path, options: ReadOptions) -> Listing:
         id_table={str(number): emotion for number, emotion in table.ids.items()},
         dropped=dropped,
         missing=missing,
+        sources=frozenset(p.relative_to(root).as_posix() for p in _csv_files(root)),
+        notes=saying.notes(),
     )
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from fer_train.contract.errors import DataLayoutError
+from fer_train.contract.picture_files import pictures_below
 from fer_train.data.label_order import named_table
-from fer_train.data.layouts.folders import walk_files
 from fer_train.data.samples import Listing, ReadOptions, Sample
 
 _FOLDERS = {"train_set": "train", "val_set": "val"}
@@ -46,9 +46,7 @@ def read(root: Path, options: ReadOptions) -> Listing:
     samples: list[Sample] = []
     dropped: Counter[str] = Counter()
     for name, split in _FOLDERS.items():
-        images = root / name / "images"
-        files = sorted(p for p, is_image in walk_files(images, root=root) if is_image)
-        for path in files:
+        for path in (f"{name}/images/{p}" for p in pictures_below(root / name / "images")):
             identity = Path(path).stem
             annotation = root / name / "annotations" / f"{identity}_exp.npy"
             if not annotation.is_file():
@@ -70,6 +68,7 @@ def read(root: Path, options: ReadOptions) -> Listing:
         title=f"AffectNet 2021 annotations, {table.describe()}",
         id_table={str(number): emotion for number, emotion in table.ids.items()},
         dropped=dropped,
+        sources=frozenset(f"{name}/annotations/" for name in _FOLDERS),
     )
 
 

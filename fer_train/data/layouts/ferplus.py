@@ -14,7 +14,6 @@ test always use the majority, so that figures compare.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -72,7 +71,8 @@ def read(root: Path, options: ReadOptions) -> Listing:
         )
     folders = _folders(root)
     missing: list[str] = []
-    found = _from_folders(root, folders, missing) if folders else _from_rows(root)
+    saying = tables.OneSaying()
+    found = _from_folders(root, folders, missing, saying) if folders else _from_rows(root)
     samples: list[Sample] = []
     dropped: Counter[str] = Counter()
     for sample, votes in found:
@@ -100,6 +100,8 @@ def read(root: Path, options: ReadOptions) -> Listing:
         id_table={name: name for name in EMOTIONS},
         dropped=dropped,
         missing=missing,
+        sources=frozenset([_FILE, *(f"{f.name}/label.csv" for f in folders)]),
+        notes=saying.notes(),
     )
 
 
@@ -143,23 +145,20 @@ def _paired(
 
 
 def _from_folders(
-    root: Path, folders: Sequence[Path], missing: list[str]
+    root: Path, folders: Sequence[Path], missing: list[str], saying: tables.OneSaying
 ) -> Iterator[tuple[Sample, list[float]]]:
     for folder in folders:
         path = folder / "label.csv"
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            for line, fields in enumerate(csv.reader(stream), start=1):
-                if len(fields) < 2 + len(_VOTES):
-                    raise DataLayoutError(
-                        f"{path}, line {line}: {len(fields)} fields instead of an image name, a "
-                        f"box and {len(_VOTES)} votes.",
-                    )
-                counts = _counts(fields[2 : 2 + len(_VOTES)], path=path, line=line)
-                name = f"{folder.name}/{fields[0].strip()}"
-                if not (root / name).is_file():
-                    missing.append(name)
-                    continue
-                box = _box(fields[1], path=path, line=line)
+        for line, row in tables.rows(path, names=("image", "box", *_VOTES)):
+            counts = _counts([row[name] for name in _VOTES], path=path, line=line)
+            name = f"{folder.name}/{row['image']}"
+            if not (root / name).is_file():
+                missing.append(name)
+                continue
+            box = _box(row["box"], path=path, line=line)
+            says = "votes " + " ".join(f"{count:g}" for count in counts)
+            where = f"{folder.name}/{path.name} line {line}"
+            if saying.is_new((name, box), says, name=name, where=where):
                 yield Sample(name, "", _FOLDERS[folder.name.lower()], box=box), counts
 
 

@@ -9,16 +9,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fer_train.contract.errors import DataLayoutError, LabelMismatch
 from fer_train.contract.labels import ALIASES, EMOTIONS, canonical_name
+from fer_train.contract.picture_files import is_clutter, walk_files
 from fer_train.data.label_order import ALLOWED, LabelTable, named_table
 from fer_train.data.samples import Listing, ReadOptions, Sample
-
-IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 #: Spellings of the splits met in the wild, compared in lower case.
 SPLIT_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -72,18 +70,17 @@ def listing(
     """List the images of every split by class folder, sorted by path."""
     emotion_of = {name.lower(): emotion for name, emotion in id_table.items()}
     samples: list[Sample] = []
-    ignored: dict[str, int] = {}
     for split, folder in folders.items():
         found: list[Sample] = []
         for class_folder in subfolders(folder):
             emotion = emotion_of.get(class_folder.name.lower())
             if emotion is None:
                 continue
-            for name, is_image in walk_files(class_folder, root=root):
-                if is_image:
-                    found.append(Sample(name, emotion, split))
-                else:
-                    ignored[split or "train"] = ignored.get(split or "train", 0) + 1
+            found += [
+                Sample(name, emotion, split)
+                for name, kind in walk_files(class_folder, root=root)
+                if kind == "picture"
+            ]
         samples += sorted(found, key=lambda sample: sample.name)
     return Listing(
         root=root,
@@ -91,7 +88,6 @@ def listing(
         title=title,
         id_table=id_table,
         declared=frozenset(id_table.values()),
-        ignored=ignored,
     )
 
 
@@ -113,7 +109,16 @@ def split_folders(root: Path) -> dict[str, Path]:
                     hint="Move one of them away, or merge them.",
                 )
             folders[split] = entry
+    folders = {split: _unwrapped(folder) for split, folder in folders.items()}
     return {split: folders[split] for split in SPLIT_NAMES if split in folders}
+
+
+def _unwrapped(folder: Path) -> Path:
+    """Return the folder that holds the classes: archives make ``train/train/`` of ``train/``."""
+    inside = subfolders(folder)
+    if len(inside) == 1 and not class_folders(folder) and class_folders(inside[0]):
+        return inside[0]
+    return folder
 
 
 def class_folders(folder: Path, custom: Sequence[str] = ()) -> list[str]:
@@ -125,20 +130,9 @@ def subfolders(folder: Path) -> list[Path]:
     """Return the visible subfolders, sorted; numbers by value. A file has none."""
     if not folder.is_dir():
         return []
-    found = [e for e in folder.iterdir() if e.is_dir() and not e.name.startswith((".", "__"))]
+    entries = (entry for entry in folder.iterdir() if not is_clutter(entry.name, folder=True))
+    found = [entry for entry in entries if entry.is_dir()]
     return sorted(found, key=lambda e: (int(e.name) if is_id(e.name) else -1, e.name))
-
-
-def walk_files(folder: Path, *, root: Path) -> Iterator[tuple[str, bool]]:
-    """Yield every visible file below ``folder`` as (path relative to ``root``, is an image)."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        relative = Path(place).relative_to(root).as_posix()
-        for name in files:
-            # Hidden files are the file manager's (.DS_Store, ._face.jpg), not the user's.
-            if not name.startswith("."):
-                path = name if relative == "." else f"{relative}/{name}"
-                yield path, os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122
 
 
 def name_classes(

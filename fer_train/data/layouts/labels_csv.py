@@ -1,10 +1,12 @@
-"""Images with a CSV file of labels beside them, in class folders or not.
+"""Images with tables of labels beside them, in class folders or not.
 
 ::
 
     ROOT/anger/image0000006.jpg  …  ROOT/labels.csv     columns: (index), pth, label, relFCs
     ROOT/Train/anger/…  ROOT/Test/anger/…  ROOT/labels.csv
-    ROOT/images/…  ROOT/labels.csv                       no class folders: the CSV alone counts
+    ROOT/images/…  ROOT/labels.csv                       no class folders: the table alone counts
+    ROOT/images/…  ROOT/train.csv  ROOT/val.csv          one table for each split
+    ROOT/train/…   ROOT/train/labels.csv  …
 
 In the published copies of AffectNet with this layout, folder and CSV disagree on some images.
 Which counts is the user's choice (``--labels-from folder|csv|drop``), never ours.
@@ -13,6 +15,7 @@ Which counts is the user's choice (``--labels-from folder|csv|drop``), never our
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from fer_train.contract.errors import DataLayoutError
@@ -27,43 +30,51 @@ from fer_train.data.layouts.folders import (
     name_classes,
     split_folders,
 )
+from fer_train.data.layouts.image_index import ImageIndex
+from fer_train.data.layouts.label_tables import columns, label_tables, split_named
 from fer_train.data.samples import DISAGREEING, Disagreement, Listing, ReadOptions, Sample
 
-FILE_NAMES = ("labels.csv", "label.csv", "annotations.csv")
-_PATHS = ("pth", "path", "image", "image_path", "filename", "file_name", "file", "img", "name")
-_LABELS = ("label", "labels", "emotion", "expression", "class")
-_SPLIT_COLUMNS = ("split", "usage", "subset", "set")
+
+@dataclass(slots=True)
+class _Said:
+    """What the tables say: image -> label, image -> split, label as written -> label."""
+
+    labels: dict[str, str] = field(default_factory=dict)
+    splits: dict[str, str] = field(default_factory=dict)
+    id_table: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
 
 def recognise(root: Path, _: ReadOptions) -> str | None:
-    """Say which CSV of labels there is, or None."""
-    path = _csv_file(root)
-    columns = None if path is None else _columns(path)
-    if path is None or columns is None:
-        return None
-    return f"{path.name} with the columns {' and '.join(columns)}"
+    """Say which tables of labels there are, or None."""
+    seen = [f"{path.name} with the columns {_named(path)}" for path in label_tables(root)]
+    return "; ".join(seen) or None
 
 
 def read(root: Path, options: ReadOptions) -> Listing:
-    """Read the CSV and the folders, and list every image on which they disagree.
+    """Read the tables and the folders, and list every image on which they disagree.
 
     Raises:
-        DataLayoutError: a label or split that cannot be understood.
+        DataLayoutError: a label or split that cannot be understood, or rows that contradict each
+            other.
     """
-    path = _csv_file(root)
-    assert path is not None
-    folder_table = _folder_table(root, options)
-    images = tables.ImageIndex(path.parent)
-    csv_labels, splits, id_table, missing = _read_rows(path, images, options)
+    files = label_tables(root)
+    base = root.parent if root.is_file() else root
+    called = ", ".join(path.relative_to(base).as_posix() for path in files)
+    folder_table = _folder_table(base, options)
+    images = ImageIndex(base)
+    said = _read_tables(files, base, images, options)
     samples: list[Sample] = []
     disagreements: list[Disagreement] = []
-    dropped: Counter[str] = Counter()
+    dropped = said.dropped
     for name in sorted(images.files):
         parts = PurePosixPath(name).parts[:-1]
         by_folder = next((folder_table[p] for p in reversed(parts) if p in folder_table), None)
-        by_csv = csv_labels.get(name)
+        by_csv = said.labels.get(name)
         if by_folder is None and by_csv is None:
-            dropped[f"images without a row in {path.name}"] += 1
+            dropped[f"images without a row in {called}"] += 1
             continue
         if by_folder and by_csv and by_folder != by_csv:
             disagreements.append(Disagreement(name, by_folder, by_csv))
@@ -71,41 +82,34 @@ def read(root: Path, options: ReadOptions) -> Listing:
                 dropped[DISAGREEING] += 1
                 continue
         if by_csv is None and options.labels_from == "csv":
-            dropped[f"images without a row in {path.name}"] += 1
+            dropped[f"images without a row in {called}"] += 1
             continue
         label = by_csv if options.labels_from == "csv" else by_folder or by_csv
         assert label is not None
-        split = splits.get(name) or _split_of(parts)
+        split = said.splits.get(name) or _split_of(parts)
         samples.append(Sample(name, label, split))
     return Listing(
-        root=path.parent,
+        root=base,
         samples=samples,
-        title=_title(path, folder_table, len(csv_labels), options),
-        id_table=folder_table | id_table,
+        title=_title(called, folder_table, len(said.labels), options),
+        id_table=folder_table | said.id_table,
         declared=frozenset(folder_table.values()),
+        sources=frozenset(path.relative_to(base).as_posix() for path in files),
         dropped=dropped,
-        missing=missing,
+        missing=said.missing,
         disagreements=disagreements,
+        notes=said.notes,
     )
 
 
-def _csv_file(root: Path) -> Path | None:
-    candidates = [root] if root.is_file() else [root / name for name in FILE_NAMES]
-    return next((path for path in candidates if path.is_file() and _columns(path)), None)
-
-
-def _columns(path: Path) -> tuple[str, str] | None:
-    """Return the names of the path and the label column, if the file has both."""
-    names = tables.header(path)
-    of_path = next((name for name in _PATHS if name in names), None)
-    of_label = next((name for name in _LABELS if name in names), None)
-    return (of_path, of_label) if of_path and of_label else None
+def _named(path: Path) -> str:
+    found = columns(path)
+    assert found is not None
+    return f"{found.path} and {found.label}"
 
 
 def _folder_table(root: Path, options: ReadOptions) -> dict[str, str]:
     """Return class folder name -> emotion; empty where the images lie in no class folders."""
-    if root.is_file():
-        root = root.parent
     table: dict[str, str] = {}
     for place in (root, *split_folders(root).values()):
         names = class_folders(place, options.custom_labels)
@@ -118,31 +122,61 @@ def _folder_table(root: Path, options: ReadOptions) -> dict[str, str]:
     return table
 
 
-def _read_rows(
-    path: Path, images: tables.ImageIndex, options: ReadOptions
-) -> tuple[dict[str, str], dict[str, str], dict[str, str], list[str]]:
-    """Return image -> emotion, image -> split, label as written -> emotion, and missing files."""
-    columns = _columns(path)
-    assert columns is not None
-    of_path, of_label = columns
-    of_split = next((name for name in _SPLIT_COLUMNS if name in tables.header(path)), None)
-    written: dict[str, str] = {}
-    splits: dict[str, str] = {}
-    missing: list[str] = []
+@dataclass(frozen=True, slots=True)
+class _Row:
+    image: str
+    label: str
+    split: str | None
+    where: str
+
+
+def _read_tables(
+    files: dict[Path, str | None], base: Path, images: ImageIndex, options: ReadOptions
+) -> _Said:
+    said = _Said()
+    found: list[_Row] = []
+    for path, split in files.items():
+        found += _rows(path, split, base, images, said)
+        written = tables.form(path, whole=True)
+        if written is not None and not written.plain:
+            name = path.relative_to(base).as_posix()
+            said.notes.append(f"{name} is read as {written.describe()}")
+    written_labels = sorted({row.label for row in found})
+    called = ", ".join(map(str, files))
+    said.id_table = _label_table(written_labels, options, path=called)
+    # Apart: a table of all images says nothing of splits, and contradicts no train.csv.
+    labels, splits = tables.OneSaying(), tables.OneSaying()
+    for row in found:
+        label = said.id_table[row.label]
+        if labels.is_new(row.image, label, name=row.image, where=row.where):
+            said.labels[row.image] = label
+        if row.split and splits.is_new(row.image, row.split, name=row.image, where=row.where):
+            said.splits[row.image] = row.split
+    splits.require_agreement()
+    said.notes += labels.notes()
+    return said
+
+
+def _rows(path: Path, split: str | None, base: Path, images: ImageIndex, said: _Said) -> list[_Row]:
+    """Return the rows whose image is here, and note the others."""
+    named = columns(path)
+    assert named is not None
+    place = path.parent.relative_to(base).as_posix()
+    found: list[_Row] = []
     for line, row in tables.rows(path):
-        name = images.find(row[of_path])
-        if name is None:
-            missing.append(row[of_path])
-            continue
-        written[name] = row[of_label]
-        if of_split:
-            splits[name] = _split(row[of_split], path=path, line=line)
-    id_table = _label_table(sorted(set(written.values())), options, path=path)
-    labels = {name: id_table[text] for name, text in written.items()}
-    return labels, splits, id_table, missing
+        meant = images.find(row[named.path], within="" if place == "." else place)
+        if not meant:
+            said.missing.append(row[named.path])
+        elif len(meant) > 1:
+            said.dropped["rows whose file name several images have"] += 1
+        else:
+            own = _split(row[named.split], path=path, line=line) if named.split else split
+            where = f"{path.name} line {line}"
+            found.append(_Row(meant[0], row[named.label], own, where))
+    return found
 
 
-def _label_table(written: list[str], options: ReadOptions, *, path: Path) -> dict[str, str]:
+def _label_table(written: list[str], options: ReadOptions, *, path: str) -> dict[str, str]:
     """Return label as written -> emotion."""
     custom = options.custom_labels
     strange = [text for text in written if not is_label(text, custom) and not is_id(text)]
@@ -161,7 +195,7 @@ def _label_table(written: list[str], options: ReadOptions, *, path: Path) -> dic
             hint=f"Say what they mean with --label-order: {ALLOWED}.",
         )
     if ids and options.order is not None:
-        options.order.require(ids, where=str(path))
+        options.order.require(ids, where=path)
     by_id = options.order.ids if options.order else {}
     return {
         text: by_id[int(text)] if is_id(text) else canonical_name(text, custom=custom)
@@ -170,26 +204,23 @@ def _label_table(written: list[str], options: ReadOptions, *, path: Path) -> dic
 
 
 def _split(text: str, *, path: Path, line: int) -> str:
-    for split, spellings in SPLIT_NAMES.items():
-        if text.lower() in spellings:
-            return split
-    raise DataLayoutError(
-        f"{path}, line {line}: {text!r} is not a split.",
-        hint=f"Known: {', '.join(name for names in SPLIT_NAMES.values() for name in names)}.",
-    )
+    split = split_named(text)
+    if split is None:
+        raise DataLayoutError(
+            f"{path}, line {line}: {text!r} is not a split.",
+            hint=f"Known: {', '.join(name for names in SPLIT_NAMES.values() for name in names)}.",
+        )
+    return split
 
 
 def _split_of(parts: tuple[str, ...]) -> str | None:
-    for split, spellings in SPLIT_NAMES.items():
-        if any(part.lower() in spellings for part in parts):
-            return split
-    return None
+    return next((split for part in parts if (split := split_named(part))), None)
 
 
-def _title(path: Path, folders: dict[str, str], rows: int, options: ReadOptions) -> str:
+def _title(called: str, folders: dict[str, str], rows: int, options: ReadOptions) -> str:
     if not folders:
-        return f"images labelled by {path.name} ({rows} rows)"
+        return f"images labelled by {called} ({rows} rows)"
     whose = {"csv": "the CSV counts", "drop": "both must agree"}.get(
         options.labels_from or "", "the folder counts"
     )
-    return f"class folders and {path.name} ({rows} rows); {whose}"
+    return f"class folders and {called} ({rows} rows); {whose}"

@@ -61,6 +61,7 @@ def read(root: Path, options: ReadOptions) -> Listing:
         samples=samples,
         title=f"pixels in {path.name}, label order {table.name}: {table.describe()}",
         id_table={str(number): table.ids[number] for number in sorted(used)},
+        sources=frozenset([path.name]),
     )
 
 
@@ -90,8 +91,18 @@ def pixel_rows(path: Path) -> Iterator[tuple[int, int, dict[str, str]]]:
 
     Rows are found by line ends, not by the csv module: a quoted field cannot hold one here, and
     only the position in bytes lets a row be read again on its own.
+
+    Raises:
+        DataLayoutError: a row of more or fewer fields than there are columns, or UTF-16.
     """
     columns = tables.header(path)
+    written = tables.form(path)
+    if written is None or written.encoding.startswith("utf-16"):
+        raise DataLayoutError(
+            f"{path} holds pixels as UTF-16, whose rows cannot be read one by one.",
+            hint="Save it as UTF-8.",
+        )
+    delimiter = written.delimiter.encode()
     of_pixels = columns.index("pixels")
     before, after = columns[:of_pixels], columns[of_pixels + 1 :]
     with path.open("rb") as stream:
@@ -101,7 +112,7 @@ def pixel_rows(path: Path) -> Iterator[tuple[int, int, dict[str, str]]]:
             start, offset = offset, offset + len(raw)
             if not raw.strip():
                 continue
-            fields = [field.strip(b' "\r\n') for field in raw.split(b",")]
+            fields = [field.strip(b' "\r\n') for field in raw.split(delimiter)]
             if len(fields) != len(columns):
                 raise DataLayoutError(
                     f"{path}, line {line}: {len(fields)} fields instead of {len(columns)}.",

@@ -19,10 +19,12 @@ from itertools import islice
 from pathlib import Path
 
 from fer_train.contract.errors import DataLayoutError
+from fer_train.contract.picture_files import walk_files
 from fer_train.data.label_order import named_table
 from fer_train.data.layouts import tables
-from fer_train.data.layouts.folders import read_splits, split_folders, subfolders, walk_files
+from fer_train.data.layouts.folders import read_splits, split_folders, subfolders
 from fer_train.data.samples import DISAGREEING, Disagreement, Listing, ReadOptions, Sample
+from fer_train.data.text import read_text
 
 # "patition" is how the published file is spelled.
 _LISTS = tuple(
@@ -30,6 +32,7 @@ _LISTS = tuple(
     for place in ("", "basic/")
     for name in ("list_patition_label.txt", "list_partition_label.txt")
 )
+_CSV_FILES = ("train_labels.csv", "test_labels.csv")
 _FILE_NAME = re.compile(r"(train|test)_\d+_aligned\.\w+")
 
 
@@ -51,6 +54,7 @@ def read_basic(root: Path, options: ReadOptions) -> Listing:
     images = path.parent.parent / "Image"
     samples: list[Sample] = []
     missing: list[str] = []
+    saying = tables.OneSaying()
     table = named_table("rafdb")
     for line, (name, number) in _lines(path):
         identity = tables.integer(number, path=path, line=line, column="label")
@@ -67,7 +71,9 @@ def read_basic(root: Path, options: ReadOptions) -> Listing:
             missing.append(name)
             continue
         relative = file.relative_to(root).as_posix()
-        samples.append(Sample(relative, table.ids[identity], split))
+        label = table.ids[identity]
+        if saying.is_new(relative, label, name=name, where=f"{path.name} line {line}"):
+            samples.append(Sample(relative, label, split))
     if not samples:
         raise DataLayoutError(
             f"None of the {len(missing)} images that {path} names is below {images}.",
@@ -79,36 +85,38 @@ def read_basic(root: Path, options: ReadOptions) -> Listing:
         title=f"RAF-DB basic, {table.describe()}",
         id_table={str(number): emotion for number, emotion in table.ids.items()},
         missing=missing,
+        sources=frozenset([path.relative_to(root).as_posix()]),
+        notes=saying.notes(),
     )
 
 
 def recognise_folders(root: Path, _: ReadOptions) -> str | None:
     """Say that folders 1..7 hold files named as only RAF-DB names them, or None."""
-    if not root.is_dir():
-        return None
-    split = next(iter(split_folders(root).values()), None)
-    if split is None or [f.name for f in subfolders(split)] != [str(n) for n in range(1, 8)]:
-        return None
-    first = list(islice((name for name, _ in walk_files(split, root=split)), 5))
-    names = [Path(name).name for name in first]
-    matching = bool(names) and all(_FILE_NAME.fullmatch(name) for name in names)
-    return f"RAF-DB folders {split.name}/1..7 with *_aligned files" if matching else None
+    base = _folders_base(root)
+    return None if base is None else f"RAF-DB folders 1..7 with *_aligned files in {base.name}"
 
 
 def read_folders(root: Path, options: ReadOptions) -> Listing:
     """Read the folders, and compare them with the CSV files of the copy if they are there."""
     _refuse_order(options)
     order = named_table("rafdb")
-    listing = read_splits(root, replace(options, order=order))
+    base = _folders_base(root)
+    assert base is not None
+    listing = read_splits(base, replace(options, order=order))
     by_csv: dict[str, str] = {}
-    for split in ("train", "test"):
-        for folder in (root, root.parent):
-            path = folder / f"{split}_labels.csv"
+    sources: set[str] = set()
+    saying = tables.OneSaying()
+    for name in _CSV_FILES:
+        for folder in (base, base.parent):
+            path = folder / name
             if {"image", "label"} <= set(tables.header(path)):
                 for line, row in tables.rows(path):
                     number = tables.integer(row["label"], path=path, line=line, column="label")
                     order.require([number], where=f"{path}, line {line},")
-                    by_csv[row["image"]] = order.ids[number]
+                    label, where = order.ids[number], f"{path.name} line {line}"
+                    if saying.is_new(row["image"], label, name=row["image"], where=where):
+                        by_csv[row["image"]] = label
+                sources.add(path.name)
                 break
     disagreements = [
         Disagreement(sample.name, sample.label, by_csv[name])
@@ -129,7 +137,24 @@ def read_folders(root: Path, options: ReadOptions) -> Listing:
         title=f"RAF-DB folders, {order.describe()}",
         dropped=dropped,
         disagreements=disagreements,
+        sources=frozenset(sources),
+        notes=[*listing.notes, *saying.notes()],
     )
+
+
+def _folders_base(root: Path) -> Path | None:
+    """Return where RAF-DB's split folders lie: in ``root``, or in a folder beside the CSV files."""
+    beside = subfolders(root) if any((root / name).is_file() for name in _CSV_FILES) else []
+    return next((folder for folder in (root, *beside) if _has_folders(folder)), None)
+
+
+def _has_folders(root: Path) -> bool:
+    split = next(iter(split_folders(root).values()), None)
+    if split is None or [f.name for f in subfolders(split)] != [str(n) for n in range(1, 8)]:
+        return False
+    pictures = (name for name, kind in walk_files(split, root=split) if kind == "picture")
+    names = [Path(name).name for name in islice(pictures, 5)]
+    return bool(names) and all(_FILE_NAME.fullmatch(name) for name in names)
 
 
 def _list_file(root: Path) -> Path | None:
@@ -137,7 +162,7 @@ def _list_file(root: Path) -> Path | None:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
-    for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for line, text in enumerate(read_text(path).splitlines(), start=1):
         fields = text.split()
         if not fields:
             continue

@@ -85,8 +85,30 @@ def test_a_plain_folder_and_folders_named_after_emotions(tmp_path: Path) -> None
     }
 
 
+def test_clutter_is_skipped_and_links_are_followed(tmp_path: Path) -> None:
+    draw(tmp_path / "faces" / "me.png")
+    for name in ("@eaDir/me.png/thumb.png", "._me.png", ".ipynb_checkpoints/me-checkpoint.png"):
+        (tmp_path / "faces" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "faces" / name).write_bytes(b"no picture")
+    draw(tmp_path / "elsewhere" / "friend.jfif.png").rename(tmp_path / "elsewhere" / "friend.jfif")
+    (tmp_path / "faces" / "Sad").symlink_to(tmp_path / "elsewhere")
+    found = {f.name: f.label for f in load_fixtures(tmp_path / "faces", spec=SPEC)}
+    assert found == {"Sad/friend.jfif": "sadness", "me.png": None}
+
+
+@pytest.mark.parametrize(("name", "fix"), [("f.zip", "unpack it"), ("f.png", "the folder around")])
+def test_a_file_is_no_folder(tmp_path: Path, name: str, fix: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(DataLayoutError, match="is a file") as caught:
+        load_fixtures(tmp_path / name, spec=SPEC)
+    assert fix in str(caught.value)
+
+
 def test_an_empty_folder_is_no_comparison(tmp_path: Path) -> None:
     with pytest.raises(ParityFailed, match="comparing nothing"):
+        load_fixtures(tmp_path, spec=SPEC)
+    (tmp_path / "shot.dng").write_bytes(b"raw")
+    with pytest.raises(ParityFailed, match=r"but shot\.dng and the like"):
         load_fixtures(tmp_path, spec=SPEC)
     (tmp_path / "manifest.json").write_text('{"files": []}')
     with pytest.raises(ParityFailed, match="comparing nothing"):

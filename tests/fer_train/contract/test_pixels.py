@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fer_train.contract.errors import NotFound, UnreadableImage
+from fer_train.contract.picture_files import image_suffixes
 from fer_train.contract.pixels import (
     Box,
     centred_square,
@@ -112,3 +113,30 @@ def test_missing_and_unreadable_files_say_so(tmp_path: Path) -> None:
     for name in ("cut.png", "text.png"):
         with pytest.raises(UnreadableImage, match=name):
             load_rgb(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", sorted(image_suffixes() & {".avif", ".gif", ".png", ".tif"}))
+def test_damage_of_every_sort_is_an_unreadable_image(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    blocks = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    Image.fromarray(blocks).resize((24, 24)).save(path)
+    whole = path.read_bytes()
+    assert load_rgb(path).shape == (24, 24, 3)
+    random = np.random.default_rng(1)
+    refused = 0
+    for _ in range(60):
+        damaged = np.frombuffer(whole, dtype=np.uint8).copy()
+        damaged[random.integers(0, len(whole), 4)] = random.integers(0, 256, 4)
+        path.write_bytes(damaged.tobytes())
+        try:
+            load_rgb(path)
+        except UnreadableImage:
+            refused += 1
+    assert refused > 5
+
+
+def test_an_archive_is_told_to_be_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "faces.zip").write_bytes(b"PK")
+    with pytest.raises(UnreadableImage) as caught:
+        load_rgb(tmp_path / "faces.zip")
+    assert "unpack it" in str(caught.value)

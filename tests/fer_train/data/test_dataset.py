@@ -149,13 +149,14 @@ def test_numbers_and_names_do_not_mix(tmp_path: Path) -> None:
         find_faces(tmp_path)
 
 
-def test_other_files_are_counted_and_hidden_ones_are_not_images(tmp_path: Path) -> None:
+def test_other_files_are_named_and_hidden_ones_are_not_images(tmp_path: Path) -> None:
     write_faces(tmp_path, classes=("happy", "sad"))
     (tmp_path / "train" / "happy" / "labels.csv").write_text("x")
     (tmp_path / "train" / "happy" / "._0.png").write_text("x")
-    split = find_faces(tmp_path).splits["train"]
-    assert split.ignored == 1
-    assert len(split.paths) == 6
+    found = find_faces(tmp_path)
+    assert len(found.splits["train"].paths) == 6
+    assert "1 other file not used: train/happy/labels.csv" in found.notes
+    assert "skipped 1 of a system's files and folders: train/happy/._0.png" in found.notes
 
 
 def test_fingerprint_knows_content_and_label(tmp_path: Path) -> None:

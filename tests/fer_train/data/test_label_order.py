@@ -77,3 +77,13 @@ def test_seven_alphabetical_classes_have_other_ids_than_eight() -> None:
 def test_an_id_without_a_name() -> None:
     with pytest.raises(DataLayoutError, match=r"7, which fer2013 does not number"):
         named_table("fer2013").require([0, 7], where="here")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_file_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "order.txt"
+    path.write_text("# wütend zuerst\n0 = anger\n1 = happy\n", encoding=encoding)
+    assert dict(read_label_order(str(path)).ids) == {0: "anger", 1: "happiness"}
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(DataLayoutError, match="is no text"):
+        read_label_order(str(path))

@@ -331,3 +331,17 @@ def test_what_is_dropped_is_said_once(tmp_path: Path, fertrain: Fertrain) -> Non
         *("data", "check", tmp_path / "archive", "--labels-from", "csv", "--out", tmp_path / "out")
     )
     assert "CSV surprise)\n" in kept.out
+
+
+def test_links_that_lead_nowhere_are_findings(tmp_path: Path, fertrain: Fertrain) -> None:
+    for number, name in enumerate(("happy", "sad")):
+        save(tmp_path / "faces" / name / "a.png", number)
+    (tmp_path / "faces/sad/gone.png").symlink_to(tmp_path / "unmounted/gone.png")
+    (tmp_path / "faces/sad/self.png").symlink_to("self.png")
+    document = check(fertrain, tmp_path / "faces", tmp_path / "out", "--cache", tmp_path / "cache")
+    assert names_in(document, "unreadable") == [["sad/gone.png"], ["sad/self.png"]]
+    assert {entry["name"] for entry in document["exclude"]} == {"sad/gone.png", "sad/self.png"}
+    # What was seen is kept; a link that leads somewhere again is looked at again.
+    save(tmp_path / "unmounted/gone.png", 5)
+    document = check(fertrain, tmp_path / "faces", tmp_path / "out", "--cache", tmp_path / "cache")
+    assert names_in(document, "unreadable") == [["sad/self.png"]]

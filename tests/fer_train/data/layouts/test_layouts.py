@@ -357,10 +357,13 @@ def test_labels_csv_without_class_folders(tmp_path: Path) -> None:
     found = read(tmp_path, "labels-csv", ReadOptions(order=order))
     assert [(s.name, s.label, s.split) for s in found.samples] == [
         ("images/a.png", "sadness", "train"),
+        ("images/b.png", "neutral", "val"),  # the only file of this name
     ]
-    # b.png alone could be anywhere: only folder and name together are certain.
-    assert found.missing == ["b.png"]
-    assert found.dropped == {"images without a row in labels.csv": 2}
+    assert found.dropped == {"images without a row in labels.csv": 1}
+    save(tmp_path / "more" / "b.png")
+    found = read(tmp_path, "labels-csv", ReadOptions(order=order))
+    assert len(found.samples) == 1 and not found.missing
+    assert found.dropped["rows whose file name several images have"] == 1
     (tmp_path / "labels.csv").write_text("filename,emotion\nimages/a.png,sleepy\n")
     with pytest.raises(DataLayoutError, match="sleepy"):
         read(tmp_path, "labels-csv")
