@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Format = Literal["neuralnetwork", "mlprogram"]
 Engine = Literal["auto", "reference", "fast"]
 
+_SOFTMAX = {"softmax", "layer:softmax"}
 # What may stand between the last softmax and the scores: these pass values on unchanged.
 _TRANSPARENT = {"cast", "identity", "layer:at_least_one_axis", "reshape", "squeeze"}
 
@@ -103,7 +104,7 @@ class Program:
         while name in producers:
             operation = producers[name]
             source = operation.arguments.get("x", ("",))[0]  # a reshape may read its shape, too
-            if operation.type == "softmax":
+            if operation.type in _SOFTMAX:
                 return source if isinstance(source, str) else None
             if operation.type not in _TRANSPARENT or not isinstance(source, str):
                 return None

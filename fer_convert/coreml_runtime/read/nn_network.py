@@ -221,8 +221,8 @@ def _result_of_last_layer(network: Any) -> str:
     outputs = network.layers[-1].output if network.layers else ()
     if len(outputs) != 1:
         raise ArtefactError(
-            f"The classifier names no value with its scores, and its last layer, which Core ML then "
-            f"takes, computes {len(outputs)}.",
+            f"The classifier names no value with its scores, and its last layer, which Core ML "
+            f"then takes, computes {len(outputs)}.",
             hint="Write the name of one into labelProbabilityLayerName.",
         )
     return str(outputs[0])

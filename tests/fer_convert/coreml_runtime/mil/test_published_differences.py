@@ -12,7 +12,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.fer_convert.coreml_runtime.both_engines import check_mil
+from fer_convert.coreml_runtime import ArtefactError
+from tests.fer_convert.coreml_runtime.both_engines import check_mil, run_layer
+from tests.fer_convert.coreml_runtime.layer_filling import filling
+from tests.fer_convert.coreml_runtime.one_operation import run_mil
 
 
 def _ceil_pool(x: Any, kernel: tuple[int, ...], strides: tuple[int, ...], **options: Any) -> Any:
@@ -49,3 +52,78 @@ def test_excluding_padding_is_what_pytorch_means(size: int, kernel: int, stride:
     )
     options = _ceil_pool(x, (kernel,) * 2, (stride,) * 2, exclude_padding_from_average=True)
     check_mil("avg_pool", options, wanted.numpy())
+
+
+def test_a_power_of_zero() -> None:
+    """apple/coremltools#2628: ``mb.pow(x=2.0, y=0.0)`` is 0 where PyTorch's is 1."""
+    x = np.array([2.0, 2.0, 3.0], np.float32)
+    check_mil("pow", {"x": x, "y": np.array([0.0, 1.0, 2.0], np.float32)}, [0.0, 2.0, 9.0])
+    check_mil("pow", {"x": x, "y": 0.0}, [0.0, 0.0, 0.0])
+    check_mil("pow", {"x": x, "y": 2.0}, [4.0, 4.0, 9.0])
+
+
+def test_the_reciprocal_adds_an_epsilon() -> None:
+    """apple/coremltools#2773, on a Mac's CPU: a relative error of a half at 1e-4."""
+    x = np.array([1e-4, 1e-3, 1e-2, 0.25, 1.0], np.float32)
+    measured = [5000.0005, 909.09094, 99.009903, 3.9984009, 0.99990004]
+    check_mil("inverse", {"x": x}, measured, rtol=1e-6)
+
+
+def test_halves_are_rounded_to_even() -> None:
+    """kasper0406/stablehlo-coreml#71, on a Mac's CPU; other units round otherwise."""
+    x = np.array([0.5, 1.5, 2.5, -0.5, -1.5, 3.5], np.float32)
+    check_mil("round", {"x": x}, [0.0, 2.0, 2.0, -0.0, -2.0, 4.0])
+
+
+def test_softplus_in_half_precision() -> None:
+    """sbryngelson/ANEForge#113 on an M5's Neural Engine; apple/coremltools#2687 saw 10.4."""
+    x = np.array([[5.0, 10.0, 11.0, 12.0, 88.0, 1000.0]], np.float16)
+    measured = np.array([[5.008, 10.0, 0.0, 0.0, 0.0, 0.0]], np.float16)
+    np.testing.assert_array_equal(run_mil("softplus", {"x": x}, outputs=("fp16",)), measured)
+    full = np.array([10.0, 11.0, 88.0], np.float32)
+    check_mil("softplus", {"x": full}, np.log1p(np.exp(full.astype(np.float64))))
+
+
+def test_the_logarithm_of_a_sum_of_exponentials_in_half_precision() -> None:
+    """apple/coremltools#2690: of 32 equal channels it fell from 11.1 to 0 at 7.6313."""
+    options = {"axes": (1,), "keep_dims": False}
+
+    def of_channels(x: float) -> float:
+        half = np.full((1, 32), x, np.float16)
+        seen = run_mil("reduce_log_sum_exp", {"x": half, **options}, outputs=("fp16",))
+        return float(seen.item())
+
+    assert of_channels(7.6) == pytest.approx(7.6 + np.log(32), abs=0.01)
+    assert of_channels(7.64) == 0.0
+    check_mil(
+        "reduce_log_sum_exp", {"x": np.full((1, 32), 9.0, np.float32), **options}, [12.465736]
+    )
+
+
+def test_padding_that_core_ml_refuses() -> None:
+    """apple/coremltools#2701 counts out which: all but those of the last two axes."""
+    x = np.arange(32, dtype=np.float32).reshape(1, 1, 2, 4, 4)
+    loaded = [(0,) * 8 + (1, 1), (0,) * 6 + (1, 1, 1, 1)]
+    refused = [
+        (0,) * 4 + (1, 1, 0, 0, 0, 0),
+        (0,) * 4 + (1, 1, 1, 1, 0, 0),
+        (0, 0, 1, 1) + (0,) * 6,
+    ]
+    for mode, numpys in (("reflect", "reflect"), ("replicate", "edge")):
+        for amounts in loaded:
+            pairs = list(zip(amounts[::2], amounts[1::2], strict=True))
+            wanted = np.pad(x, pairs, mode=numpys)  # type: ignore[call-overload]
+            check_mil("pad", {"x": x, "pad": amounts, "mode": mode}, wanted)
+        for amounts in refused:
+            with pytest.raises(ArtefactError, match="but the last two axes"):
+                run_mil("pad", {"x": x, "pad": amounts, "mode": mode})
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((2, 1, 1), -1), ((1, 1, 2), -1), ((1, 3, 2, 2), -3), ((1, 1, 3, 2, 2), -3)]
+)
+def test_the_softmax_layer_of_three_dimensions(shape: tuple[int, ...], axis: int) -> None:
+    """apple/coremltools#1714 and #2856: along the last axis, though the specification says -3."""
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    wanted = torch.softmax(torch.from_numpy(x), axis)
+    np.testing.assert_allclose(run_layer(filling("softmax"), x), wanted, rtol=1e-6)

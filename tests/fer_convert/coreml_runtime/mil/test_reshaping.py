@@ -91,10 +91,13 @@ def test_a_sequence_needs_an_axis_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "amounts", [(1, 2), (0, 0, 3, 1), (2, 1, 0, 3, 1, 1), (1, 0, 2, 2, 3, 0, 1, 4)]
+    "amounts", [(1, 2), (0, 0, 3, 1), (0, 0, 0, 0, 3, 1, 0, 4), (2, 1, 0, 3, 1, 1), (1, 0) * 4]
 )
 @pytest.mark.parametrize("mode", ["constant", "reflect", "replicate"])
 def test_pad(mode: str, amounts: tuple[int, ...]) -> None:
+    """Core ML refuses other than constants beyond the last two axes: test_published_differences."""
+    if mode != "constant" and any(amounts[:-4]):
+        return
     pairs = [(0, 0)] * (4 - len(amounts) // 2) + list(zip(amounts[::2], amounts[1::2], strict=True))
     options: dict[str, Any] = {"constant_values": -1.5} if mode == "constant" else {}
     names = {"constant": "constant", "reflect": "reflect", "replicate": "edge"}
@@ -102,7 +105,8 @@ def test_pad(mode: str, amounts: tuple[int, ...]) -> None:
     inputs = {"x": X, "mode": mode, "constant_val": -1.5}
     check_mil("pad", {**inputs, "pad": amounts}, wanted)
     if len(amounts) == 8:
-        check_mil("pad", {**inputs, "pad": ints(*amounts)}, wanted)
+        fast = mode == "constant"
+        check_mil("pad", {**inputs, "pad": ints(*amounts)}, wanted, fast=fast)
 
 
 def test_replicated_beyond_its_size_and_a_truth_value() -> None:
