@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from fer_convert.coreml_runtime.answer import Answer, Label, answer_of
 from fer_convert.coreml_runtime.description import Description, Feature, Metadata
+from fer_convert.coreml_runtime.differences import differences
 from fer_convert.coreml_runtime.element_types import Array
 from fer_convert.coreml_runtime.errors import (
     ArtefactError,
@@ -94,6 +95,11 @@ class Program:
     def operation_counts(self) -> Mapping[str, int]:
         """How often each operation or layer type of the file occurs, constants included."""
         return dict(self.graph.counts)
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """One sentence per operation that Core ML is known to compute otherwise than PyTorch."""
+        return differences(self.graph)
 
     @cached_property
     def logits_name(self) -> str | None:

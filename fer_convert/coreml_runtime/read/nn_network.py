@@ -8,7 +8,7 @@ declare, or the five dimensions of older models: only inputs and outputs differ 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -218,11 +218,11 @@ def _classifier(
 
 def _result_of_last_layer(network: Any) -> str:
     """What Core ML takes for the scores where a file names none: old files do not."""
-    outputs = network.layers[-1].output if network.layers else ()
+    outputs: Sequence[str] = network.layers[-1].output if network.layers else ()
     if len(outputs) != 1:
         raise ArtefactError(
             f"The classifier names no value with its scores, and its last layer, which Core ML "
             f"then takes, computes {len(outputs)}.",
             hint="Write the name of one into labelProbabilityLayerName.",
         )
-    return str(outputs[0])
+    return outputs[0]
