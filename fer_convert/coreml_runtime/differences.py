@@ -1,5 +1,5 @@
-"""Operations of a file that Core ML is known to compute otherwise than PyTorch, for who asks why the
-two disagree: docs/coreml-differences.md has the figures and their sources."""
+"""Operations of a file that Core ML is known to compute otherwise than PyTorch, for who asks why
+the two disagree: docs/coreml-differences.md has the figures and their sources."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ _DIFFERENCES = (
     _Difference(
         frozenset({"inverse"}),
         _adds_to_its_operand,
-        "Core ML adds epsilon before it divides, PyTorch does not; torch.div(torch.ones_like(x), x) "
-        "is a division in both",
+        "Core ML adds epsilon before it divides, PyTorch does not; "
+        "torch.div(torch.ones_like(x), x) is a division in both",
     ),
     _Difference(
         frozenset({"pow"}),
@@ -79,6 +79,6 @@ _DIFFERENCES = (
     _Difference(
         frozenset({"layer:softmax"}),
         lambda operation: True,
-        "Core ML takes the last axis of three dimensions, not the first; a softmaxND layer names it",
+        "Core ML takes the last axis of three dimensions, not the first; softmaxND names its own",
     ),
 )

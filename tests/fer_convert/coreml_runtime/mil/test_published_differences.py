@@ -127,3 +127,20 @@ def test_the_softmax_layer_of_three_dimensions(shape: tuple[int, ...], axis: int
     x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     wanted = torch.softmax(torch.from_numpy(x), axis)
     np.testing.assert_allclose(run_layer(filling("softmax"), x), wanted, rtol=1e-6)
+
+
+def test_the_maximum_of_padding_alone() -> None:
+    """webmachinelearning/webnn#935: 3 every 3 over 5 rows, of which the third sees padding."""
+    x = np.zeros((1, 2, 5, 5), np.float32)
+    options = {"kernel_sizes": (3, 3), "strides": (3, 3), "pad_type": "custom", "pad": (1, 3) * 2}
+    wanted = np.zeros((1, 2, 3, 3), np.float32)
+    wanted[..., 2, :] = wanted[..., 2] = -np.inf
+    check_mil("max_pool", {"x": x, **options}, wanted, fast=False)
+
+
+def test_log_softmax_as_the_converter_writes_it() -> None:
+    """apple/coremltools#2728: in fp16 the logarithm of a probability that rounds to 0."""
+    x = np.array([[0, 0, 0, 50, 0, 0, 0, 0]], np.float16)
+    probabilities = run_mil("softmax", {"x": x}, outputs=("fp16",)).astype(np.float16)
+    logarithms = run_mil("log", {"x": probabilities}, outputs=("fp16",))
+    np.testing.assert_array_equal(logarithms, np.where(x == 50, 0, -np.inf))
