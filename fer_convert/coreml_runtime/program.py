@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from fer_convert.coreml_runtime.answer import Answer, Label, answer_of
 from fer_convert.coreml_runtime.description import Description, Feature, Metadata
+from fer_convert.coreml_runtime.differences import differences
 from fer_convert.coreml_runtime.element_types import Array
 from fer_convert.coreml_runtime.errors import (
     ArtefactError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Format = Literal["neuralnetwork", "mlprogram"]
 Engine = Literal["auto", "reference", "fast"]
 
+_SOFTMAX = {"softmax", "layer:softmax"}
 # What may stand between the last softmax and the scores: these pass values on unchanged.
 _TRANSPARENT = {"cast", "identity", "layer:at_least_one_axis", "reshape", "squeeze"}
 
@@ -94,6 +96,11 @@ class Program:
         """How often each operation or layer type of the file occurs, constants included."""
         return dict(self.graph.counts)
 
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """One sentence per operation that Core ML is known to compute otherwise than PyTorch."""
+        return differences(self.graph)
+
     @cached_property
     def logits_name(self) -> str | None:
         """The value that the final softmax reads, for ``capture``; None without a softmax."""
@@ -103,7 +110,7 @@ class Program:
         while name in producers:
             operation = producers[name]
             source = operation.arguments.get("x", ("",))[0]  # a reshape may read its shape, too
-            if operation.type == "softmax":
+            if operation.type in _SOFTMAX:
                 return source if isinstance(source, str) else None
             if operation.type not in _TRANSPARENT or not isinstance(source, str):
                 return None

@@ -10,7 +10,7 @@ from typing import Any
 
 from fer_convert.artefact import Artefact
 from fer_convert.parity import runners
-from fer_convert.parity.compare import compare_artefact, not_run, parity_of_error
+from fer_convert.parity.compare import compare_artefact, explain, not_run, parity_of_error
 from fer_convert.parity.fixtures import Fixture
 from fer_convert.parity.result import ArtefactParity, Prediction, Runner, Subject
 from fer_convert.parity.thresholds import THRESHOLDS
@@ -41,7 +41,7 @@ class Bench:
             except Exception as error:  # each runtime has its own words for a damaged file
                 parity = parity_of_error(key, error, runtime="could not be opened")
             else:
-                parity = compare_artefact(
+                compared = compare_artefact(
                     key,
                     reference=self.reference,
                     half=self.half,
@@ -51,6 +51,8 @@ class Bench:
                     contract=self.contract,
                     progress=stage.advance,
                 )
+                known = runner.differences if isinstance(runner, runners.PortableRunner) else ()
+                parity = explain(compared, differences=known)
             stage.outcome = parity.verdict
         return parity
 

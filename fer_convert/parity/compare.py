@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from fer_convert.parity.thresholds import THRESHOLDS, Thresholds
 from fer_train.contract.errors import ParityNotRun, UnsupportedOperation
 
 Progress = Callable[[int, int], None]  # images done, images in all
+
+_MOST_DIFFERENCES = 3
 
 
 def compare_artefact(
@@ -133,6 +136,22 @@ def parity_of_error(
         runtime=runtime,
         thresholds=thresholds or THRESHOLDS[key],
     )
+
+
+def explain(parity: ArtefactParity, *, differences: Sequence[str]) -> ArtefactParity:
+    """Say of an artefact that failed which of its operations Core ML is known to compute otherwise.
+
+    Args:
+        differences: one sentence each. Without any, or after another verdict, nothing is added.
+    """
+    if parity.verdict != "FAIL" or not differences:
+        return parity
+    shown = [f"{sentence}." for sentence in differences[:_MOST_DIFFERENCES]]
+    if len(differences) > len(shown):
+        shown.append(f"And {len(differences) - len(shown)} more.")
+    detail = f"Core ML differs from PyTorch here (docs/coreml-differences.md): {' '.join(shown)}"
+    known = Check(name="differences", verdict="FAIL", detail=detail)
+    return replace(parity, checks=(*parity.checks, known))
 
 
 def measure_all(

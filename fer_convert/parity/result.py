@@ -27,6 +27,7 @@ CheckName = Literal[
     "logits",
     "decisions",
     "same-network",
+    "differences",
 ]
 
 

@@ -163,6 +163,7 @@ class PortableRunner:
         self.name = PORTABLE_RUNTIME
         self._program = coreml_runtime.load_program(path)
         self.metadata = dict(self._program.metadata.user)
+        self.differences = self._program.differences
 
     def predict(self, image: Image) -> Prediction:
         program = self._program

@@ -126,8 +126,8 @@ def pool(
 ) -> str:
     """Pool ``x``; with ``ceil_mode`` the last window may hang over the padded edge.
 
-    What hangs over is written as padding: the rule where the last window may start has changed
-    between versions of ONNX.
+    What hangs over is written as padding: so Core ML counts it, and the rule where the last window
+    may start has changed between versions of ONNX.
     """
     sizes = op.shape(x)[-len(kernel) :]
     if isinstance(padding, str):
@@ -140,9 +140,6 @@ def pool(
     refuse_large_windows(sizes, edge, kernel)
     if any(p >= k for pair, k in zip(edge, kernel, strict=True) for p in pair):
         raise Unlowered("padding as wide as its window")  # onnxruntime refuses it
-    if kind == "average" and any(over) and not exclude_padding:
-        # Padding counts and the overhang does not: the former becomes part of the image.
-        x, edge, exclude_padding = _zeros_around(op, x, pads), [(0, e) for e in over], True
     attributes: dict[str, Any] = {
         "kernel_shape": list(kernel), "strides": list(strides), "pads": flat(edge)
     }  # fmt: skip

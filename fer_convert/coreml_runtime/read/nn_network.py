@@ -8,7 +8,7 @@ declare, or the five dimensions of older models: only inputs and outputs differ 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -74,7 +74,7 @@ def read_network(spec: Any, description: Description, payloads: Payloads) -> Gra
             defined.add(renamed.get(name, name))
         results = [renamed.get(name, name) for name in message.output]
         operations += lower_layer(RECIPES.functions[layer.kind], layer, results)
-    classifier = _classifier(network, spec, defined)
+    classifier = _classifier(network, spec, defined, renamed)
     label = description.label_name if classifier else ""
     outputs = tuple(o.name for o in description.outputs if o.kind in _COMPUTED and o.name != label)
     for name in outputs:
@@ -198,17 +198,31 @@ def _result(name: str) -> Value:
     return Value(name=name, element=TYPES["fp32"], shape=None)
 
 
-def _classifier(network: Any, spec: Any, defined: set[str]) -> Classifier | None:
+def _classifier(
+    network: Any, spec: Any, defined: set[str], renamed: dict[str, str]
+) -> Classifier | None:
     if spec.WhichOneof("Type") != "neuralNetworkClassifier":
         return None
     kind = network.WhichOneof("ClassLabels")
     if kind is None:
         raise ArtefactError("The classifier has no labels.")
-    scores = network.labelProbabilityLayerName
+    scores = network.labelProbabilityLayerName or _result_of_last_layer(network)
     if scores not in defined:
         raise ArtefactError(
             f"The classifier takes its scores from '{scores}', which no layer computes."
         )
     labels = getattr(network, kind).vector
     check_labels(len(labels))
-    return Classifier(scores=scores, labels=tuple(labels))
+    return Classifier(scores=renamed.get(scores, scores), labels=tuple(labels))
+
+
+def _result_of_last_layer(network: Any) -> str:
+    """What Core ML takes for the scores where a file names none: old files do not."""
+    outputs: Sequence[str] = network.layers[-1].output if network.layers else ()
+    if len(outputs) != 1:
+        raise ArtefactError(
+            f"The classifier names no value with its scores, and its last layer, which Core ML "
+            f"then takes, computes {len(outputs)}.",
+            hint="Write the name of one into labelProbabilityLayerName.",
+        )
+    return outputs[0]

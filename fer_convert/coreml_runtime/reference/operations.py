@@ -18,7 +18,7 @@ from torch import Tensor
 
 from fer_convert.coreml_runtime.element_types import Array, ElementType
 from fer_convert.coreml_runtime.errors import ArtefactError, UnsupportedOperation
-from fer_convert.coreml_runtime.graph import Constant, Operation
+from fer_convert.coreml_runtime.graph import Constant, Operation, Value
 from fer_convert.coreml_runtime.registry import Registry
 
 Precision = Literal["declared", "fp32", "fp16"]
@@ -52,6 +52,11 @@ class View:
     def __init__(self, operation: Operation, *, precision: Precision) -> None:
         self.operation = operation
         self._precision = precision
+
+    @property
+    def half(self) -> bool:
+        """Whether the first result is rounded to fp16."""
+        return rounds(self.operation.outputs[0], self._precision)
 
     def has(self, name: str) -> bool:
         return name in self.operation.arguments
@@ -182,6 +187,15 @@ _TORCH_TYPES = {
     "uint64": torch.int64,
     **dict.fromkeys(("uint1", "uint2", "uint3", "uint4", "uint6"), torch.uint8),
 }  # fmt: skip
+
+
+def rounds(value: Value, precision: Precision) -> bool:
+    """Whether a plan of this precision rounds ``value`` to fp16."""
+    if value.inner:
+        return False
+    if precision == "declared":
+        return value.element.name == "fp16"
+    return precision == "fp16" and value.element.is_float
 
 
 def round_to_half(tensor: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from fer_convert.coreml_runtime.reference.operations import (
     Table,
     View,
     round_to_half,
+    rounds,
     torch_type,
 )
 
@@ -77,7 +78,7 @@ class Plan:
         return {name: alive[name] for name in wanted}
 
     def _enter(self, value: Value, feed: Tensor) -> Tensor:
-        return _as_declared(feed, value, _rounds(value, self.precision), f"input '{value.name}'")
+        return _as_declared(feed, value, rounds(value, self.precision), f"input '{value.name}'")
 
 
 def make_plan(graph: Graph, table: Table, precision: Precision) -> Plan:
@@ -92,22 +93,22 @@ def make_plan(graph: Graph, table: Table, precision: Precision) -> Plan:
     )
     calls = [_prepare(op, table, precision) for op in graph.operations]
     last_reader = {name: i for i, call in enumerate(calls) for name in call.reads}
-    half = {value.name for value in graph.inputs if _rounds(value, precision)}
+    half = {value.name for value in graph.inputs if rounds(value, precision)}
     steps = []
     for i, (operation, call) in enumerate(zip(graph.operations, calls, strict=True)):
-        rounds = tuple(_rounds(result, precision) for result in operation.outputs)
+        halved = tuple(rounds(result, precision) for result in operation.outputs)
         # Moving fp16 values about leaves them fp16: no second rounding.
         moves = call.exact and bool(call.reads) and half.issuperset(call.reads)
         steps.append(
             Step(
                 call=call,
                 results=operation.outputs,
-                rounds=tuple(r and not moves for r in rounds),
+                rounds=tuple(h and not moves for h in halved),
                 frees=_dead_after(i, call, operation.outputs, last_reader),
                 label=operation.label,
             )
         )
-        half |= {o.name for o, r in zip(operation.outputs, rounds, strict=True) if r}
+        half |= {o.name for o, h in zip(operation.outputs, halved, strict=True) if h}
     return Plan(graph.inputs, tuple(steps), keeps, precision)
 
 
@@ -148,14 +149,6 @@ def _dead_after(
     return (*dead, *(result.name for result in results if result.name not in last_reader))
 
 
-def _rounds(value: Value, precision: Precision) -> bool:
-    if value.inner:
-        return False
-    if precision == "declared":
-        return value.element.name == "fp16"
-    return precision == "fp16" and value.element.is_float
-
-
 def _execute(step: Step, alive: dict[str, Tensor]) -> None:
     operands = [alive[name] for name in step.call.reads]
     try:
@@ -167,14 +160,14 @@ def _execute(step: Step, alive: dict[str, Tensor]) -> None:
                 f"{len(step.results)}."
             )
         # Rounding takes memory, too.
-        for result, declared, rounds in zip(results, step.results, step.rounds, strict=True):
-            alive[declared.name] = _as_declared(result, declared, rounds, step.label)
+        for result, declared, half in zip(results, step.results, step.rounds, strict=True):
+            alive[declared.name] = _as_declared(result, declared, half, step.label)
     except _KERNEL_ERRORS as error:
         shapes = ", ".join(str(list(operand.shape)) for operand in operands)
         raise ExecutionFailed(f"{step.label} failed on operands {shapes}: {error}") from error
 
 
-def _as_declared(result: Tensor, declared: Value, rounds: bool, label: str) -> Tensor:
+def _as_declared(result: Tensor, declared: Value, half: bool, label: str) -> Tensor:
     if declared.shape is not None and not _fits(tuple(result.shape), declared.shape):
         raise ExecutionFailed(
             f"{label} computed {list(result.shape)}, but the file declares {list(declared.shape)}."
@@ -187,7 +180,7 @@ def _as_declared(result: Tensor, declared: Value, rounds: bool, label: str) -> T
                 f"{label} computed {result.dtype}, but the file declares {declared.element.name}."
             )
         result = result.to(dtype)
-    return round_to_half(result) if rounds else result
+    return round_to_half(result) if half else result
 
 
 def _family(dtype: torch.dtype) -> str:

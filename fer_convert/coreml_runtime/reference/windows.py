@@ -156,9 +156,9 @@ def pool(
 ) -> Tensor:
     """Pool ``x [N, C, *D]``.
 
-    With ``ceil_mode`` the last window may hang over the padded edge, but must start inside it (as
-    in PyTorch). An average never counts what hangs over; it counts padding unless
-    ``exclude_padding``.
+    With ``ceil_mode`` the last window may hang over the padded edge, but must start inside it. An
+    average counts padding unless ``exclude_padding``, and for Core ML what hangs over is padding
+    (which PyTorch never counts): docs/coreml-differences.md.
 
     Raises:
         ValueError: a window is larger than the padded image.
@@ -184,15 +184,11 @@ def pool(
         return sums.sqrt().reshape(*x.shape[:-rank], *sums.shape[4 - rank :])
     average = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[rank - 1]
     mean: Tensor = average(pad(x, edge), list(kernel), list(strides))
-    uncounted = edge if exclude_padding else overhang
-    if not any(amount for pair in uncounted for amount in pair):
+    if not exclude_padding or not any(amount for pair in edge for amount in pair):
         return mean
     # The share of each window that counts: average of a mask with the same windows.
-    mask = torch.ones((1, 1, *x.shape[-rank:]))
-    if not exclude_padding:
-        mask = pad(mask, pads, 1.0)
-    share = average(pad(mask, uncounted), list(kernel), list(strides))
-    return mean / share
+    mask = pad(torch.ones((1, 1, *x.shape[-rank:])), edge)
+    return mean / average(mask, list(kernel), list(strides))
 
 
 def _overhang(padded: int, last_start: int, kernel: int, stride: int) -> int:

@@ -56,7 +56,7 @@ def conv_loops(
 def pool_loops(
     x: Array, kind: str, k: Any, s: Any, pads: list[tuple[int, int]], ceil: bool, exclude: bool
 ) -> Array:
-    """Each window by the positions that it covers: inside, padding, or over the edge."""
+    """Each window by the positions that it covers: inside, or padding, also over the edge."""
     sizes = []
     for i in range(len(k)):
         span = x.shape[2 + i] + sum(pads[i]) - k[i]
@@ -70,9 +70,8 @@ def pool_loops(
         for offsets in itertools.product(*(range(v) for v in k)):
             p = [at[i] * s[i] + offsets[i] - pads[i][0] for i in range(len(k))]
             inside = all(0 <= v < x.shape[2 + i] for i, v in enumerate(p))
-            padding = all(-pads[i][0] <= v < x.shape[2 + i] + pads[i][1] for i, v in enumerate(p))
             if inside:
                 seen.append(x[(n, c, *p)])
-            counted += inside if exclude else padding
+            counted += inside if exclude else 1
         out[(n, c, *at)] = max(seen) if kind == "max" else sum(seen) / counted
     return out

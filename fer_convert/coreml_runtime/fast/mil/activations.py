@@ -106,6 +106,13 @@ def softmax(op: Source) -> str:
     return result
 
 
+@OPERATIONS.lowering("layer:softmax")
+def layer_softmax(op: Source) -> str:
+    axis = -1 if len(op.shape_of("x")) == 3 else -3
+    result: str = op.node("Softmax", op.operand("x"), axis=axis)
+    return result
+
+
 def gelu_of(op: Source, x: str, mode: str) -> str:
     """Core ML's three forms of ``x * Phi(x)``."""
     if mode == "SIGMOID_APPROXIMATION":

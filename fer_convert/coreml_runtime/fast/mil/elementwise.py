@@ -72,8 +72,12 @@ def mod(op: Source) -> str:
 @OPERATIONS.lowering("pow")
 def power(op: Source) -> str:
     op.only_floats("x", "y")
-    result: str = op.node("Pow", op.operand("x"), op.operand("y"))
-    return result
+    exponent = op.operand("y")
+    result: str = op.node("Pow", op.operand("x"), exponent)
+    if op.is_constant("y") and op.literal("y").all():
+        return result
+    zero = op.scalar(0.0)
+    return str(op.node("Where", op.node("Equal", exponent, zero), zero, result))
 
 
 @OPERATIONS.lowering("cast")

@@ -145,8 +145,12 @@ def pad(op: Source) -> str:
         raise Unlowered("integers")
     value = op.operand("constant_val") if op.has("constant_val") else op.scalar(0.0)
     x, given = op.operand("x"), value if mode == "constant" else ""
+    if mode != "constant" and not op.is_constant("pad"):
+        raise Unlowered(f"computed amounts of mode '{mode}'")
     if op.is_constant("pad"):
         amounts = op.integers("pad")
+        if mode != "constant" and any(amounts[:-4]):
+            raise Unlowered(f"mode '{mode}' on more than two axes")
         if mode == "reflect":
             sizes = last_sizes(op, x, len(amounts) // 2)
             pairs = zip(amounts[::2], amounts[1::2], strict=True)
@@ -159,7 +163,7 @@ def pad(op: Source) -> str:
     # Computed amounts are those of every axis.
     pairs = op.node("Reshape", op.indices("pad"), op.ints(-1, 2))
     ordered = op.node("Reshape", op.node("Transpose", pairs, perm=[1, 0]), op.ints(-1))
-    result = op.node("Pad", x, ordered, given, mode=_MODES[mode])
+    result = op.node("Pad", x, ordered, given)
     return result
 
 

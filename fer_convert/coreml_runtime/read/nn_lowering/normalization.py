@@ -104,9 +104,11 @@ def softmax_nd(layer: Layer) -> Value:
 
 @RECIPES.operation("softmax")
 def softmax(layer: Layer) -> Value:
-    """``exp(x) / sum(exp(x))`` along the channels (axis -3) of an input of rank 3 or more."""
+    """``exp(x) / sum(exp(x))`` along the channels (axis -3) of an input of rank 4 or more; of rank
+    3 along the last axis, whatever the specification says: so Core ML was measured.
+    """
     layer.rank = IMAGE
-    return layer.add("softmax", x=layer.x, axis=-3)
+    return layer.add("layer:softmax", x=layer.x)
 
 
 def _weights(layer: Layer, shape: tuple[int, ...], *names: str) -> dict[str, Any]:

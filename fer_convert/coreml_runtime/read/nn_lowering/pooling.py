@@ -26,7 +26,7 @@ def pooling(layer: Layer) -> Value:
 
     Fields: type MAX | AVERAGE | L2 (root of the sum of squares), kernelSize (3), stride (1),
     padding valid | same | includeLastPixel (``paddingAmounts`` on both sides and the last window
-    may hang over the edge), avgPoolExcludePadding. An average never counts what hangs over.
+    may hang over the edge), avgPoolExcludePadding. What hangs over is padding to an average.
     """
     params = layer.params
     if params.globalPooling:

@@ -15,6 +15,9 @@ from fer_convert.coreml_runtime.reference.operations import Call, Table, View
 
 OPERATIONS = Table()
 
+# Measured on the Neural Engine: docs/coreml-differences.md.
+_SOFTPLUS_OVERFLOWS = 10.4
+
 _GELU: Mapping[str, Callable[[Tensor], Tensor]] = {
     # From 6 on Phi is 1; torch's product overflows at half of the greatest number.
     "EXACT": lambda x: torch.where(x > 6, x, F.gelu(x)),
@@ -120,10 +123,18 @@ def softmax(op: View) -> Call:
     return op.call(lambda x: torch.softmax(x, axis), "x")
 
 
+@OPERATIONS.operation("layer:softmax")
+def layer_softmax(op: View) -> Call:
+    """As softmax, along axis -3; of an input of rank 3, along axis -1."""
+    return op.call(lambda x: torch.softmax(x, -1 if x.dim() == 3 else -3), "x")
+
+
 @OPERATIONS.operation("softplus")
 def softplus(op: View) -> Call:
-    """``log(1 + exp(x))``."""
-    return op.call(F.softplus, "x")
+    """``log(1 + exp(x))``; in fp16 0 above 10.4, as the Neural Engine's formula overflows."""
+    if not op.half:
+        return op.call(F.softplus, "x")
+    return op.call(lambda x: torch.where(x > _SOFTPLUS_OVERFLOWS, 0.0, F.softplus(x)), "x")
 
 
 @OPERATIONS.operation("softplus_parametric", "layer:softplus_parametric")

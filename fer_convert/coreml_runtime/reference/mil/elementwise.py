@@ -73,8 +73,17 @@ def mod(op: View) -> Call:
 
 @OPERATIONS.operation("pow")
 def power(op: View) -> Call:
-    """``x`` to the power ``y``, broadcast; of integers, a negative power drops its fraction."""
-    return op.call(torch.pow, "x", "y")
+    """``x`` to the power ``y``, broadcast; a float to the power 0 is 0, as it was measured on Core
+    ML; of integers, a negative power drops its fraction.
+    """
+
+    def kernel(x: Tensor, y: Tensor) -> Tensor:
+        result = torch.pow(x, y)
+        if not result.is_floating_point() or bool(y.all()):
+            return result
+        return torch.where(y == 0, 0.0, result)
+
+    return op.call(kernel, "x", "y")
 
 
 @OPERATIONS.operation("maximum")

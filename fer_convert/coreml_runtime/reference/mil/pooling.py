@@ -32,7 +32,8 @@ def max_pool(op: View) -> Call:
 
 @OPERATIONS.operation("avg_pool")
 def avg_pool(op: View) -> Call:
-    """Mean of each window, padding counted as zeros unless ``exclude_padding_from_average``.
+    """Mean of each window; padding, and what ceil_mode adds, counts as zeros unless
+    ``exclude_padding_from_average``.
 
     Arguments: as max_pool, exclude_padding_from_average (false).
     """

@@ -6,7 +6,7 @@ Integers stay integers: sums wrap around, a mean or a logarithm loses its fracti
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
+from math import log, prod
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ from fer_convert.coreml_runtime.reference.operations import Call, Table, View
 from fer_convert.coreml_runtime.reference.selecting import single
 
 OPERATIONS = Table()
+
+_LOG_OF_LARGEST_HALF = log(torch.finfo(torch.float16).max)
 
 
 @OPERATIONS.operation("reduce_sum")
@@ -68,8 +70,15 @@ def reduce_log_sum(op: View) -> Call:
 
 @OPERATIONS.operation("reduce_log_sum_exp")
 def reduce_log_sum_exp(op: View) -> Call:
-    """Logarithm of the sum of exponentials over ``axes`` (all); ``keep_dims`` (false)."""
-    return _reduce(op, lambda x: _real(x).logsumexp(-1))
+    """Logarithm of the sum of exponentials over ``axes`` (all); ``keep_dims`` (false). In fp16 0
+    where that sum is beyond fp16, as on the Neural Engine.
+    """
+
+    def last(x: Tensor) -> Tensor:
+        result = _real(x).logsumexp(-1)
+        return torch.where(result > _LOG_OF_LARGEST_HALF, 0.0, result) if op.half else result
+
+    return _reduce(op, last)
 
 
 @OPERATIONS.operation("reduce_sum_square")

@@ -150,7 +150,8 @@ def reverse_sequence(op: View) -> Call:
 def pad(op: View) -> Call:
     """``x`` padded along its last ``len(pad) / 2`` axes, (before, after) of each.
 
-    mode: constant (with constant_val, 0) | reflect (without the edge) | replicate (of the edge).
+    mode: constant (with constant_val, 0) | reflect (without the edge) | replicate (of the edge);
+    the last two pad the last two axes alone: Core ML refuses the model otherwise.
     """
     mode = op.option("mode", str, "constant")
     if mode not in {"constant", "reflect", "replicate"}:
@@ -164,6 +165,11 @@ def pad(op: View) -> Call:
             raise op.refuse(f"padding {list(flat)} of {list(x.shape)}")
         if mode == "constant":
             return windows.pad(x, pairs, value)
+        if any(map(any, pairs[:-2])):
+            raise op.refuse(
+                f"padding {list(flat)} of mode '{mode}': Core ML loads no model that pads so "
+                f"anything but the last two axes"
+            )
         kept = x.dim() - len(pairs)
         grown = [size + sum(pair) for size, pair in zip(x.shape[kept:], pairs, strict=True)]
         check_size((*x.shape[:kept], *grown))

@@ -200,13 +200,15 @@ def test_what_coremltools_quantises(mode: str, bits: int) -> None:
 
 
 @pytest.mark.parametrize("labels", [[7, -3, 40, 2**40], ["a", "b", "c", "d"]])
-def test_labels(labels: list[Any]) -> None:
+@pytest.mark.parametrize("named", [True, False], ids=["named", "of the last layer"])
+def test_labels(labels: list[Any], named: bool) -> None:
+    """Without a name Core ML takes what its last layer computes (mlmodel/src/NeuralNetwork.hpp)."""
     spec, net = network("neuralNetworkClassifier")
     add_copy(net)
     integers = isinstance(labels[0], int)
     field = net.int64ClassLabels if integers else net.stringClassLabels
     field.vector.extend(labels)
-    net.labelProbabilityLayerName = "y"
+    net.labelProbabilityLayerName = "y" if named else ""
     label = spec.description.output.add(name="label").type
     (label.int64Type if integers else label.stringType).SetInParent()
     spec.description.output.add(name="scores").type.dictionaryType.SetInParent()
@@ -329,6 +331,18 @@ def test_scores_that_no_layer_computes() -> None:
     net.stringClassLabels.vector.append("a")
     net.labelProbabilityLayerName = "nowhere"
     with pytest.raises(ArtefactError, match="takes its scores from 'nowhere'"):
+        loaded(spec)
+
+
+@pytest.mark.parametrize(("outputs", "seen"), [((), 0), (("y", "z"), 2)])
+def test_no_scores_are_named_and_the_last_layer_has_not_one_result(
+    outputs: tuple[str, ...], seen: int
+) -> None:
+    spec, net = network("neuralNetworkClassifier")
+    if outputs:
+        net.layers.add(name="s", input=["x"], output=outputs).split.nOutputs = len(outputs)
+    net.stringClassLabels.vector.append("a")
+    with pytest.raises(ArtefactError, match=f"computes {seen}.*\n.*labelProbabilityLayerName"):
         loaded(spec)
 
 
