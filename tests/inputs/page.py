@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.inputs import labels, networks
+from tests.inputs import converters, labels, networks
 from tests.inputs.case import Case
 from tests.paths import REPOSITORY
 
@@ -12,6 +12,7 @@ from tests.paths import REPOSITORY
 SECTIONS: dict[str, tuple[Case, ...]] = {
     "Labels": labels.CASES,
     "Networks and pixels": networks.CASES,
+    "Networks that one converter refuses": converters.CASES,
 }
 
 CASES: tuple[Case, ...] = tuple(case for cases in SECTIONS.values() for case in cases)
