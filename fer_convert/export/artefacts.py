@@ -62,6 +62,7 @@ def convert_all(
 
     require_space(source, folder, kinds=kinds)
     results: list[Artefact | Refusal] = []
+    refused: ConversionFailed | None = None
     log = ConverterLog()
     with tempfile.TemporaryDirectory(prefix=".work.", dir=folder) as name:
         workspace = Path(name)
@@ -78,6 +79,7 @@ def convert_all(
                     if kind in required or len(kinds) == 1:
                         raise
                     _discard(path)  # what it had written before it gave up
+                    refused = error
                     results.append(Refusal(kind=kind, reason=error.hint or error.message))
                     stage.outcome = "refused"
                 else:
@@ -87,7 +89,8 @@ def convert_all(
                     results.append(artefact)
                 # A converter's graph is full of cycles; freed late, two of them would add up.
                 gc.collect()
-    _require_one(results)
+    if all(isinstance(result, Refusal) for result in results):
+        raise _all_refused(results) from refused
     log.write(folder)
     return results
 
@@ -99,13 +102,9 @@ def _discard(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _require_one(results: Sequence[Artefact | Refusal]) -> None:
-    refusals = [result for result in results if isinstance(result, Refusal)]
-    if len(refusals) == len(results):
-        raise ConversionFailed(
-            "Every converter refused this network.",
-            hint="\n  ".join(f"{refusal.kind}: {refusal.reason}" for refusal in refusals),
-        )
+def _all_refused(results: Sequence[Artefact | Refusal]) -> ConversionFailed:
+    reasons = [f"{r.kind}: {r.reason}" for r in results if isinstance(r, Refusal)]
+    return ConversionFailed("Every converter refused this network.", hint="\n  ".join(reasons))
 
 
 def require_space(source: Source, folder: Path, *, kinds: Sequence[ArtefactKind]) -> None:
