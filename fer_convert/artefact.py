@@ -54,6 +54,7 @@ class Artefact:
         bytes: real size on disk (the sum of a folder's files).
         sha256: of the file, or of the folder's tree (see ``contract.files.sha256_tree``).
         seconds: wall time of the conversion.
+        note: a sentence on what the converter could not do as it should; mostly empty.
     """
 
     kind: ArtefactKind
@@ -63,6 +64,15 @@ class Artefact:
     bytes: int
     sha256: str
     seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An artefact that its converter did not make, and why, in one line."""
+
+    kind: ArtefactKind
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,13 +48,14 @@ class BuildRequest:
     Attributes:
         fixtures: folder of the images to compare on.
         kinds: the artefacts to make.
+        required: kinds that must not be refused by their converter.
         arch, labels, custom_labels, preprocess, output, allow_class: what the checkpoint does not
             say; see `source.load_source`.
         demo: mark the model as a demonstration even if its checkpoint does not say that it
             learned from drawn faces; every artefact says so.
         author, license, model_version: for Xcode's metadata pane.
         emotionkit: EmotionKit's sources; None builds no Swift package.
-        gate: package only when the verdict is PASS.
+        gate: package only when all that was made is PASS.
     """
 
     checkpoint: Path
@@ -65,6 +66,7 @@ class BuildRequest:
     license: str
     model_version: str
     kinds: tuple[ArtefactKind, ...] = ALL_KINDS
+    required: tuple[ArtefactKind, ...] = ()
     arch: str | None = None
     labels: str | None = None
     custom_labels: str | None = None
@@ -99,10 +101,11 @@ def build(request: BuildRequest, progress: Progress) -> BuildResult:
     demo = request.demo or source.synthetic
     contract = contract_record(source, demo=demo)
     with atomic_directory(request.out, marker=MARKER) as folder:
-        artefacts = convert_all(
+        results = convert_all(
             source,
             folder,
             kinds=request.kinds,
+            required=request.required,
             description=describe(
                 source,
                 contract=contract_text(contract),
@@ -118,7 +121,7 @@ def build(request: BuildRequest, progress: Progress) -> BuildResult:
         from fer_convert.parity.bench import compare_all
 
         reference, subjects = compare_all(
-            source, artefacts, images=images, contract=contract, progress=progress
+            source, results, images=images, contract=contract, progress=progress
         )
         report = _report(request, source, contract, subjects, images, progress)
         packaged = _publish(request, report, images, reference, folder, progress)
@@ -216,14 +219,14 @@ def _publish(
     manifest = manifest_record(
         published[0],
         contract=report.contract,
-        verdict=report.verdict,
+        verdict=report.gate_verdict,
         parities=[subject.parity for subject in report.subjects],
         gated=request.gate,
         created_with=report.versions,
         created_at=report.created_at,
     )
     write_json(folder / MANIFEST, manifest)
-    if request.emotionkit is None or (request.gate and report.verdict != "PASS"):
+    if request.emotionkit is None or (request.gate and report.gate_verdict != "PASS"):
         return False
     with progress.stage("write Swift package"):
         write_package(folder, folder / PACKAGE, emotionkit=request.emotionkit, gate=request.gate)

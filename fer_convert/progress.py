@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from fer_train.contract.page.figures import size_text
 
@@ -49,9 +50,8 @@ class Progress:
     def __init__(self, *, quiet: bool) -> None:
         from rich.console import Console
 
-        # The file is given explicitly: converters run with sys.stderr redirected.
         self._console = Console(
-            file=sys.stderr, quiet=quiet, highlight=False, soft_wrap=True, markup=False
+            file=_own_stderr(), quiet=quiet, highlight=False, soft_wrap=True, markup=False
         )
         self.stages: list[Stage] = []
 
@@ -74,6 +74,19 @@ class Progress:
     def say(self, line: str) -> None:
         """Print a line."""
         self._console.print(line)
+
+
+def _own_stderr() -> TextIO:
+    """Return standard error under a descriptor of its own: converters run with 2 redirected."""
+    try:
+        real = sys.stderr.fileno() == 2
+    except OSError:  # replaced by an object that is no file; nobody redirects that
+        return sys.stderr
+    if not real:
+        return sys.stderr
+    return os.fdopen(
+        os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors=sys.stderr.errors
+    )
 
 
 def peak_memory_bytes() -> int:

@@ -35,6 +35,13 @@ from fer_convert.export.sparse import StorageChoice
     multiple=True,
     help="Make only this artefact; may be repeated.  [default: all]",
 )
+@click.option(
+    "--require",
+    "required",
+    type=click.Choice(get_args(ArtefactKind)),
+    multiple=True,
+    help="Make nothing at all if the converter refuses this artefact; may be repeated.",
+)
 @click.option("--arch", help="For a bare state dict: its architecture.")
 @click.option("--labels", help="For foreign files: names in logit order, or a known order's name.")
 @click.option(
@@ -75,6 +82,7 @@ def build(
     out: Path,
     fixtures: Path,
     kinds: tuple[ArtefactKind, ...],
+    required: tuple[ArtefactKind, ...],
     arch: str | None,
     labels: str | None,
     custom_labels: str | None,
@@ -94,8 +102,9 @@ def build(
 ) -> None:
     """Convert a checkpoint, run every artefact from disk against it, report, package.
 
-    Exit code: 0 all artefacts PASS, 40 one FAILs, 41 one could not be compared. On 40 and 41 the
-    artefacts and the report are kept for you to look at, and there is no Swift package.
+    Exit code: 0 all artefacts PASS, 40 one FAILs, 41 one could not be made or compared. On 40 and
+    41 the artefacts and the report are kept for you to look at. There is a Swift package only if
+    its own artefact was made and all that was made is PASS.
     """
     from fer_convert.build import ALL_KINDS, BuildRequest
     from fer_convert.build import build as run_build
@@ -104,6 +113,9 @@ def build(
     from fer_convert.swift_package.write import PUBLISHED, find_emotionkit
 
     chosen = tuple(kind for kind in ALL_KINDS if not kinds or kind in kinds)
+    left_out = [kind for kind in required if kind not in chosen]
+    if left_out:
+        raise click.UsageError(f"--require names {left_out[0]}, which --only leaves out.")
     packaged = package and PUBLISHED in chosen
     progress = Progress(quiet=quiet)
     request = BuildRequest(
@@ -111,6 +123,7 @@ def build(
         out=out,
         fixtures=fixtures,
         kinds=chosen,
+        required=required,
         arch=arch,
         labels=labels,
         custom_labels=custom_labels,

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from fer_convert.build import BuildResult
+from fer_convert.export.log import LOG
 from fer_convert.parity.result import Subject
 from fer_convert.swift_package.write import PUBLISHED
 from fer_train.contract.errors import ParityFailed, ParityNotRun
@@ -26,6 +27,8 @@ def print_table(result: BuildResult, out: Path) -> None:
         click.echo(_row(subject))
         for reason in subject.parity.reasons:
             click.echo(f"{'':16} {reason}")
+        if subject.artefact is not None and subject.artefact.note:
+            click.echo(f"{'':16} {subject.artefact.note}")
     click.echo()
     for line in _absent_runtimes(result):
         click.echo(line)
@@ -49,6 +52,13 @@ def raise_unless_passed(result: BuildResult, out: Path) -> None:
     verdict = result.report.verdict
     if verdict == "PASS":
         return
+    if result.report.gate_verdict == "PASS":
+        refused = [s.parity.key for s in result.report.subjects if s.parity.refused]
+        raise ParityNotRun(
+            f"Refused by a converter: {', '.join(refused)}. All else was made, and is PASS.",
+            hint=f"Look at {out / 'report.html'}, and for the converter's own words at "
+            f"{out / LOG}; --only makes just the artefacts that you name.",
+        )
     bad = [s.parity for s in result.report.subjects if s.parity.verdict == verdict]
     names = ", ".join(dict.fromkeys(p.key for p in bad if p.required or verdict == "FAIL"))
     kind = ParityFailed if verdict == "FAIL" else ParityNotRun
@@ -85,6 +95,8 @@ def _row(subject: Subject) -> str:
 def _ending(result: BuildResult, out: Path) -> Iterator[str]:
     yield f"verdict  {result.report.verdict}"
     yield f"report   {out / 'report.html'}"
+    if any(subject.parity.refused for subject in result.report.subjects):
+        yield f"log      {out / LOG}"
     yield f"package  {_package_line(result)}"
     yield f"took     {result.seconds:.1f} s, peak memory {size_text(result.peak_bytes)}"
 
@@ -92,10 +104,13 @@ def _ending(result: BuildResult, out: Path) -> Iterator[str]:
 def _package_line(result: BuildResult) -> str:
     if result.package is not None:
         return str(result.package)
-    if result.report.verdict != "PASS" and result.report.gated:
-        return "not written: the verdict is not PASS"
-    if all(subject.parity.key != PUBLISHED for subject in result.report.subjects):
+    own = [subject for subject in result.report.subjects if subject.parity.key == PUBLISHED]
+    if not own:
         return f"not written: it needs {PUBLISHED}, which --only left out"
+    if own[0].parity.refused:
+        return f"not written: it needs {PUBLISHED}, which its converter refused to make"
+    if result.report.gate_verdict != "PASS" and result.report.gated:
+        return "not written: the verdict is not PASS"
     return "not written: --no-package"
 
 
@@ -104,6 +119,7 @@ def _summary(result: BuildResult, out: Path) -> dict[str, Any]:
         "verdict": result.report.verdict,
         "out": str(out),
         "report": str(out / "report.json"),
+        "log": str(out / LOG),
         "package": None if result.package is None else str(result.package),
         "seconds": round(result.seconds, 3),
         "peak_bytes": result.peak_bytes,
@@ -122,6 +138,7 @@ def _json_row(subject: Subject) -> dict[str, Any]:
         "reasons": list(parity.reasons),
         "max_abs_dp": None if worst is None or worst != worst else worst,
         "file": None if artefact is None else artefact.path.name,
+        "note": "" if artefact is None else artefact.note,
         "bytes": None if artefact is None else artefact.bytes,
         "seconds": None if artefact is None else round(artefact.seconds, 3),
     }

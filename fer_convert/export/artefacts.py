@@ -6,16 +6,17 @@ import gc
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_convert.artefact import FILE_NAMES, Artefact, ArtefactKind, Description
+from fer_convert.artefact import FILE_NAMES, Artefact, ArtefactKind, Description, Refusal
+from fer_convert.export.log import ConverterLog
 from fer_convert.export.quiet import converting
 from fer_convert.export.sparse import Storage
 from fer_convert.progress import Progress
 from fer_convert.source.model import Source
-from fer_train.contract.errors import CannotWrite
+from fer_train.contract.errors import CannotWrite, ConversionFailed
 from fer_train.contract.files import sha256_tree, size_bytes
 from fer_train.contract.page.figures import size_text
 
@@ -39,38 +40,71 @@ def convert_all(
     folder: Path,
     *,
     kinds: Sequence[ArtefactKind],
+    required: Collection[ArtefactKind] = (),
     description: Description,
     storage: Storage,
     progress: Progress,
-) -> list[Artefact]:
-    """Write the artefacts into ``folder``.
+) -> list[Artefact | Refusal]:
+    """Write the artefacts, and `ConverterLog`, into ``folder``.
+
+    Args:
+        required: kinds without which the others are worth nothing.
+
+    Returns:
+        What became of each kind, in the order given; at least one was made.
 
     Raises:
-        ConversionFailed: a converter refused the network; nothing after it is tried.
+        ConversionFailed: the network cannot be traced, or a required kind, or every kind, was
+            refused by its converter.
         CannotWrite: the disk is, or would become, full.
     """
     from fer_convert.export.torchscript import trace
 
     require_space(source, folder, kinds=kinds)
-    artefacts = []
+    results: list[Artefact | Refusal] = []
+    refused: ConversionFailed | None = None
+    log = ConverterLog()
     with tempfile.TemporaryDirectory(prefix=".work.", dir=folder) as name:
         workspace = Path(name)
-        with progress.stage("trace"), converting("trace", workspace=workspace):
+        with progress.stage("trace"), converting("trace", workspace=workspace, log=log):
             traced = trace(source)
         for kind in kinds:
             path = folder / FILE_NAMES[kind]
             with progress.stage(f"convert {kind}") as stage:
                 start = time.perf_counter()
-                with converting(path.name, workspace=workspace):
-                    _convert(kind, traced, path, source, description, storage)
+                try:
+                    with converting(path.name, workspace=workspace, log=log):
+                        note = _convert(kind, traced, path, source, description, storage)
+                except ConversionFailed as error:
+                    if kind in required or len(kinds) == 1:
+                        raise
+                    _discard(path)  # what it had written before it gave up
+                    refused = error
+                    results.append(Refusal(kind=kind, reason=error.hint or error.message))
+                    stage.outcome = "refused"
+                else:
+                    seconds = time.perf_counter() - start
+                    artefact = _artefact(kind, path, storage=storage, seconds=seconds, note=note)
+                    stage.bytes = artefact.bytes
+                    results.append(artefact)
                 # A converter's graph is full of cycles; freed late, two of them would add up.
                 gc.collect()
-                artefact = _artefact(
-                    kind, path, storage=storage, seconds=time.perf_counter() - start
-                )
-                stage.bytes = artefact.bytes
-            artefacts.append(artefact)
-    return artefacts
+    if all(isinstance(result, Refusal) for result in results):
+        raise _all_refused(results) from refused
+    log.write(folder)
+    return results
+
+
+def _discard(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _all_refused(results: Sequence[Artefact | Refusal]) -> ConversionFailed:
+    reasons = [f"{r.kind}: {r.reason}" for r in results if isinstance(r, Refusal)]
+    return ConversionFailed("Every converter refused this network.", hint="\n  ".join(reasons))
 
 
 def require_space(source: Source, folder: Path, *, kinds: Sequence[ArtefactKind]) -> None:
@@ -96,14 +130,15 @@ def _convert(
     source: Source,
     description: Description,
     storage: Storage,
-) -> None:
+) -> str:
+    """Write one artefact; return a note on it, mostly empty."""
     from fer_convert.export import coreml, onnx, torchscript
 
     match kind:
         case "torchscript":
             torchscript.save_torchscript(traced, path, contract=description.contract)
         case "onnx":
-            onnx.save_onnx(traced, path, source=source, description=description)
+            return onnx.save_onnx(traced, path, source=source, description=description)
         case "mlmodel":
             network = coreml.convert_neuralnetwork(traced, source=source, description=description)
             coreml.save_coreml(network, path)
@@ -116,9 +151,12 @@ def _convert(
                 storage=storage,
             )
             coreml.save_coreml(program, path)
+    return ""
 
 
-def _artefact(kind: ArtefactKind, path: Path, *, storage: Storage, seconds: float) -> Artefact:
+def _artefact(
+    kind: ArtefactKind, path: Path, *, storage: Storage, seconds: float, note: str
+) -> Artefact:
     return Artefact(
         kind=kind,
         path=path,
@@ -127,4 +165,5 @@ def _artefact(kind: ArtefactKind, path: Path, *, storage: Storage, seconds: floa
         bytes=size_bytes(path),
         sha256=sha256_tree(path),
         seconds=seconds,
+        note=note,
     )

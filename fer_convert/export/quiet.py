@@ -1,4 +1,4 @@
-"""Run a converter without its progress bars and version warnings, but never without its errors."""
+"""Run a library without its progress bars and version warnings, but never without its errors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from fer_convert.export.log import ConverterLog
+from fer_convert.export.refusal import reason_in_one_line
 from fer_train.contract.errors import ConversionFailed, FerError
 from fer_train.contract.files import cannot_write
 
@@ -23,7 +25,7 @@ _FULL_DISK_BYTES = 4 << 20
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence Python warnings, coremltools' log below ERROR, and everything printed."""
+    """Silence Python warnings, coremltools' log below ERROR, and everything Python prints."""
     logger = logging.getLogger("coremltools")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -42,8 +44,8 @@ def quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def converting(what: str, *, workspace: Path) -> Iterator[None]:
-    """Run one conversion quietly, with its temporary files in ``workspace``.
+def converting(what: str, *, workspace: Path, log: ConverterLog) -> Iterator[None]:
+    """Run one conversion, with its temporary files in ``workspace`` and its words in ``log``.
 
     Args:
         what: the artefact, for the message.
@@ -51,14 +53,13 @@ def converting(what: str, *, workspace: Path) -> Iterator[None]:
             full disk is noticed where it matters and Ctrl-C leaves nothing behind.
 
     Raises:
-        ConversionFailed: the converter refused; the message carries the converter's own words,
-            which name the operation.
+        ConversionFailed: the converter refused; the hint is its reason in one line.
         CannotWrite: the disk is full.
     """
     former = tempfile.tempdir
     tempfile.tempdir = str(workspace)
     try:
-        with quiet():
+        with log.step(what):
             yield
     except FerError:
         raise
@@ -68,7 +69,7 @@ def converting(what: str, *, workspace: Path) -> Iterator[None]:
             raise cannot_write(Path(what), full) from error
         raise ConversionFailed(
             f"{what}: the converter refused this network.",
-            hint=f"{type(error).__name__}: {str(error).strip() or 'no message'}",
+            hint=reason_in_one_line(error, log.latest),
         ) from error
     finally:
         tempfile.tempdir = former

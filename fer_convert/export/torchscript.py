@@ -19,19 +19,21 @@ def trace(source: Source) -> torch.jit.ScriptModule:
 
     The logits are divided by the checkpoint's temperature: the probabilities are their softmax.
 
-    Operations that a converter would refuse are rewritten, see `rewriting`.
+    Operations that a converter would refuse are rewritten, see `rewriting` and `pooling`.
     """
     import torch
 
     from fer_convert.export.network import ExportableNetwork, example_input
+    from fer_convert.export.pooling import with_plain_pooling
     from fer_convert.export.rewriting import rewritten
 
+    example = example_input(source)
     with torch.no_grad():
         # The check of torch itself compares two runs in memory; parity compares what is on disk.
         traced: torch.jit.ScriptModule = torch.jit.trace(  # type: ignore[no-untyped-call]
-            ExportableNetwork(source), example_input(source), check_trace=False
+            ExportableNetwork(source), example, check_trace=False
         )
-    return rewritten(traced)
+    return with_plain_pooling(rewritten(traced), example)
 
 
 def save_torchscript(traced: torch.jit.ScriptModule, path: Path, *, contract: str) -> None:

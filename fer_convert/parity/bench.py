@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from fer_convert.artefact import Artefact
+from fer_convert.artefact import Artefact, Refusal
+from fer_convert.export.refusal import reason_in_one_line
 from fer_convert.parity import runners
-from fer_convert.parity.compare import compare_artefact, explain, not_run, parity_of_error
+from fer_convert.parity.compare import (
+    compare_artefact,
+    explain,
+    not_converted,
+    not_run,
+    parity_of_error,
+)
 from fer_convert.parity.fixtures import Fixture
 from fer_convert.parity.result import ArtefactParity, Prediction, Runner, Subject
 from fer_convert.parity.thresholds import THRESHOLDS
@@ -24,12 +31,15 @@ class Bench:
 
     Attributes:
         reference: the checkpoint's predictions, one per image.
-        half: PyTorch's own half precision, one per image; None when no artefact needs it.
+        half: PyTorch's own half precision, one per image; None when no artefact needs it or PyTorch
+            cannot run the network so.
+        no_half: why PyTorch cannot.
     """
 
     images: Sequence[Fixture]
     reference: Sequence[Prediction]
     half: Sequence[Prediction] | None
+    no_half: str | None
     contract: Mapping[str, Any]
     progress: Progress
 
@@ -45,6 +55,7 @@ class Bench:
                     key,
                     reference=self.reference,
                     half=self.half,
+                    no_half=self.no_half,
                     runner=runner,
                     images=self.images,
                     thresholds=THRESHOLDS[key],
@@ -59,7 +70,7 @@ class Bench:
 
 def compare_all(
     source: Source,
-    artefacts: Sequence[Artefact],
+    results: Sequence[Artefact | Refusal],
     *,
     images: Sequence[Fixture],
     contract: Mapping[str, Any],
@@ -67,18 +78,24 @@ def compare_all(
 ) -> tuple[Sequence[Prediction], list[Subject]]:
     """Judge the exportable module and every artefact.
 
+    Args:
+        results: what became of each kind.
+
     Returns:
         The checkpoint's predictions, and one row per artefact and runtime.
     """
+    artefacts = [result for result in results if isinstance(result, Artefact)]
     bench = _set_up(source, artefacts, images=images, contract=contract, progress=progress)
     subjects = [
         Subject(artefact=None, parity=bench.judge("module", partial(runners.ModuleRunner, source)))
     ]
-    for artefact in artefacts:
-        parity = bench.judge(
-            artefact.kind, partial(runners.open_runner, artefact.kind, artefact.path)
-        )
-        subjects.append(Subject(artefact=artefact, parity=parity))
+    for result in results:
+        if isinstance(result, Refusal):
+            refused = not_converted(result.kind, result.reason)
+            subjects.append(Subject(artefact=None, parity=refused))
+            continue
+        parity = bench.judge(result.kind, partial(runners.open_runner, result.kind, result.path))
+        subjects.append(Subject(artefact=result, parity=parity))
         gc.collect()  # the artefact's weights, before the next one's are read
     for artefact in artefacts:
         for parity in _on_apple(artefact, bench):
@@ -97,13 +114,25 @@ def _set_up(
     with progress.stage("run checkpoint"):
         checkpoint = runners.CheckpointRunner(source)
         reference = [checkpoint.predict(image.image) for image in images]
-    half = None
+    half, no_half = None, None
     if any(THRESHOLDS[artefact.kind].half_factor is not None for artefact in artefacts):
-        with progress.stage("run checkpoint in torch's fp16"):
-            halved = runners.ModuleRunner(source, half=True)
-            half = [halved.predict(image.image) for image in images]
+        with progress.stage("run checkpoint in torch's fp16") as stage:
+            try:
+                halved = runners.ModuleRunner(source, half=True)
+                half = [halved.predict(image.image) for image in images]
+            except MemoryError:
+                raise
+            # A trace may hold float32 constants, and some operations have no half precision.
+            except Exception as error:
+                no_half = reason_in_one_line(error)
+                stage.outcome = "NOT RUN"
     return Bench(
-        images=images, reference=reference, half=half, contract=contract, progress=progress
+        images=images,
+        reference=reference,
+        half=half,
+        no_half=no_half,
+        contract=contract,
+        progress=progress,
     )
 
 

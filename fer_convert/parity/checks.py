@@ -136,19 +136,27 @@ def check_decisions(measures: Sequence[ImageMeasure], limits: Thresholds) -> Che
 
 
 def check_same_network(
-    measures: Sequence[ImageMeasure], *, half_error: float | None, limits: Thresholds
+    measures: Sequence[ImageMeasure],
+    *,
+    half_error: float | None,
+    no_half: str | None,
+    limits: Thresholds,
 ) -> Check:
     """Is the error what half precision itself costs, or did something else change?
 
-    ``half_error`` is the largest |Δp| PyTorch's own half precision makes on the same images.
+    Args:
+        half_error: the largest |Δp| PyTorch's own half precision makes on the same images.
+        no_half: why there is none, where PyTorch could not run in half precision.
     """
     assert limits.half_factor is not None
     if half_error is None or not math.isfinite(half_error):
         why = "was not run" if half_error is None else "overflows on these images"
+        because = "" if no_half is None else f" ({no_half})"
         return Check(
             name="same-network",
             verdict="NOT RUN",
-            detail=f"PyTorch's own half precision {why}, so there is nothing to judge against.",
+            detail=f"PyTorch's own half precision {why}, so there is nothing to judge against"
+            f"{because}.",
         )
     worst = max(measures, key=severity)
     allowed = limits.half_factor * max(half_error, HALF_ERROR_FLOOR)

@@ -35,6 +35,7 @@ def compare_artefact(
     *,
     reference: Sequence[Prediction],
     half: Sequence[Prediction] | None,
+    no_half: str | None = None,
     runner: Runner,
     images: Sequence[Fixture],
     thresholds: Thresholds,
@@ -48,6 +49,7 @@ def compare_artefact(
         reference: the checkpoint's predictions, one per image.
         half: PyTorch's own half-precision predictions, one per image; only used for artefacts of
             reduced precision.
+        no_half: why ``half`` is None, where PyTorch could not run in half precision.
         contract: what the artefact's metadata must repeat.
         progress: called after each image.
 
@@ -86,7 +88,11 @@ def compare_artefact(
         checks.check_decisions(measures, thresholds),
     ]
     if thresholds.half_factor is not None:
-        found.append(checks.check_same_network(measures, half_error=half_error, limits=thresholds))
+        found.append(
+            checks.check_same_network(
+                measures, half_error=half_error, no_half=no_half, limits=thresholds
+            )
+        )
     return ArtefactParity(
         key=key,
         verdict=worst_verdict(check.verdict for check in found),
@@ -117,6 +123,14 @@ def not_run(
         thresholds=thresholds or THRESHOLDS[key],
         required=required,
     )
+
+
+def not_converted(key: str, reason: str) -> ArtefactParity:
+    """Return the record of an artefact that its converter refused to make."""
+    refused = Check(
+        name="converted", verdict="NOT RUN", detail=f"The converter refused this network: {reason}"
+    )
+    return conclude(key, [refused], runtime="not converted", thresholds=THRESHOLDS[key])
 
 
 def parity_of_error(

@@ -17,6 +17,7 @@ Verdict = Literal["PASS", "FAIL", "NOT RUN"]
 
 #: The named checks of an artefact, in the order a report lists them.
 CheckName = Literal[
+    "converted",
     "ran",
     "compared",
     "labels",
@@ -130,6 +131,11 @@ class ArtefactParity:
     milliseconds: float | None = None
 
     @property
+    def refused(self) -> bool:
+        """Whether the converter refused to make the artefact at all."""
+        return any(check.name == "converted" for check in self.checks)
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """Why it is not PASS: one sentence per check that is not."""
         return tuple(check.detail for check in self.checks if check.verdict != "PASS")
@@ -183,6 +189,14 @@ def overall_verdict(parities: Iterable[ArtefactParity]) -> Verdict:
     A runtime that is not required counts when it ran and is left out when it did not.
     """
     return worst_verdict(p.verdict for p in parities if p.required or p.verdict != "NOT RUN")
+
+
+def gate_verdict(parities: Iterable[ArtefactParity]) -> Verdict:
+    """Return the verdict that a made artefact is published by: of all that was made.
+
+    A format that a converter refused says nothing about the others.
+    """
+    return overall_verdict(parity for parity in parities if not parity.refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

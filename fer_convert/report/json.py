@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from fer_convert.export.log import LOG
 from fer_convert.parity.result import ArtefactParity, ImageMeasure, Prediction, Subject
 from fer_convert.parity.thresholds import THRESHOLDS
 from fer_convert.report.model import Face, Report
@@ -27,6 +28,7 @@ def to_document(report: Report) -> Document:
         "schema": SCHEMA,
         "version": SCHEMA_VERSION,
         "verdict": report.verdict,
+        "gate_verdict": report.gate_verdict,
         "gated": report.gated,
         "created_at": report.created_at,
         "warnings": list(report.warnings),
@@ -35,6 +37,8 @@ def to_document(report: Report) -> Document:
             for s in report.subjects
             if s.parity.verdict == "NOT RUN"
         ],
+        "refused": [s.parity.key for s in report.subjects if s.parity.refused],
+        "log": LOG,
         "checkpoint": asdict(report.checkpoint),
         "contract": dict(report.contract),
         "thresholds": {key: asdict(limits) for key, limits in THRESHOLDS.items()},
@@ -64,6 +68,7 @@ def _artefact(subject: Subject) -> Document:
             "precision": artefact.precision,
             "storage": artefact.storage,
             "conversion_seconds": artefact.seconds,
+            "note": artefact.note,
         },
         "thresholds": asdict(parity.thresholds),
         "checks": [asdict(check) for check in parity.checks],

@@ -25,7 +25,7 @@ def render(document: dict[str, Any]) -> str:
         *(f"* {_text(note)}" for note in document["checkpoint"]["notes"]),
         "",
         *_table(document["artefacts"]),
-        *_details(document["artefacts"]),
+        *_details(document),
         *_half_precision(document["artefacts"]),
     ]
     return "\n".join(lines).rstrip() + "\n"
@@ -50,10 +50,14 @@ def _table(artefacts: list[dict[str, Any]]) -> Iterable[str]:
     yield ""
 
 
-def _details(artefacts: list[dict[str, Any]]) -> Iterable[str]:
-    for row in artefacts:
+def _details(document: dict[str, Any]) -> Iterable[str]:
+    for row in document["artefacts"]:
         for reason in row["reasons"]:
             yield f"* **{row['kind']}** ({row['verdict']}): {_text(reason)}"
+        if row["file"] and row["file"]["note"]:
+            yield f"* **{row['kind']}**: {_text(row['file']['note'])}"
+    if document["refused"]:
+        yield f"* What the converters printed is in {_text(document['log'])}, beside the report."
     yield ""
 
 

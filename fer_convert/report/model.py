@@ -15,7 +15,7 @@ from PIL import Image
 
 from fer_convert.artefact import GIT_HOST_LIMIT_BYTES
 from fer_convert.parity.fixtures import Fixture, Kind
-from fer_convert.parity.result import Subject, Verdict, overall_verdict
+from fer_convert.parity.result import Subject, Verdict, gate_verdict, overall_verdict
 from fer_train.contract.page.figures import size_text
 
 #: More faces than this make a page nobody scrolls through; the figures of all stay in the JSON.
@@ -74,6 +74,7 @@ class Report:
 
     Attributes:
         verdict: of the whole build.
+        gate_verdict: of all that was made; the Swift package needs this one to be PASS.
         gated: False when the build was told to publish whatever the verdict (``--no-gate``).
         contract: the ``emotionkit.contract`` object.
         faces: one per image, in the order they were compared.
@@ -82,6 +83,7 @@ class Report:
     """
 
     verdict: Verdict
+    gate_verdict: Verdict
     gated: bool
     checkpoint: CheckpointInfo
     contract: Mapping[str, Any]
@@ -114,6 +116,7 @@ def assemble_report(
     verdict = overall_verdict(subject.parity for subject in subjects)
     return Report(
         verdict=verdict,
+        gate_verdict=gate_verdict(subject.parity for subject in subjects),
         gated=gated,
         checkpoint=checkpoint,
         contract=contract,

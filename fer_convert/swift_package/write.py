@@ -77,7 +77,7 @@ def manifest_record(
     """Return manifest.json's content for the published artefact.
 
     Args:
-        verdict: of the whole build.
+        verdict: of all that the build made.
         parities: of the whole build; the published artefact's own figures are quoted.
         gated: the model is only packaged if ``verdict`` is PASS.
         created_with: versions of the tools.

@@ -19,8 +19,8 @@
   * CannotWrite                30   disk full, no permission
     * OutputExists             31   the output exists and was not written by us
   * ParityFailed               40   an artefact is not the trained model
-    * ParityNotRun             41   an artefact could not be compared at all
-  * ConversionFailed           42   the converter refused the network
+    * ParityNotRun             41   an artefact could not be made or compared at all
+  * ConversionFailed           42   the converters refused the network, or one that is required
   * PackageFailed              43   the Swift package does not build, or fails its own tests
   * ArtefactError              50   a saved Core ML or ONNX file is unreadable or hostile
     * UnsupportedOperation     51   the portable runtime lacks an operation

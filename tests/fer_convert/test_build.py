@@ -17,6 +17,7 @@ from fer_convert.artefact import FILE_NAMES, SCHEMA
 from fer_convert.build import ALL_KINDS
 from fer_convert.export import artefacts as conversion
 from fer_convert.export import coreml
+from fer_convert.export.log import LOG
 from fer_convert.parity import runners
 from fer_convert.swift_package.write import MODELS
 from fer_train.contract.errors import UnsupportedOperation
@@ -52,7 +53,7 @@ def built(
 
 
 def test_every_promised_file_is_there_and_nothing_else(built: Path) -> None:
-    expected = {*FILE_NAMES.values(), *REPORTS, "manifest.json", "golden.json", "EmotionKit"}
+    expected = {*FILE_NAMES.values(), *REPORTS, "manifest.json", "golden.json", LOG, "EmotionKit"}
     assert {path.name for path in built.iterdir()} == expected
     assert [path.name for path in built.parent.iterdir()] == ["build"]
 
@@ -257,7 +258,7 @@ def test_a_build_that_ends_early_leaves_the_former_one(
         raise error
 
     monkeypatch.setattr(coreml, "save_coreml", fail)
-    ran = ferconv("build", *script_options, "--out", out)
+    ran = ferconv("build", *script_options, "--out", out, "--require", "mlmodel")
     assert ran.code == code
     assert sha256_tree(out) == before
     assert [path.name for path in tmp_path.iterdir()] == ["b"]

@@ -8,7 +8,7 @@ from tests.fer_convert.nets import Ferconv
 OPTIONS = {
     "build": {
         *("--checkpoint", "--out", "--fixtures", "--only", "--arch", "--labels", "--preprocess"),
-        *("--custom-labels", "--output", "--allow-class"),
+        *("--custom-labels", "--output", "--allow-class", "--require"),
         *("--storage", "--demo", "--author", "--license", "--model-version", "--emotionkit"),
         *("--package", "--no-gate", "--json", "--quiet"),
     },
@@ -30,3 +30,9 @@ def test_wrong_usage_is_exit_code_2(ferconv: Ferconv) -> None:
     ran = ferconv("build", "--checkpoint", "x.pt", "--only", "mlpackage-fp8")
     assert ran.code == 2
     assert "mlpackage-fp16" in ran.err
+
+
+def test_what_is_required_is_not_left_out(ferconv: Ferconv) -> None:
+    ran = ferconv("build", "--checkpoint", "x.pt", "--only", "onnx", "--require", "mlmodel")
+    assert ran.code == 2
+    assert "--require names mlmodel, which --only leaves out" in ran.err

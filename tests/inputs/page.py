@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.inputs import containers, data, labels, networks, programs_of_others
+from tests.inputs import (
+    containers,
+    converters,
+    data,
+    labels,
+    networks,
+    programs_of_others,
+)
 from tests.inputs.case import Case
 from tests.paths import REPOSITORY
 
@@ -15,6 +22,7 @@ SECTIONS: dict[str, tuple[Case, ...]] = {
     "torch.export and ONNX": programs_of_others.CASES,
     "Containers": containers.CASES,
     "Data and pictures": data.CASES,
+    "Networks that one converter refuses": converters.CASES,
 }
 
 CASES: tuple[Case, ...] = tuple(case for cases in SECTIONS.values() for case in cases)

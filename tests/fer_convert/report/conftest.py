@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from fer_convert.artefact import Artefact
-from fer_convert.parity.compare import compare_artefact, not_run
+from fer_convert.parity.compare import compare_artefact, not_converted, not_run
 from fer_convert.parity.result import ArtefactParity, Prediction
 from fer_convert.parity.thresholds import THRESHOLDS
 from fer_convert.report import Report, Subject
@@ -88,6 +89,18 @@ def failing() -> Report:
 @pytest.fixture
 def passing() -> Report:
     return make_report([Subject(artefact=artefact("onnx"), parity=parity("onnx", REFERENCE))])
+
+
+@pytest.fixture
+def refusing() -> Report:
+    """All that was made is PASS, and one artefact was not made."""
+    made = replace(artefact("onnx"), note="It takes one picture at a time.")
+    return make_report(
+        [
+            Subject(artefact=made, parity=parity("onnx", REFERENCE)),
+            Subject(artefact=None, parity=not_converted("mlmodel", "no function for op 'celu'.")),
+        ]
+    )
 
 
 @pytest.fixture

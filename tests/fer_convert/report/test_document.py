@@ -50,6 +50,7 @@ def test_each_row_says_what_was_asked_and_answered(document: dict[str, Any]) -> 
         "precision": "fp16",
         "storage": "dense",
         "conversion_seconds": 1.5,
+        "note": "",
     }
     assert {check["name"] for check in fp16["checks"]} >= {"labels", "contract", "same-network"}
     assert fp16["half_precision"]["same_network"]["verdict"] == "FAIL"
@@ -62,6 +63,19 @@ def test_what_was_not_run_is_listed_with_its_reason(document: dict[str, Any]) ->
     assert document["not_run"] == [
         {"kind": "mlmodel", "runtime": "Apple Core ML", "reasons": ["needs macOS"]}
     ]
+
+
+def test_a_refused_artefact_is_a_row_and_does_not_shut_the_gate(
+    refusing: Report, failing: Report
+) -> None:
+    document = to_document(refusing)
+    assert (document["verdict"], document["gate_verdict"]) == ("NOT RUN", "PASS")
+    assert document["refused"] == ["mlmodel"]
+    row = rows(document)["mlmodel"]
+    assert (row["verdict"], row["required"], row["file"]) == ("NOT RUN", True, None)
+    assert row["reasons"] == ["The converter refused this network: no function for op 'celu'."]
+    assert rows(document)["onnx"]["file"]["note"] == "It takes one picture at a time."
+    assert (failing.verdict, failing.gate_verdict) == ("FAIL", "FAIL")
 
 
 def test_files_over_the_git_limit_and_an_open_gate_are_warned_of(

@@ -114,6 +114,21 @@ def test_markdown_has_a_row_per_artefact_and_escapes(document: dict[str, Any]) -
     assert "Parity FAIL" in text and "needs macOS" in text and "120.0 MB" in text
 
 
+def test_every_view_tells_what_was_refused_and_where_the_log_is(refusing: Report) -> None:
+    document = to_document(refusing)
+    page, text = html.render(document), markdown.render(document)
+    for view in (page, text):
+        assert "The converter refused this network: no function for op" in view
+        assert "It takes one picture at a time." in view
+        assert "converters.log" in view
+    assert "Refused by a converter: <b>mlmodel</b>" in page
+    assert "1 refused" in page and "Not run on this machine" not in page
+    (suite,) = ElementTree.fromstring(junit.render(document)).findall(
+        "testsuite[@name='mlmodel (not converted)']"
+    )
+    assert suite.find("testcase[@name='converted']/skipped") is not None
+
+
 def test_junit_counts_and_reasons(document: dict[str, Any]) -> None:
     root = ElementTree.fromstring(junit.render(document))
     suites = {suite.get("name"): suite for suite in root}
