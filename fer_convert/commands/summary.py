@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
+from fer_convert.artefact import PUBLISHABLE
 from fer_convert.build import BuildResult
-from fer_convert.parity.result import Subject
-from fer_convert.swift_package.write import PUBLISHED
+from fer_convert.parity.publication import Publication
+from fer_convert.parity.result import ArtefactParity, Subject
 from fer_train.contract.errors import ParityFailed, ParityNotRun
 from fer_train.contract.page.figures import size_text
 
@@ -55,7 +56,22 @@ def raise_unless_passed(result: BuildResult, out: Path) -> None:
     published = "" if result.package is None else " It was packaged all the same (--no-gate)."
     raise kind(
         f"The parity verdict is {verdict}, because of: {names}.{published}",
-        hint=f"Look at {out / 'report.html'}.",
+        hint=f"Look at {out / 'report.html'}.{_remedy(bad, result.report.publication)}",
+    )
+
+
+def _remedy(bad: list[ArtefactParity], publication: Publication) -> str:
+    """Name the option that helps where a precision is too coarse and nothing else is wrong."""
+    if not all(parity.only_imprecise for parity in bad):
+        return ""
+    if publication.choice != "auto":
+        return (
+            f" {publication.form} is too coarse for this network: --publish auto publishes the "
+            "smallest form that passes."
+        )
+    return (
+        f" {publication.form} is too coarse for this network: make a larger form, too "
+        f"(--only {list(PUBLISHABLE.values())[-1]})."
     )
 
 
@@ -91,11 +107,11 @@ def _ending(result: BuildResult, out: Path) -> Iterator[str]:
 
 def _package_line(result: BuildResult) -> str:
     if result.package is not None:
-        return str(result.package)
+        return f"{result.package} ({result.report.publication.form})"
     if result.report.verdict != "PASS" and result.report.gated:
         return "not written: the verdict is not PASS"
-    if all(subject.parity.key != PUBLISHED for subject in result.report.subjects):
-        return f"not written: it needs {PUBLISHED}, which --only left out"
+    if result.report.publication.form is None:
+        return f"not written: it needs {' or '.join(PUBLISHABLE.values())}, which --only left out"
     return "not written: --no-package"
 
 
@@ -105,6 +121,7 @@ def _summary(result: BuildResult, out: Path) -> dict[str, Any]:
         "out": str(out),
         "report": str(out / "report.json"),
         "package": None if result.package is None else str(result.package),
+        "published": None if result.package is None else result.report.publication.form,
         "seconds": round(result.seconds, 3),
         "peak_bytes": result.peak_bytes,
         "artefacts": [_json_row(subject) for subject in result.report.subjects],

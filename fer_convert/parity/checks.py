@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from fer_convert.artefact import SCHEMA
 from fer_convert.parity.result import Check, CheckName, ImageMeasure, Prediction, Verdict, severity
 from fer_convert.parity.thresholds import HALF_ERROR_FLOOR, Thresholds
@@ -73,11 +75,13 @@ def check_finite(measures: Sequence[ImageMeasure]) -> Check:
 
 
 def check_named_label(names: Sequence[str], predictions: Sequence[Prediction]) -> Check:
-    """The label an artefact names is the one it finds most probable."""
+    """The label an artefact names is the one it finds most probable, where it finds any."""
     for image, prediction in zip(names, predictions, strict=True):
+        if not np.isfinite(prediction.probabilities).all():
+            continue  # `check_finite` says so
         own = dict(zip(prediction.labels, prediction.probabilities.tolist(), strict=True))
         best = max(own, key=own.__getitem__)
-        # Written so that NaN fails.
+        # Written so that an unknown name fails.
         if not own.get(prediction.top1, math.nan) >= own[best] - _NAMED_LABEL_SLACK:
             return _fail(
                 "named-label",

@@ -30,6 +30,12 @@ CheckName = Literal[
 ]
 
 
+#: Those about how precise the figures are; the others ask whether it is the trained network.
+PRECISION_CHECKS: frozenset[CheckName] = frozenset(
+    {"finite", "probabilities", "logits", "decisions"}
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """One image's result.
@@ -134,6 +140,21 @@ class ArtefactParity:
         return tuple(check.detail for check in self.checks if check.verdict != "PASS")
 
     @property
+    def only_imprecise(self) -> bool:
+        """It is the trained network, in a reduced precision that is not enough for it."""
+        bad = [check for check in self.checks if check.verdict != "PASS"]
+        return (
+            self.thresholds.half_factor is not None
+            and any(check.verdict == "FAIL" for check in bad)
+            and all(
+                check.name in PRECISION_CHECKS
+                # Where PyTorch's half overflows everywhere there is no yardstick, and no doubt.
+                or (check.name == "same-network" and check.verdict == "NOT RUN")
+                for check in bad
+            )
+        )
+
+    @property
     def worst(self) -> ImageMeasure | None:
         """The image with the largest error; one that is not finite is worse than any other."""
         return max(self.measures, key=severity, default=None)
@@ -174,14 +195,6 @@ def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
     if "FAIL" in seen:
         return "FAIL"
     return "PASS" if seen == {"PASS"} else "NOT RUN"
-
-
-def overall_verdict(parities: Iterable[ArtefactParity]) -> Verdict:
-    """Return the verdict of a whole build.
-
-    A runtime that is not required counts when it ran and is left out when it did not.
-    """
-    return worst_verdict(p.verdict for p in parities if p.required or p.verdict != "NOT RUN")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,12 @@ def to_document(report: Report) -> Document:
         "version": SCHEMA_VERSION,
         "verdict": report.verdict,
         "gated": report.gated,
+        "publication": {
+            "choice": report.publication.choice,
+            "form": report.publication.form,
+            "kind": report.publication.kind,
+            "passed_over": list(report.publication.passed_over),
+        },
         "created_at": report.created_at,
         "warnings": list(report.warnings),
         "not_run": [

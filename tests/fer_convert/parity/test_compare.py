@@ -8,13 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from fer_convert.parity.compare import compare_artefact, not_run, parity_of_error
+from fer_convert.parity.compare import compare_artefact, parity_of_error
 from fer_convert.parity.fixtures import Fixture
 from fer_convert.parity.result import (
     ArtefactParity,
     Prediction,
     Verdict,
-    overall_verdict,
     worst_verdict,
 )
 from fer_convert.parity.thresholds import HALF_ERROR_FLOOR, THRESHOLDS, Thresholds
@@ -302,19 +301,6 @@ def test_worst_verdict() -> None:
     assert worst_verdict(["PASS", "NOT RUN"]) == "NOT RUN"
     assert worst_verdict(["NOT RUN", "FAIL", "PASS"]) == "FAIL"
     assert worst_verdict([]) == "NOT RUN"
-
-
-def test_a_runtime_this_machine_cannot_have_does_not_count(
-    images: list[Fixture], reference: list[Prediction]
-) -> None:
-    good = compare(images, reference, list(reference))
-    bad = compare(images, reference, [reference[0], predict(math.nan, 0, 0)])
-    absent = not_run("mlmodel", "needs macOS", runtime="Apple Core ML", required=False)
-    missing = not_run("mlmodel", "no such runtime", runtime="portable")
-    assert overall_verdict([good, absent]) == "PASS"
-    assert overall_verdict([good, missing]) == "NOT RUN"
-    assert overall_verdict([absent]) == "NOT RUN"
-    assert overall_verdict([good, replace(bad, required=False)]) == "FAIL"
 
 
 def test_every_step_of_the_ladder_has_limits() -> None:

@@ -100,6 +100,7 @@ def test_only_the_worst_of_many_images_get_a_thumbnail(passing: Report) -> None:
         images=many,
         stages=[],
         versions={},
+        publication=passing.publication,
         gated=True,
         created_at="",
     )
