@@ -27,6 +27,8 @@ def print_table(result: BuildResult, out: Path) -> None:
         click.echo(_row(subject))
         for reason in subject.parity.reasons:
             click.echo(f"{'':16} {reason}")
+        for warning in subject.parity.warnings:
+            click.echo(f"{'':16} warning: {warning}")
     click.echo()
     for line in _absent_runtimes(result):
         click.echo(line)
@@ -137,6 +139,7 @@ def _json_row(subject: Subject) -> dict[str, Any]:
         "verdict": parity.verdict,
         "runtime": parity.runtime,
         "reasons": list(parity.reasons),
+        "warnings": list(parity.warnings),
         "max_abs_dp": None if worst is None or worst != worst else worst,
         "file": None if artefact is None else artefact.path.name,
         "bytes": None if artefact is None else artefact.bytes,

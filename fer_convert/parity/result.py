@@ -26,13 +26,14 @@ CheckName = Literal[
     "probabilities",
     "logits",
     "decisions",
+    "accuracy",
     "same-network",
 ]
 
 
 #: Those about how precise the figures are; the others ask whether it is the trained network.
 PRECISION_CHECKS: frozenset[CheckName] = frozenset(
-    {"finite", "probabilities", "logits", "decisions"}
+    {"finite", "probabilities", "logits", "decisions", "accuracy"}
 )
 
 
@@ -99,11 +100,15 @@ class ImageMeasure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One named question about one artefact, and its answer as a sentence with figures."""
+    """One named question about one artefact, and its answer as a sentence with figures.
+
+    ``warns``: it passes, and a reader should know the figures all the same.
+    """
 
     name: CheckName
     verdict: Verdict
     detail: str
+    warns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +123,7 @@ class ArtefactParity:
         required: a NOT RUN here keeps the whole build from passing (false for runtimes this
             machine cannot have, such as Apple's on Linux).
         measures, references, predictions: one per image, aligned; empty when nothing was run.
-        half_max_abs_dp: error of PyTorch's own half precision on the same images, if known.
+        half: PyTorch's own half precision on the same images, where it is the yardstick.
         milliseconds: median wall time of one prediction; None when nothing was run.
     """
 
@@ -131,7 +136,7 @@ class ArtefactParity:
     measures: tuple[ImageMeasure, ...] = ()
     references: tuple[Prediction, ...] = ()
     predictions: tuple[Prediction, ...] = ()
-    half_max_abs_dp: float | None = None
+    half: tuple[ImageMeasure, ...] = ()
     milliseconds: float | None = None
 
     @property
@@ -140,11 +145,16 @@ class ArtefactParity:
         return tuple(check.detail for check in self.checks if check.verdict != "PASS")
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader should know although it passes."""
+        return tuple(check.detail for check in self.checks if check.warns)
+
+    @property
     def only_imprecise(self) -> bool:
         """It is the trained network, in a reduced precision that is not enough for it."""
         bad = [check for check in self.checks if check.verdict != "PASS"]
         return (
-            self.thresholds.half_factor is not None
+            self.thresholds.reduced is not None
             and any(check.verdict == "FAIL" for check in bad)
             and all(
                 check.name in PRECISION_CHECKS

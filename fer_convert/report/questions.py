@@ -51,7 +51,8 @@ def half_precision_questions(parity: ArtefactParity) -> HalfPrecision | None:
 
 def _deciding(table: list[Check]) -> list[str]:
     failed = [check.detail for check in table if check.verdict != "PASS"]
-    return failed or [check.detail for check in table if check.name != "finite"]
+    # The logits are no part of the question; they warn elsewhere.
+    return failed or [c.detail for c in table if c.name not in ("finite", "logits")]
 
 
 _CONCLUSIONS: dict[tuple[Verdict, Verdict], str] = {

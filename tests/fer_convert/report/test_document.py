@@ -54,6 +54,7 @@ def test_each_row_says_what_was_asked_and_answered(document: dict[str, Any]) -> 
     assert {check["name"] for check in fp16["checks"]} >= {"labels", "contract", "same-network"}
     assert fp16["half_precision"]["same_network"]["verdict"] == "FAIL"
     assert fp16["summary"]["flips"] == ["noise.png"]
+    assert fp16["summary"]["half_rms_abs_dp"] == 0 < fp16["summary"]["rms_abs_dp"]
     assert fp16["images"][1]["top1"] == "disgust"
     assert rows(document)["mlmodel"]["summary"] is None
 
