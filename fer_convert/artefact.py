@@ -18,6 +18,16 @@ from fer_train.contract.labels import EMOTIONS
 ArtefactKind = Literal["torchscript", "onnx", "mlmodel", "mlpackage-fp32", "mlpackage-fp16"]
 Precision = Literal["fp32", "fp16"]
 
+#: What ``--publish`` takes: the form of the model that goes into the Swift package.
+PublishedForm = Literal["fp16", "fp32"]
+PublishChoice = Literal["auto", "fp16", "fp32"]
+
+#: The artefact of each form, the smallest first: the order in which ``auto`` tries them.
+PUBLISHABLE: dict[PublishedForm, ArtefactKind] = {
+    "fp16": "mlpackage-fp16",
+    "fp32": "mlpackage-fp32",
+}
+
 #: File or folder name of each kind inside the build folder.
 FILE_NAMES: dict[ArtefactKind, str] = {
     "torchscript": "EmotionNet.torchscript.pt",

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from fer_convert import __version__
-from fer_convert.artefact import ArtefactKind, contract_record, contract_text, describe
+from fer_convert.artefact import (
+    ArtefactKind,
+    PublishChoice,
+    contract_record,
+    contract_text,
+    describe,
+)
 from fer_convert.export.artefacts import convert_all
 from fer_convert.export.quiet import quiet
 from fer_convert.export.sparse import StorageChoice, choose_storage
@@ -21,7 +27,6 @@ from fer_convert.swift_package.golden import golden_record
 from fer_convert.swift_package.write import (
     GOLDEN,
     MANIFEST,
-    PUBLISHED,
     manifest_record,
     write_package,
 )
@@ -55,6 +60,8 @@ class BuildRequest:
             learned from drawn faces; every artefact says so.
         author, license, model_version: for Xcode's metadata pane.
         emotionkit: EmotionKit's sources; None builds no Swift package.
+        publish: the form of the model that goes into the package; ``auto`` is the smallest that
+            passes. An explicit one must be among ``kinds``.
         gate: package only when all that was made is PASS.
     """
 
@@ -75,6 +82,7 @@ class BuildRequest:
     allow_class: str | None = None
     storage: StorageChoice = "auto"
     demo: bool = False
+    publish: PublishChoice = "auto"
     gate: bool = True
 
 
@@ -174,6 +182,7 @@ def _report(
     images: Sequence[Fixture],
     progress: Progress,
 ) -> Report:
+    from fer_convert.parity.publication import decide
     from fer_convert.report import CheckpointInfo, Stage, assemble_report
 
     return assemble_report(
@@ -194,6 +203,7 @@ def _report(
             for stage in progress.stages
         ],
         versions=_versions(),
+        publication=decide([subject.parity for subject in subjects], choice=request.publish),
         gated=request.gate,
         created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
@@ -213,13 +223,14 @@ def _publish(
     with progress.stage("write reports"):
         write_reports(folder, report)
         write_json(folder / GOLDEN, golden_record(images, reference))
-    published = [s.artefact for s in report.subjects if s.parity.key == PUBLISHED]
+    kind = report.publication.kind
+    published = [s.artefact for s in report.subjects if s.parity.key == kind]
     if not published or published[0] is None:
         return False
     manifest = manifest_record(
         published[0],
         contract=report.contract,
-        verdict=report.gate_verdict,
+        publication=report.publication,
         parities=[subject.parity for subject in report.subjects],
         gated=request.gate,
         created_with=report.versions,

@@ -7,7 +7,7 @@ from typing import get_args
 
 import click
 
-from fer_convert.artefact import ArtefactKind
+from fer_convert.artefact import PUBLISHABLE, ArtefactKind, PublishChoice
 from fer_convert.bundled import fixtures_folder
 from fer_convert.commands.paths import EMOTIONKIT_HELP, FOLDER, NO_GATE_HELP
 from fer_convert.export.sparse import StorageChoice
@@ -73,6 +73,13 @@ from fer_convert.export.sparse import StorageChoice
 @click.option("--model-version", default="1.0", show_default=True, help="Model metadata.")
 @click.option("--emotionkit", type=FOLDER, help=EMOTIONKIT_HELP)
 @click.option("--package/--no-package", default=True, help="Write the Swift package, or not.")
+@click.option(
+    "--publish",
+    type=click.Choice(get_args(PublishChoice)),
+    default="auto",
+    show_default=True,
+    help="Precision of the model in the package; auto: the smallest that passes.",
+)
 @click.option("--no-gate", is_flag=True, help=NO_GATE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print a machine-readable summary.")
 @click.option("--quiet", is_flag=True, help="Print only the summary, and errors.")
@@ -96,27 +103,34 @@ def build(
     model_version: str,
     emotionkit: Path | None,
     package: bool,
+    publish: PublishChoice,
     no_gate: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Convert a checkpoint, run every artefact from disk against it, report, package.
 
-    Exit code: 0 all artefacts PASS, 40 one FAILs, 41 one could not be made or compared. On 40 and
-    41 the artefacts and the report are kept for you to look at. There is a Swift package only if
-    its own artefact was made and all that was made is PASS.
+    Exit code: 0 all artefacts PASS (with --publish auto, half precision may be too coarse for the
+    network: full precision is published then), 40 one FAILs, 41 one could not be made or compared.
+    On 40 and 41 the artefacts and the report are kept for you to look at. There is a Swift package
+    only if its own artefact was made and all that was made is PASS.
     """
     from fer_convert.build import ALL_KINDS, BuildRequest
     from fer_convert.build import build as run_build
     from fer_convert.commands.summary import print_json, print_table, raise_unless_passed
     from fer_convert.progress import Progress
-    from fer_convert.swift_package.write import PUBLISHED, find_emotionkit
+    from fer_convert.swift_package.write import find_emotionkit
 
     chosen = tuple(kind for kind in ALL_KINDS if not kinds or kind in kinds)
     left_out = [kind for kind in required if kind not in chosen]
     if left_out:
         raise click.UsageError(f"--require names {left_out[0]}, which --only leaves out.")
-    packaged = package and PUBLISHED in chosen
+    if publish != "auto" and PUBLISHABLE[publish] not in chosen:
+        raise click.UsageError(
+            f"--publish {publish} publishes {PUBLISHABLE[publish]}, which --only leaves out. Add "
+            f"--only {PUBLISHABLE[publish]}, or leave out --publish."
+        )
+    packaged = package and not set(chosen).isdisjoint(PUBLISHABLE.values())
     progress = Progress(quiet=quiet)
     request = BuildRequest(
         checkpoint=checkpoint,
@@ -136,6 +150,7 @@ def build(
         license=license,
         model_version=model_version,
         emotionkit=find_emotionkit(emotionkit) if packaged else None,
+        publish=publish,
         gate=not no_gate,
     )
     result = run_build(request, progress)

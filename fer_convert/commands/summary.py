@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
+from fer_convert.artefact import PUBLISHABLE
 from fer_convert.build import BuildResult
 from fer_convert.export.log import LOG
-from fer_convert.parity.result import Subject
-from fer_convert.swift_package.write import PUBLISHED
+from fer_convert.parity.publication import Publication
+from fer_convert.parity.result import ArtefactParity, Subject
 from fer_train.contract.errors import ParityFailed, ParityNotRun
 from fer_train.contract.page.figures import size_text
 
@@ -27,6 +28,8 @@ def print_table(result: BuildResult, out: Path) -> None:
         click.echo(_row(subject))
         for reason in subject.parity.reasons:
             click.echo(f"{'':16} {reason}")
+        for warning in subject.parity.warnings:
+            click.echo(f"{'':16} warning: {warning}")
         if subject.artefact is not None and subject.artefact.note:
             click.echo(f"{'':16} {subject.artefact.note}")
     click.echo()
@@ -65,7 +68,22 @@ def raise_unless_passed(result: BuildResult, out: Path) -> None:
     published = "" if result.package is None else " It was packaged all the same (--no-gate)."
     raise kind(
         f"The parity verdict is {verdict}, because of: {names}.{published}",
-        hint=f"Look at {out / 'report.html'}.",
+        hint=f"Look at {out / 'report.html'}.{_remedy(bad, result.report.publication)}",
+    )
+
+
+def _remedy(bad: list[ArtefactParity], publication: Publication) -> str:
+    """Name the option that helps where a precision is too coarse and nothing else is wrong."""
+    if not all(parity.only_imprecise for parity in bad):
+        return ""
+    if publication.choice != "auto":
+        return (
+            f" {publication.form} is too coarse for this network: --publish auto publishes the "
+            "smallest form that passes."
+        )
+    return (
+        f" {publication.form} is too coarse for this network: make a larger form, too "
+        f"(--only {list(PUBLISHABLE.values())[-1]})."
     )
 
 
@@ -103,15 +121,21 @@ def _ending(result: BuildResult, out: Path) -> Iterator[str]:
 
 def _package_line(result: BuildResult) -> str:
     if result.package is not None:
-        return str(result.package)
-    own = [subject for subject in result.report.subjects if subject.parity.key == PUBLISHED]
-    if not own:
-        return f"not written: it needs {PUBLISHED}, which --only left out"
-    if own[0].parity.refused:
-        return f"not written: it needs {PUBLISHED}, which its converter refused to make"
+        return f"{result.package} ({result.report.publication.form})"
+    if result.report.publication.form is None:
+        return f"not written: {_missing(result)}"
     if result.report.gate_verdict != "PASS" and result.report.gated:
         return "not written: the verdict is not PASS"
     return "not written: --no-package"
+
+
+def _missing(result: BuildResult) -> str:
+    """Say why there is nothing that could be published."""
+    choice = result.report.publication.choice
+    wanted = list(PUBLISHABLE.values()) if choice == "auto" else [PUBLISHABLE[choice]]
+    refused = {s.parity.key for s in result.report.subjects if s.parity.refused}
+    why = "its converter refused to make" if refused.intersection(wanted) else "--only left out"
+    return f"it needs {' or '.join(wanted)}, which {why}"
 
 
 def _summary(result: BuildResult, out: Path) -> dict[str, Any]:
@@ -121,6 +145,7 @@ def _summary(result: BuildResult, out: Path) -> dict[str, Any]:
         "report": str(out / "report.json"),
         "log": str(out / LOG),
         "package": None if result.package is None else str(result.package),
+        "published": None if result.package is None else result.report.publication.form,
         "seconds": round(result.seconds, 3),
         "peak_bytes": result.peak_bytes,
         "artefacts": [_json_row(subject) for subject in result.report.subjects],
@@ -136,6 +161,7 @@ def _json_row(subject: Subject) -> dict[str, Any]:
         "verdict": parity.verdict,
         "runtime": parity.runtime,
         "reasons": list(parity.reasons),
+        "warnings": list(parity.warnings),
         "max_abs_dp": None if worst is None or worst != worst else worst,
         "file": None if artefact is None else artefact.path.name,
         "note": "" if artefact is None else artefact.note,

@@ -115,7 +115,7 @@ def _set_up(
         checkpoint = runners.CheckpointRunner(source)
         reference = [checkpoint.predict(image.image) for image in images]
     half, no_half = None, None
-    if any(THRESHOLDS[artefact.kind].half_factor is not None for artefact in artefacts):
+    if any(THRESHOLDS[artefact.kind].reduced is not None for artefact in artefacts):
         with progress.stage("run checkpoint in torch's fp16") as stage:
             try:
                 halved = runners.ModuleRunner(source, half=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -79,7 +78,6 @@ def compare_artefact(
         return conclude(key, found, runtime=runner.name, thresholds=thresholds)
     names = [image.name for image in images]
     measures = measure_all(names, reference=reference, candidate=predictions)
-    half_error = None if half is None else _half_error(names, reference=reference, half=half)
     found += [
         checks.check_finite(measures),
         checks.check_named_label(names, predictions),
@@ -87,12 +85,16 @@ def compare_artefact(
         checks.check_logits(measures, thresholds),
         checks.check_decisions(measures, thresholds),
     ]
-    if thresholds.half_factor is not None:
-        found.append(
-            checks.check_same_network(
-                measures, half_error=half_error, no_half=no_half, limits=thresholds
-            )
-        )
+    halved = None
+    if (limits := thresholds.reduced) is not None:
+        if half is not None:
+            halved = measure_all(names, reference=reference, candidate=half)
+        found += [
+            checks.check_accuracy(
+                images, reference=reference, predictions=predictions, limits=limits
+            ),
+            checks.check_same_network(measures, half=halved, no_half=no_half, limits=limits),
+        ]
     return ArtefactParity(
         key=key,
         verdict=worst_verdict(check.verdict for check in found),
@@ -102,7 +104,7 @@ def compare_artefact(
         measures=tuple(measures),
         references=tuple(reference),
         predictions=tuple(predictions),
-        half_max_abs_dp=half_error if thresholds.half_factor is not None else None,
+        half=tuple(halved or ()),
         milliseconds=milliseconds,
     )
 
@@ -210,14 +212,6 @@ def _run(
         if progress is not None:
             progress(done, len(images))
     return predictions, 1000 * float(np.median(seconds))
-
-
-def _half_error(
-    names: Sequence[str], *, reference: Sequence[Prediction], half: Sequence[Prediction]
-) -> float:
-    """Return the largest |Δp| of PyTorch's half where it is finite; NaN where it never is."""
-    measures = measure_all(names, reference=reference, candidate=half)
-    return max((m.max_abs_dp for m in measures if m.finite), default=math.nan)
 
 
 def _comparable(reference: Sequence[Prediction], predictions: Sequence[Prediction]) -> bool:

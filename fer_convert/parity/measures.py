@@ -60,6 +60,12 @@ def measure(
     )
 
 
+def rms_abs_dp(measures: Sequence[ImageMeasure]) -> float:
+    """Return the root mean square of |Δp| over the finite images; NaN where none is."""
+    errors = [m.max_abs_dp for m in measures if m.finite]
+    return float(np.sqrt(np.mean(np.square(errors)))) if errors else math.nan
+
+
 def by_name(
     prediction: Prediction, values: NDArray[np.float64], *, labels: tuple[str, ...]
 ) -> NDArray[np.float64]:

@@ -27,9 +27,16 @@ CheckName = Literal[
     "probabilities",
     "logits",
     "decisions",
+    "accuracy",
     "same-network",
     "differences",
 ]
+
+
+#: Those about how precise the figures are; the others ask whether it is the trained network.
+PRECISION_CHECKS: frozenset[CheckName] = frozenset(
+    {"finite", "probabilities", "logits", "decisions", "accuracy"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +102,15 @@ class ImageMeasure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One named question about one artefact, and its answer as a sentence with figures."""
+    """One named question about one artefact, and its answer as a sentence with figures.
+
+    ``warns``: it passes, and a reader should know the figures all the same.
+    """
 
     name: CheckName
     verdict: Verdict
     detail: str
+    warns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +125,7 @@ class ArtefactParity:
         required: a NOT RUN here keeps the whole build from passing (false for runtimes this
             machine cannot have, such as Apple's on Linux).
         measures, references, predictions: one per image, aligned; empty when nothing was run.
-        half_max_abs_dp: error of PyTorch's own half precision on the same images, if known.
+        half: PyTorch's own half precision on the same images, where it is the yardstick.
         milliseconds: median wall time of one prediction; None when nothing was run.
     """
 
@@ -127,7 +138,7 @@ class ArtefactParity:
     measures: tuple[ImageMeasure, ...] = ()
     references: tuple[Prediction, ...] = ()
     predictions: tuple[Prediction, ...] = ()
-    half_max_abs_dp: float | None = None
+    half: tuple[ImageMeasure, ...] = ()
     milliseconds: float | None = None
 
     @property
@@ -139,6 +150,26 @@ class ArtefactParity:
     def reasons(self) -> tuple[str, ...]:
         """Why it is not PASS: one sentence per check that is not."""
         return tuple(check.detail for check in self.checks if check.verdict != "PASS")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader should know although it passes."""
+        return tuple(check.detail for check in self.checks if check.warns)
+
+    @property
+    def only_imprecise(self) -> bool:
+        """It is the trained network, in a reduced precision that is not enough for it."""
+        bad = [check for check in self.checks if check.verdict != "PASS"]
+        return (
+            self.thresholds.reduced is not None
+            and any(check.verdict == "FAIL" for check in bad)
+            and all(
+                check.name in PRECISION_CHECKS
+                # Where PyTorch's half overflows everywhere there is no yardstick, and no doubt.
+                or (check.name == "same-network" and check.verdict == "NOT RUN")
+                for check in bad
+            )
+        )
 
     @property
     def worst(self) -> ImageMeasure | None:
@@ -181,22 +212,6 @@ def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
     if "FAIL" in seen:
         return "FAIL"
     return "PASS" if seen == {"PASS"} else "NOT RUN"
-
-
-def overall_verdict(parities: Iterable[ArtefactParity]) -> Verdict:
-    """Return the verdict of a whole build.
-
-    A runtime that is not required counts when it ran and is left out when it did not.
-    """
-    return worst_verdict(p.verdict for p in parities if p.required or p.verdict != "NOT RUN")
-
-
-def gate_verdict(parities: Iterable[ArtefactParity]) -> Verdict:
-    """Return the verdict that a made artefact is published by: of all that was made.
-
-    A format that a converter refused says nothing about the others.
-    """
-    return overall_verdict(parity for parity in parities if not parity.refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fer_convert.export.log import LOG
+from fer_convert.parity.measures import rms_abs_dp
 from fer_convert.parity.result import ArtefactParity, ImageMeasure, Prediction, Subject
 from fer_convert.parity.thresholds import THRESHOLDS
 from fer_convert.report.model import Face, Report
@@ -30,6 +31,12 @@ def to_document(report: Report) -> Document:
         "verdict": report.verdict,
         "gate_verdict": report.gate_verdict,
         "gated": report.gated,
+        "publication": {
+            "choice": report.publication.choice,
+            "form": report.publication.form,
+            "kind": report.publication.kind,
+            "passed_over": list(report.publication.passed_over),
+        },
         "created_at": report.created_at,
         "warnings": list(report.warnings),
         "not_run": [
@@ -59,6 +66,7 @@ def _artefact(subject: Subject) -> Document:
         "required": parity.required,
         "runtime": parity.runtime,
         "reasons": list(parity.reasons),
+        "warnings": list(parity.warnings),
         "file": None
         if artefact is None
         else {
@@ -96,7 +104,9 @@ def _summary(parity: ArtefactParity) -> Document:
         "top1_agreement": parity.top1_agreement,
         "rank_agreement": sum(m.ranks_agree for m in measures) / len(measures),
         "flips": list(parity.flips),
-        "half_max_abs_dp": parity.half_max_abs_dp,
+        "rms_abs_dp": rms_abs_dp(measures),
+        "half_max_abs_dp": _extreme(parity.half, "max_abs_dp", largest=True),
+        "half_rms_abs_dp": rms_abs_dp(parity.half) if parity.half else None,
         "milliseconds_per_image": parity.milliseconds,
     }
 
@@ -105,8 +115,10 @@ def _mean(measures: tuple[ImageMeasure, ...], field: str) -> float:
     return math.fsum(getattr(m, field) for m in measures) / len(measures)
 
 
-def _extreme(measures: tuple[ImageMeasure, ...], field: str, *, largest: bool) -> float:
+def _extreme(measures: tuple[ImageMeasure, ...], field: str, *, largest: bool) -> float | None:
     values = [float(getattr(m, field)) for m in measures]
+    if not values:
+        return None
     if any(math.isnan(value) for value in values):
         return math.nan
     return max(values) if largest else min(values)

@@ -32,16 +32,22 @@ def _add_suite(root: ElementTree.Element, row: dict[str, Any]) -> None:
     )
     _add_case(suite, row["kind"], "verdict", row["verdict"], "\n".join(row["reasons"]))
     for check in row["checks"]:
-        _add_case(suite, row["kind"], check["name"], check["verdict"], check["detail"])
+        case = _add_case(suite, row["kind"], check["name"], check["verdict"], check["detail"])
+        if check["warns"]:
+            warning = f"warning: {_xml(check['detail'])}"
+            ElementTree.SubElement(case, "system-out").text = warning
 
 
-def _add_case(suite: ElementTree.Element, kind: str, name: str, verdict: str, detail: str) -> None:
+def _add_case(
+    suite: ElementTree.Element, kind: str, name: str, verdict: str, detail: str
+) -> ElementTree.Element:
     case = ElementTree.SubElement(suite, "testcase", classname=f"ferconv.{kind}", name=name)
     message = _xml(detail)
     if verdict == "FAIL":
         ElementTree.SubElement(case, "failure", message=message).text = message
     elif verdict == "NOT RUN":
         ElementTree.SubElement(case, "skipped", message=message)
+    return case
 
 
 def _xml(text: str) -> str:

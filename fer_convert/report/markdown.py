@@ -19,7 +19,7 @@ def render(document: dict[str, Any]) -> str:
         "",
         f"Checkpoint {_text(document['checkpoint']['file'])} "
         f"(sha256 `{document['checkpoint']['sha256'][:12]}`), {len(document['images'])} images. "
-        "The verdict is the worst image, not the mean.",
+        "In full precision the verdict is the worst image's, never the mean's.",
         "",
         *(f"> **{_text(warning)}**\n" for warning in document["warnings"]),
         *(f"* {_text(note)}" for note in document["checkpoint"]["notes"]),
@@ -54,6 +54,8 @@ def _details(document: dict[str, Any]) -> Iterable[str]:
     for row in document["artefacts"]:
         for reason in row["reasons"]:
             yield f"* **{row['kind']}** ({row['verdict']}): {_text(reason)}"
+        for warning in row["warnings"]:
+            yield f"* **{row['kind']}** (warning): {_text(warning)}"
         if row["file"] and row["file"]["note"]:
             yield f"* **{row['kind']}**: {_text(row['file']['note'])}"
     if document["refused"]:

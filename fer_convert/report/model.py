@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fer_convert.artefact import GIT_HOST_LIMIT_BYTES
+from fer_convert.artefact import GIT_HOST_LIMIT_BYTES, PUBLISHABLE
 from fer_convert.parity.fixtures import Fixture, Kind
-from fer_convert.parity.result import Subject, Verdict, gate_verdict, overall_verdict
+from fer_convert.parity.publication import Publication
+from fer_convert.parity.result import Subject, Verdict
 from fer_train.contract.page.figures import size_text
 
 #: More faces than this make a page nobody scrolls through; the figures of all stay in the JSON.
@@ -73,8 +74,7 @@ class Report:
     """Everything a reader may ask about one build.
 
     Attributes:
-        verdict: of the whole build.
-        gate_verdict: of all that was made; the Swift package needs this one to be PASS.
+        publication: which form of the model is published, and the verdicts of the whole build.
         gated: False when the build was told to publish whatever the verdict (``--no-gate``).
         contract: the ``emotionkit.contract`` object.
         faces: one per image, in the order they were compared.
@@ -82,8 +82,7 @@ class Report:
         created_at: UTC, ISO 8601.
     """
 
-    verdict: Verdict
-    gate_verdict: Verdict
+    publication: Publication
     gated: bool
     checkpoint: CheckpointInfo
     contract: Mapping[str, Any]
@@ -95,6 +94,16 @@ class Report:
     warnings: tuple[str, ...]
     created_at: str
 
+    @property
+    def verdict(self) -> Verdict:
+        """Of the whole build."""
+        return self.publication.verdict
+
+    @property
+    def gate_verdict(self) -> Verdict:
+        """Of all that was made; the Swift package needs this one to be PASS."""
+        return self.publication.gate_verdict
+
 
 def assemble_report(
     *,
@@ -104,19 +113,18 @@ def assemble_report(
     images: Sequence[Fixture],
     stages: Sequence[Stage],
     versions: Mapping[str, str],
+    publication: Publication,
     gated: bool,
     created_at: str,
 ) -> Report:
-    """Draw the conclusions of a build: verdict, warnings, thumbnails of the worst images.
+    """Put a build's facts together with what follows: warnings, thumbnails of the worst images.
 
     Args:
         images: the fixtures the parities were measured on, in that order.
         versions: package name -> version of everything that touched the model.
     """
-    verdict = overall_verdict(subject.parity for subject in subjects)
     return Report(
-        verdict=verdict,
-        gate_verdict=gate_verdict(subject.parity for subject in subjects),
+        publication=publication,
         gated=gated,
         checkpoint=checkpoint,
         contract=contract,
@@ -125,7 +133,7 @@ def assemble_report(
         stages=tuple(stages),
         machine=describe_machine(),
         versions=versions,
-        warnings=tuple(_warnings(subjects, verdict=verdict, gated=gated)),
+        warnings=tuple(_warnings(subjects, publication, gated=gated)),
         created_at=created_at,
     )
 
@@ -157,12 +165,14 @@ def _faces(images: Sequence[Fixture], subjects: Sequence[Subject]) -> list[Face]
     return faces
 
 
-def _warnings(subjects: Sequence[Subject], *, verdict: Verdict, gated: bool) -> list[str]:
-    warnings = []
+def _warnings(subjects: Sequence[Subject], publication: Publication, *, gated: bool) -> list[str]:
+    warnings = [
+        _passed_over(PUBLISHABLE[form], subjects, publication) for form in publication.passed_over
+    ]
     if not gated:
         warnings.append(
             "The parity gate was switched off (--no-gate): the package was published whatever "
-            f"the verdict, which is {verdict}."
+            f"the verdict, which is {publication.verdict}."
         )
     for artefact in (s.artefact for s in subjects if s.artefact is not None):
         if artefact.bytes > GIT_HOST_LIMIT_BYTES:
@@ -172,6 +182,19 @@ def _warnings(subjects: Sequence[Subject], *, verdict: Verdict, gated: bool) -> 
                 "a smaller precision, pruning or backbone."
             )
     return list(dict.fromkeys(warnings))
+
+
+def _passed_over(kind: str, subjects: Sequence[Subject], publication: Publication) -> str:
+    """Say that a smaller form is the trained network, but is not published."""
+    smaller, published = (
+        next(s.artefact for s in subjects if s.artefact is not None and s.parity.key == wanted)
+        for wanted in (kind, publication.kind)
+    )
+    return (
+        f"{smaller.precision} is not precise enough for this network, so {published.path.name} "
+        f"({published.precision}, {size_text(published.bytes)}) is published instead of "
+        f"{smaller.path.name} ({size_text(smaller.bytes)})."
+    )
 
 
 def thumbnail_png(image: NDArray[np.uint8]) -> tuple[bytes, bool]:

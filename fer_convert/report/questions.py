@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from fer_convert.parity.result import ArtefactParity, Check, CheckName, Verdict, worst_verdict
-
-#: What the threshold table says about; everything but the comparison with PyTorch's own half.
-_PRECISION_CHECKS: tuple[CheckName, ...] = ("finite", "probabilities", "logits", "decisions")
+from fer_convert.parity.result import (
+    PRECISION_CHECKS,
+    ArtefactParity,
+    Check,
+    Verdict,
+    worst_verdict,
+)
 
 
 class Answer(TypedDict):
@@ -31,7 +34,7 @@ def half_precision_questions(parity: ArtefactParity) -> HalfPrecision | None:
     same = next((check for check in parity.checks if check.name == "same-network"), None)
     if same is None:
         return None
-    table = [check for check in parity.checks if check.name in _PRECISION_CHECKS]
+    table = [check for check in parity.checks if check.name in PRECISION_CHECKS]
     enough = worst_verdict(check.verdict for check in table)
     return HalfPrecision(
         same_network=Answer(
@@ -48,7 +51,8 @@ def half_precision_questions(parity: ArtefactParity) -> HalfPrecision | None:
 
 def _deciding(table: list[Check]) -> list[str]:
     failed = [check.detail for check in table if check.verdict != "PASS"]
-    return failed or [check.detail for check in table if check.name != "finite"]
+    # The logits are no part of the question; they warn elsewhere.
+    return failed or [c.detail for c in table if c.name not in ("finite", "logits")]
 
 
 _CONCLUSIONS: dict[tuple[Verdict, Verdict], str] = {
@@ -58,8 +62,8 @@ _CONCLUSIONS: dict[tuple[Verdict, Verdict], str] = {
     ),
     ("PASS", "FAIL"): (
         "The file holds the trained network, but half precision is not enough for it: PyTorch's "
-        "own half precision errs as much. Ship the fp32 package, or train further; untrained and "
-        "barely trained networks are often this sensitive."
+        "own half precision errs as much. Publish full precision (--publish auto does so by "
+        "itself), or train further: barely trained networks are often this sensitive."
     ),
     ("FAIL", "PASS"): (
         "Every figure is inside the table, yet the error is larger than rounding explains: "

@@ -36,9 +36,10 @@ def package_readme(manifest: Mapping[str, Any], texts: ModelTexts) -> str:
     """
     version = texts.version or "unspecified"
     # Not HTML: a licence named "A & B" stays what it is.
+    parity = {"passed_over": [], **manifest["parity"]}  # a build of an earlier version has none
     template = environment(_TEMPLATES, escape=False).get_template("README.md.j2")
     return template.render(
-        **{name: manifest[name] for name in _SHOWN},
+        **{name: manifest[name] for name in _SHOWN} | {"parity": parity},
         texts=texts,
         version=version,
         tag=_semantic(version),

@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fer_convert.artefact import FILE_NAMES, Artefact, ArtefactKind
+from fer_convert.artefact import FILE_NAMES, PUBLISHABLE, Artefact
 from fer_convert.bundled import MODELS, emotionkit_files, emotionkit_folder
-from fer_convert.parity.result import ArtefactParity, Verdict
+from fer_convert.parity.publication import Publication
+from fer_convert.parity.result import ArtefactParity
 from fer_convert.parity.runners import APPLE_RUNTIME
 from fer_convert.swift_package.readme import ModelTexts, package_readme
 from fer_train.contract.errors import ArtefactError, NotFound, ParityFailed, ParityNotRun
@@ -43,10 +44,6 @@ MANIFEST = "manifest.json"
 GOLDEN = "golden.json"
 
 
-#: The artefact that goes into the package.
-PUBLISHED: ArtefactKind = "mlpackage-fp16"
-
-
 MODEL_NAME = "EmotionNet"
 
 
@@ -68,7 +65,7 @@ def manifest_record(
     artefact: Artefact,
     *,
     contract: Mapping[str, Any],
-    verdict: Verdict,
+    publication: Publication,
     parities: Sequence[ArtefactParity],
     gated: bool,
     created_with: Mapping[str, str],
@@ -77,9 +74,9 @@ def manifest_record(
     """Return manifest.json's content for the published artefact.
 
     Args:
-        verdict: of all that the build made.
+        publication: of the whole build.
         parities: of the whole build; the published artefact's own figures are quoted.
-        gated: the model is only packaged if ``verdict`` is PASS.
+        gated: the model is only packaged if the build's verdict is PASS.
         created_with: versions of the tools.
         created_at: UTC, ISO 8601.
     """
@@ -106,7 +103,8 @@ def manifest_record(
         },
         "contract": dict(contract),
         "parity": {
-            "verdict": verdict,
+            "verdict": publication.gate_verdict,
+            "passed_over": list(publication.passed_over),
             "gated": gated,
             "runtime": portable.runtime,
             "images": len(portable.measures),
@@ -161,7 +159,7 @@ def write_package(
     """
     manifest = _read_manifest(build)
     _check_gate(build, manifest, gate=gate)
-    model = build / FILE_NAMES[PUBLISHED]
+    model = build / _published_name(build, manifest)
     if not model.is_dir():
         raise NotFound(f"There is no model {model}.", hint="Run ferconv build again.")
     if sha256_tree(model) != manifest["model"]["sha256"]:
@@ -189,7 +187,8 @@ def _read_manifest(build: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise NotFound(
             f"{build} holds no {MANIFEST}, so there is nothing to package.",
-            hint=f"Run ferconv build --out {build} (with {PUBLISHED} among its artefacts).",
+            hint=f"Run ferconv build --out {build} "
+            f"(with {' or '.join(PUBLISHABLE.values())} among its artefacts).",
         ) from None
     except ValueError as error:
         refuse_stand_in(path)
@@ -197,6 +196,18 @@ def _read_manifest(build: Path) -> dict[str, Any]:
     if manifest.get("schema") != SCHEMA or manifest.get("version") != VERSION:
         raise ArtefactError(f"{path} is not an {SCHEMA} of version {VERSION}.")
     return manifest
+
+
+def _published_name(build: Path, manifest: Mapping[str, Any]) -> str:
+    """Return the model's file name, one of those that a build gives."""
+    name = manifest["model"]["file"]
+    known = [FILE_NAMES[kind] for kind in PUBLISHABLE.values()]
+    if name not in known:
+        raise ArtefactError(
+            f"{build / MANIFEST} names the model {name!r}; a build calls it {' or '.join(known)}.",
+            hint="Run ferconv build again.",
+        )
+    return str(name)
 
 
 def _check_gate(build: Path, manifest: Mapping[str, Any], *, gate: bool) -> None:

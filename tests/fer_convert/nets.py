@@ -114,6 +114,28 @@ def tiny_network(*, classes: int = len(EMOTIONS), zeros: float = 0.0) -> nn.Modu
     return model.eval()
 
 
+def coarse_network() -> nn.Module:
+    """The tiny network with logits around 1100, which half precision keeps in steps of one.
+
+    Softmax ignores what all logits share, and full precision has room for it.
+    """
+    model = tiny_network()
+    with torch.no_grad():
+        model[6].weight.mul_(4)
+        model[6].bias.add_(1100)
+    return model
+
+
+def overflowing_network() -> nn.Module:
+    """The tiny network with activations beyond 65504, half precision's largest number."""
+    model = tiny_network()
+    with torch.no_grad():
+        for parameter in model[0].parameters():
+            parameter.mul_(2**17)
+        model[2].weight.div_(2**17)
+    return model
+
+
 def save_script(network: nn.Module, path: Path) -> None:
     example = torch.zeros(1, 3, SPEC.input_size, SPEC.input_size)
     torch.jit.save(torch.jit.trace(network, example, check_trace=False), str(path))

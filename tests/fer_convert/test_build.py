@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,17 @@ from fer_convert.swift_package.write import MODELS
 from fer_train.contract.errors import UnsupportedOperation
 from fer_train.contract.files import sha256_file, sha256_tree
 from fer_train.contract.labels import EMOTIONS
-from tests.fer_convert.nets import ARCH, FACES, SPEC, Ferconv, run_once, smooth_picture
+from tests.fer_convert.nets import (
+    ARCH,
+    FACES,
+    SPEC,
+    Ferconv,
+    coarse_network,
+    overflowing_network,
+    run_once,
+    save_script,
+    smooth_picture,
+)
 
 REPORTS = ("report.json", "report.html", "report.md", "junit.xml")
 
@@ -181,7 +192,7 @@ def test_only_makes_what_was_asked_and_says_there_is_no_package(
     ran = ferconv("build", *script_options, "--out", tmp_path / "b", "--only", "onnx")
     assert ran.code == 0, ran.err
     assert not (tmp_path / "b" / FILE_NAMES["mlmodel"]).exists()
-    assert "needs mlpackage-fp16, which --only left out" in ran.out
+    assert "needs mlpackage-fp16 or mlpackage-fp32, which --only left out" in ran.out
 
 
 def test_a_wrong_artefact_fails_the_build_and_is_not_packaged(
@@ -209,6 +220,53 @@ def test_no_gate_packages_a_failure_and_says_so_for_ever(
     parity = _json(tmp_path / "b" / "EmotionKit" / MODELS / "manifest.json")["parity"]
     assert (parity["verdict"], parity["gated"]) == ("FAIL", False)
     assert "--no-gate" in (tmp_path / "b" / "report.md").read_text()
+
+
+@pytest.mark.parametrize("network", [coarse_network, overflowing_network])
+def test_full_precision_is_published_where_half_is_too_coarse(
+    ferconv: Ferconv,
+    script_options: list[object],
+    tmp_path: Path,
+    network: Callable[[], torch.nn.Module],
+) -> None:
+    save_script(network(), tmp_path / "net.pt")
+    options = [*script_options, "--checkpoint", tmp_path / "net.pt"]
+    both = ["--only", "mlpackage-fp16", "--only", "mlpackage-fp32"]
+    ran = ferconv("build", *options, *both, "--out", tmp_path / "b")
+    assert ran.code == 0, ran.out + ran.err
+    assert "fp16 is not precise enough for this network" in ran.out
+    report = _json(tmp_path / "b" / "report.json")
+    assert (report["verdict"], report["publication"]["passed_over"]) == ("PASS", ["fp16"])
+    rows = {row["kind"]: row["verdict"] for row in report["artefacts"] if row["required"]}
+    assert (rows["mlpackage-fp16"], rows["mlpackage-fp32"]) == ("FAIL", "PASS")
+    models = tmp_path / "b" / "EmotionKit" / MODELS
+    manifest = _json(models / "manifest.json")
+    assert manifest["model"]["precision"] == "fp32"
+    assert manifest["model"]["sha256"] == sha256_tree(models / FILE_NAMES["mlpackage-fp32"])
+    assert (manifest["parity"]["verdict"], manifest["parity"]["max_abs_dp"] < 1e-4) == (
+        "PASS",
+        True,
+    )
+    assert "fp16 was too coarse" in (models.parents[2] / "README.md").read_text()
+    assert ferconv("package", "--build", tmp_path / "b", "--out", tmp_path / "kit").code == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "remedy"),
+    [
+        (["--publish", "fp16", "--only", "mlpackage-fp32"], "--publish auto"),
+        ([], "--only mlpackage-fp32"),
+    ],
+)
+def test_half_that_is_too_coarse_and_asked_for_fails(
+    ferconv: Ferconv, script_options: list[object], tmp_path: Path, more: list[str], remedy: str
+) -> None:
+    save_script(coarse_network(), tmp_path / "net.pt")
+    options = [*script_options, "--checkpoint", tmp_path / "net.pt", "--only", "mlpackage-fp16"]
+    ran = ferconv("build", *options, *more, "--out", tmp_path / "b")
+    assert ran.code == 40
+    assert remedy in ran.err
+    assert not (tmp_path / "b" / "EmotionKit").exists()
 
 
 def test_an_artefact_nobody_could_run_is_not_run(

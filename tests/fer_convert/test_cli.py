@@ -10,7 +10,7 @@ OPTIONS = {
         *("--checkpoint", "--out", "--fixtures", "--only", "--arch", "--labels", "--preprocess"),
         *("--custom-labels", "--output", "--allow-class", "--require"),
         *("--storage", "--demo", "--author", "--license", "--model-version", "--emotionkit"),
-        *("--package", "--no-gate", "--json", "--quiet"),
+        *("--package", "--publish", "--no-gate", "--json", "--quiet"),
     },
     "package": {"--build", "--out", "--emotionkit", "--no-gate", "--verify", "--json"},
     "predict": {
@@ -24,6 +24,15 @@ OPTIONS = {
 def test_commands_and_options_are_a_promise() -> None:
     seen = {name: {p.opts[0] for p in command.params} for name, command in cli.commands.items()}
     assert seen == OPTIONS
+
+
+def test_a_form_that_is_not_made_cannot_be_published(ferconv: Ferconv) -> None:
+    options = ("build", "--checkpoint", "x.pt", "--publish", "fp32")
+    ran = ferconv(*options, "--only", "mlpackage-fp16")
+    assert ran.code == 2
+    assert "--publish fp32 publishes mlpackage-fp32, which --only leaves out" in ran.err
+    assert "--only mlpackage-fp32" in ran.err
+    assert ferconv("build", "--checkpoint", "x.pt", "--publish", "int8").code == 2
 
 
 def test_wrong_usage_is_exit_code_2(ferconv: Ferconv) -> None:

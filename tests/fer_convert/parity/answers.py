@@ -34,7 +34,8 @@ def predict(*logits: float, labels: tuple[str, ...] = LABELS) -> Prediction:
 
 def picture(name: str, number: int) -> Fixture:
     """A fixture whose first pixel says which prediction the fake runner gives."""
-    image = np.full((32, 32, 3), number, dtype=np.uint8)
+    image = np.full((32, 32, 3), number % 256, dtype=np.uint8)
+    image[..., 1] = number // 256
     return Fixture(name=name, kind="face", label=None, image=image, path=Path(name))
 
 
@@ -47,7 +48,8 @@ class FakeRunner:
     name: str = "fake 1.0"
 
     def predict(self, image: NDArray[np.uint8]) -> Prediction:
-        answer = self.answers[int(image[0, 0, 0])]
+        low, high, _ = image[0, 0].tolist()
+        answer = self.answers[low + 256 * high]
         if isinstance(answer, Exception):
             raise answer
         return answer

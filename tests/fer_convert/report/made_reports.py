@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fer_convert.artefact import PublishChoice
 from fer_convert.parity.fixtures import Fixture
+from fer_convert.parity.publication import decide
 from fer_convert.report import CheckpointInfo, Report, Stage, Subject, assemble_report
 
 LABELS = ("anger", "disgust", "fear")
@@ -36,7 +38,9 @@ def fixture(name: str, *, label: str | None = None, side: int = 32) -> Fixture:
 IMAGES = [fixture("anger-0.png", label="anger"), fixture("noise.png"), fixture(HOSTILE)]
 
 
-def make_report(subjects: list[Subject], *, gated: bool = True) -> Report:
+def make_report(
+    subjects: list[Subject], *, gated: bool = True, choice: PublishChoice = "auto"
+) -> Report:
     return assemble_report(
         checkpoint=CheckpointInfo(
             file="best.pt",
@@ -50,6 +54,7 @@ def make_report(subjects: list[Subject], *, gated: bool = True) -> Report:
         images=IMAGES,
         stages=[Stage(name="trace", seconds=0.5, peak_bytes=2_000_000)],
         versions={"torch": "2.7.1"},
+        publication=decide([subject.parity for subject in subjects], choice=choice),
         gated=gated,
         created_at="2026-01-01T00:00:00Z",
     )

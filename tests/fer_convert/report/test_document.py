@@ -55,6 +55,7 @@ def test_each_row_says_what_was_asked_and_answered(document: dict[str, Any]) -> 
     assert {check["name"] for check in fp16["checks"]} >= {"labels", "contract", "same-network"}
     assert fp16["half_precision"]["same_network"]["verdict"] == "FAIL"
     assert fp16["summary"]["flips"] == ["noise.png"]
+    assert fp16["summary"]["half_rms_abs_dp"] == 0 < fp16["summary"]["rms_abs_dp"]
     assert fp16["images"][1]["top1"] == "disgust"
     assert rows(document)["mlmodel"]["summary"] is None
 
@@ -114,6 +115,7 @@ def test_only_the_worst_of_many_images_get_a_thumbnail(passing: Report) -> None:
         images=many,
         stages=[],
         versions={},
+        publication=passing.publication,
         gated=True,
         created_at="",
     )

@@ -92,6 +92,19 @@ def test_the_worst_image_comes_first(document: dict[str, Any]) -> None:
     assert all(bar["artefact"] is None for bar in cards[0]["bars"])
 
 
+def test_warnings_of_a_pass_are_shown_in_every_view(passing: Report) -> None:
+    document = to_document(passing)
+    (row,) = document["artefacts"]
+    assert row["warnings"] == [] and not any(check["warns"] for check in row["checks"])
+    logits = next(check for check in row["checks"] if check["name"] == "logits")
+    logits |= {"detail": "Worst image a.png: 39.0 dB.", "warns": True}
+    row["warnings"] = [logits["detail"]]
+    assert "Warning: Worst image a.png: 39.0 dB." in html.render(document)
+    assert "(warning): Worst image a.png: 39.0 dB." in markdown.render(document)
+    said = ElementTree.fromstring(junit.render(document)).find(".//system-out")
+    assert said is not None and said.text == "warning: Worst image a.png: 39.0 dB."
+
+
 def test_a_pass_says_so_and_nothing_else(passing: Report) -> None:
     page = html.render(to_document(passing))
     assert "Parity PASS" in page

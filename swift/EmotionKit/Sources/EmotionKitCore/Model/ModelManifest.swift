@@ -28,7 +28,7 @@ public struct ModelManifest: Codable, Hashable, Sendable {
     public let file: String
     /// `mlprogram` or `neuralnetwork`.
     public let format: String
-    /// For instance `fp16`.
+    /// `fp16`, or `fp32` where half precision is too coarse for the network.
     public let precision: String
     /// All files together.
     public let bytes: Int
