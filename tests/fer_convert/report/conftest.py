@@ -41,11 +41,13 @@ def predict(*logits: float) -> Prediction:
 REFERENCE = [predict(3, 0, 0), predict(0, 1, 1.1), predict(0, 0, 2)]
 
 
-def parity(key: Any, predictions: list[Prediction], *, name: str = "fake 1.0") -> ArtefactParity:
+def parity(
+    key: Any, predictions: list[Prediction], *, name: str = "fake 1.0", half: Any = REFERENCE
+) -> ArtefactParity:
     return compare_artefact(
         key,
         reference=REFERENCE,
-        half=REFERENCE,
+        half=half,
         runner=Answers(predictions, name),
         images=IMAGES,
         thresholds=THRESHOLDS[key],
@@ -88,6 +90,24 @@ def failing() -> Report:
 @pytest.fixture
 def passing() -> Report:
     return make_report([Subject(artefact=artefact("onnx"), parity=parity("onnx", REFERENCE))])
+
+
+@pytest.fixture
+def passed_over() -> Report:
+    """Half precision is too coarse, PyTorch's own no better, and full precision is published."""
+    coarse = [predict(2, 0, 0), predict(0, 1.4, 1.1), predict(0, 0, 1.2)]
+    return make_report(
+        [
+            Subject(
+                artefact=artefact("mlpackage-fp16"),
+                parity=parity("mlpackage-fp16", coarse, half=coarse),
+            ),
+            Subject(
+                artefact=artefact("mlpackage-fp32", size=2_000_000),
+                parity=parity("mlpackage-fp32", REFERENCE),
+            ),
+        ]
+    )
 
 
 @pytest.fixture
