@@ -34,7 +34,8 @@ All against the checkpoint in PyTorch fp32; max |Δp| is the largest difference 
   file leaves in fp32. These files leave nothing, so it is no other figure.
 * **native**: PyTorch's half.
 * **ratio**: length of the fp16 file's error over all logits, each face's centred, to that of
-  native's. 1 means errors of the same size; `ferconv build` allows the largest |Δp| a ratio of 2.
+  native's. 1 means errors of the same size. [half-limits.md](half-limits.md) says what `ferconv
+  build` allows, and why.
 * **file to native**: max |Δp| between the two half precisions, which round the same weights alike
   and everything else on their own.
 * **flips**: faces whose top class changes, fp16 file / native, and in brackets the widest margin

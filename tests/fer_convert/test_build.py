@@ -275,7 +275,7 @@ def test_an_artefact_nobody_could_run_is_not_run(
     def refuse(*_: object) -> None:
         raise UnsupportedOperation("No function for operation 'einsum'.")
 
-    monkeypatch.setattr(runners, "PortableRunner", refuse)
+    monkeypatch.setattr(runners.PortableRunner, "__init__", refuse)
     ran = ferconv("build", *script_options, "--out", tmp_path / "b", "--only", "mlpackage-fp16")
     assert ran.code == 41
     assert "einsum" in ran.out

@@ -42,11 +42,13 @@ def predict(*logits: float) -> Prediction:
 REFERENCE = [predict(3, 0, 0), predict(0, 1, 1.1), predict(0, 0, 2)]
 
 
-def parity(key: Any, predictions: list[Prediction], *, name: str = "fake 1.0") -> ArtefactParity:
+def parity(
+    key: Any, predictions: list[Prediction], *, name: str = "fake 1.0", half: Any = REFERENCE
+) -> ArtefactParity:
     return compare_artefact(
         key,
         reference=REFERENCE,
-        half=REFERENCE,
+        half=half,
         runner=Answers(predictions, name),
         images=IMAGES,
         thresholds=THRESHOLDS[key],
@@ -99,6 +101,24 @@ def refusing() -> Report:
         [
             Subject(artefact=made, parity=parity("onnx", REFERENCE)),
             Subject(artefact=None, parity=not_converted("mlmodel", "no function for op 'celu'.")),
+        ]
+    )
+
+
+@pytest.fixture
+def passed_over() -> Report:
+    """Half precision is too coarse, PyTorch's own no better, and full precision is published."""
+    coarse = [predict(2, 0, 0), predict(0, 1.4, 1.1), predict(0, 0, 1.2)]
+    return make_report(
+        [
+            Subject(
+                artefact=artefact("mlpackage-fp16"),
+                parity=parity("mlpackage-fp16", coarse, half=coarse),
+            ),
+            Subject(
+                artefact=artefact("mlpackage-fp32", size=2_000_000),
+                parity=parity("mlpackage-fp32", REFERENCE),
+            ),
         ]
     )
 

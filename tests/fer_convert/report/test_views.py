@@ -92,6 +92,31 @@ def test_the_worst_image_comes_first(document: dict[str, Any]) -> None:
     assert all(bar["artefact"] is None for bar in cards[0]["bars"])
 
 
+def test_a_form_that_was_passed_over_is_told_and_fails_nothing(passed_over: Report) -> None:
+    document = to_document(passed_over)
+    assert document["verdict"] == "PASS"
+    assert document["publication"] == {
+        "choice": "auto",
+        "form": "fp32",
+        "kind": "mlpackage-fp32",
+        "passed_over": ["fp16"],
+    }
+    (warning,) = document["warnings"]
+    assert "EmotionNet.mlpackage-fp32 (fp32, 2.0 MB) is published instead of" in warning
+    page = html.render(document)
+    assert "Every other artefact, read back" in page and "In fp16 it is the trained network" in page
+    assert warning in page
+    assert "fp16 is not precise enough" in markdown.render(document)
+    root = ElementTree.fromstring(junit.render(document))
+    assert [suite.get("failures") for suite in root] == ["0", "0"]
+    assert root.find(".//failure") is None
+    for suite in root:
+        assert suite.get("skipped") == str(len(suite.findall("testcase/skipped")))
+    skipped = root.find(".//testcase[@name='probabilities']/skipped")
+    assert skipped is not None
+    assert (skipped.get("message") or "").startswith("FAIL, but not published: Worst image")
+
+
 def test_warnings_of_a_pass_are_shown_in_every_view(passing: Report) -> None:
     document = to_document(passing)
     (row,) = document["artefacts"]

@@ -85,8 +85,23 @@ def test_the_readme_warns_of_what_must_not_be_shipped(build: Path) -> None:
     assert "unspecified, unspecified" in readme
     assert "git tag 1.0.0" in readme
     assert "as the network gives it; not calibrated" in readme
+    assert "too coarse" not in readme
     del manifest["contract"]["temperature"]  # a build of an earlier version
+    del manifest["parity"]["passed_over"]
     assert package_readme(manifest, ModelTexts(author="", license="", version="1"))
+
+
+def test_a_manifest_that_names_no_model_of_ours_is_refused(
+    ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path
+) -> None:
+    manifest = json.loads((build / "manifest.json").read_text())
+    manifest["model"]["file"] = "../b"
+    (build / "manifest.json").write_text(json.dumps(manifest))
+    kit = tmp_path / "kit"
+    ran = ferconv("package", "--build", build, "--out", kit, "--emotionkit", emotionkit)
+    assert ran.code == 50
+    assert "names the model '../b'; a build calls it EmotionNet.mlpackage or" in ran.err
+    assert not kit.exists()
 
 
 def test_a_model_changed_after_the_check_is_refused(
