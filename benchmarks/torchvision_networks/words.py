@@ -59,10 +59,10 @@ together without writing in place. All three networks then convert to every form
 a TorchScript file of anybody's. Other traces are not touched, and an operation that is used in
 another way is left for the converter to name.
 
-Adaptive pooling whose windows differ in size (`fer_convert/export/pooling.py`) is another case: VGG at
-48 px pools 1 x 1 to 7 x 7, AlexNet at 64 px to 6 x 6, and the ONNX exporter refuses that. Windows
-are constants of a trace, so an average becomes a product with a matrix per axis, and a maximum an
-ordinary pooling of gathered rows and columns.
+Adaptive pooling whose windows differ in size (`fer_convert/export/pooling.py`) is another case: VGG
+at 48 px pools 1 x 1 to 7 x 7, AlexNet at 64 px to 6 x 6, and the ONNX exporter refuses that.
+Windows are constants of a trace, so an average becomes a product with a matrix per axis, and a
+maximum an ordinary pooling of gathered rows and columns.
 
 That the rewrite is the network is checked in each build, not assumed: the checkpoint's answers
 come from the file as it was given, those of every artefact from the rewritten trace. Here, in fp32:
