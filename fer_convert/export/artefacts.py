@@ -62,7 +62,6 @@ def convert_all(
 
     require_space(source, folder, kinds=kinds)
     results: list[Artefact | Refusal] = []
-    refused: ConversionFailed | None = None
     log = ConverterLog()
     with tempfile.TemporaryDirectory(prefix=".work.", dir=folder) as name:
         workspace = Path(name)
@@ -79,7 +78,6 @@ def convert_all(
                     if kind in required or len(kinds) == 1:
                         raise
                     _discard(path)  # what it had written before it gave up
-                    refused = error
                     results.append(Refusal(kind=kind, reason=error.hint or error.message))
                     stage.outcome = "refused"
                 else:
@@ -90,7 +88,7 @@ def convert_all(
                 # A converter's graph is full of cycles; freed late, two of them would add up.
                 gc.collect()
     if all(isinstance(result, Refusal) for result in results):
-        raise _all_refused(results) from refused
+        raise _all_refused(results) from RuntimeError(log.text)  # which FER_DEBUG=1 shows
     log.write(folder)
     return results
 

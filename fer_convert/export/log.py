@@ -52,13 +52,18 @@ class ConverterLog:
                 self.latest = as_shown(file.read())
                 self._sections.append(f"== {title}\n{self.latest}{ending}\n")
 
+    @property
+    def text(self) -> str:
+        """All steps so far."""
+        return "\n".join(self._sections)
+
     def write(self, folder: Path) -> None:
         """Write the log into a build folder.
 
         Raises:
             CannotWrite: no space, no permission.
         """
-        write_text(folder / LOG, "\n".join(self._sections))
+        write_text(folder / LOG, self.text)
 
 
 @contextlib.contextmanager
