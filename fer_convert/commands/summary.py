@@ -62,13 +62,18 @@ def raise_unless_passed(result: BuildResult, out: Path) -> None:
             hint=f"Look at {out / 'report.html'}, and for the converter's own words at "
             f"{out / LOG}; --only makes just the artefacts that you name.",
         )
-    bad = [s.parity for s in result.report.subjects if s.parity.verdict == verdict]
+    publication = result.report.publication
+    bad = [
+        subject.parity
+        for subject in result.report.subjects
+        if subject.parity.verdict == verdict and subject.parity.key not in publication.forgiven
+    ]
     names = ", ".join(dict.fromkeys(p.key for p in bad if p.required or verdict == "FAIL"))
     kind = ParityFailed if verdict == "FAIL" else ParityNotRun
     published = "" if result.package is None else " It was packaged all the same (--no-gate)."
     raise kind(
         f"The parity verdict is {verdict}, because of: {names}.{published}",
-        hint=f"Look at {out / 'report.html'}.{_remedy(bad, result.report.publication)}",
+        hint=f"Look at {out / 'report.html'}.{_remedy(bad, publication)}",
     )
 
 

@@ -34,6 +34,11 @@ class Publication:
         """The artefact of ``form``."""
         return None if self.form is None else PUBLISHABLE[self.form]
 
+    @property
+    def forgiven(self) -> frozenset[ArtefactKind]:
+        """The artefacts of ``passed_over``, whose FAIL decides nothing."""
+        return frozenset(PUBLISHABLE[form] for form in self.passed_over)
+
 
 def decide(parities: Sequence[ArtefactParity], *, choice: PublishChoice) -> Publication:
     """Choose the smallest form that passes, or the one asked for, and conclude.

@@ -47,6 +47,10 @@ GOLDEN = "golden.json"
 MODEL_NAME = "EmotionNet"
 
 
+#: What the model is called in a package, whatever its precision: EmotionKit looks for this name.
+PACKAGED_FILE = f"{MODEL_NAME}.mlpackage"
+
+
 #: Where EmotionKit's own README goes; the package's is about the model.
 _MANUAL = "EmotionKit.md"
 
@@ -169,10 +173,14 @@ def write_package(
             f"{model} is not the model that was checked: its sha256 differs from {MANIFEST}'s.",
             hint="Run ferconv build again.",
         )
-    published = {**manifest, "parity": {**manifest["parity"], "gated": gate}}
+    published = {
+        **manifest,
+        "model": {**manifest["model"], "file": PACKAGED_FILE},
+        "parity": {**manifest["parity"], "gated": gate},
+    }
     with atomic_directory(out, marker=str(MODELS / MANIFEST)) as partial:
         _copy_sources(emotionkit, partial)
-        shutil.copytree(model, partial / MODELS / model.name)
+        shutil.copytree(model, partial / MODELS / PACKAGED_FILE)
         write_json(partial / MODELS / MANIFEST, published)
         shutil.copyfile(build / GOLDEN, partial / MODELS / GOLDEN)
         write_text(partial / "README.md", package_readme(published, _texts(model)))
