@@ -11,7 +11,7 @@
   ///
   ///     EMOTIONKIT_PARITY_MODELS=…/Models EMOTIONKIT_PARITY_FIXTURES=…/fixtures swift test
   @Suite struct AppleParityTests {
-    /// Vision resizes with a filter of its own, so this is wider than the parity of the file.
+    /// Vision resizes with a filter of its own, so this is wider than what the gate lets most images of a file differ by.
     static let tolerance = 0.1
 
     struct Golden: Decodable {
