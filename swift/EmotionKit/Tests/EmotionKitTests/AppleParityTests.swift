@@ -11,7 +11,8 @@
   ///
   ///     EMOTIONKIT_PARITY_MODELS=…/Models EMOTIONKIT_PARITY_FIXTURES=…/fixtures swift test
   @Suite struct AppleParityTests {
-    /// Vision resizes with a filter of its own, so this is wider than the parity of the file.
+    /// Vision resizes with a filter of its own, so this is wider than what the gate allows most
+    /// images of a file.
     static let tolerance = 0.1
 
     struct Golden: Decodable {
