@@ -46,12 +46,12 @@ class Checkpoint:
     """Everything a converter needs to know about a trained model.
 
     Attributes:
-        arch: torchvision's name of the network (`architectures`).
+        arch: name of the network (`architectures`).
         labels: class names in the order of the logits.
         custom_labels: the names that are none of the eight emotions and were allowed on purpose; a
             file whose labels have others is refused.
         preprocess: how pixels reach the backbone.
-        model: dense state dict with torchvision's names.
+        model: dense state dict with the library's names.
         temperature: its probabilities are softmax(logits / temperature), in `TEMPERATURE_RANGE`;
             1 in files without the field, and until a run has ended and fitted it.
         metrics: plain numbers, with the split they came from.
