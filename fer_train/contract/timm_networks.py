@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 from fer_train.contract.errors import ArchitectureMismatch, InstallationBroken
@@ -30,9 +29,11 @@ def is_timm(name: str) -> bool:
 
 def versions(name: str) -> dict[str, str]:
     """Return the version of timm, by its name, if a network is one of timm's and it is here."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
-        return {"timm": importlib.metadata.version("timm")} if is_timm(name) else {}
-    except importlib.metadata.PackageNotFoundError:
+        return {"timm": version("timm")} if is_timm(name) else {}
+    except PackageNotFoundError:
         return {}
 
 
