@@ -30,6 +30,7 @@ from fer_convert.swift_package.write import (
     manifest_record,
     write_package,
 )
+from fer_train.contract import timm_networks
 from fer_train.contract.checkpoint import tool_versions
 from fer_train.contract.files import atomic_directory, refuse_foreign_output, write_json
 
@@ -202,7 +203,7 @@ def _report(
             Stage(name=stage.title, seconds=stage.seconds, peak_bytes=stage.peak_bytes)
             for stage in progress.stages
         ],
-        versions=_versions(),
+        versions=_versions(source),
         publication=decide([subject.parity for subject in subjects], choice=request.publish),
         gated=request.gate,
         created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -244,6 +245,7 @@ def _publish(
     return True
 
 
-def _versions() -> dict[str, str]:
+def _versions(source: Source) -> dict[str, str]:
     others = {name: version(name) for name in ("coremltools", "onnx", "onnxruntime")}
+    others |= timm_networks.versions(source.architecture)
     return tool_versions(ferconv=__version__, **others)

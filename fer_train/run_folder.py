@@ -159,7 +159,8 @@ def require_creatable(out: Path | None, *, arch: str) -> None:
 
 
 def _new_root(out: Path | None, arch: str) -> Path:
-    return out or Path("runs") / f"{arch}-{datetime.now():%Y%m%d-%H%M%S}"
+    # timm/NAME is one folder, not two.
+    return out or Path("runs") / f"{arch.replace('/', '-')}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def _require_place_for(root: Path) -> None:

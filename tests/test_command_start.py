@@ -8,7 +8,7 @@ import sys
 import pytest
 
 HEAVY = (
-    *("torch", "torchvision", "numpy", "scipy", "pandas", "sympy", "PIL", "rich", "jinja2"),
+    *("torch", "torchvision", "timm", "numpy", "scipy", "pandas", "sympy", "PIL", "rich", "jinja2"),
     *("matplotlib", "coremltools", "onnx", "onnxruntime", "tensorboard", "google.protobuf"),
 )
 

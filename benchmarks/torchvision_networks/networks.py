@@ -71,13 +71,8 @@ def as_batch(images: np.ndarray[Any, Any]) -> Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2).float()
 
 
-@torch.no_grad()
 def build(name: str) -> Classifier:
-    """A random network whose answers are not degenerate.
-
-    Constant parameters (zero heads, layer scales of 1e-6, norms) become random, batch norms take
-    their statistics from two batches, and the last layer is centred and scaled on them.
-    """
+    """A random network whose answers are not degenerate."""
     import torchvision
 
     torch.manual_seed(7)
@@ -85,12 +80,25 @@ def build(name: str) -> Classifier:
     if name in {"googlenet", "inception_v3"}:
         options |= {"aux_logits": False, "init_weights": False, "transform_input": False}
     classifier = Classifier(getattr(torchvision.models, name)(weights=None, **options)).eval()
+    last = [m for m in classifier.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1]
+    calibrate(classifier, last, SIZES[name])
+    return classifier.requires_grad_(False)
+
+
+@torch.no_grad()
+def calibrate(classifier: Classifier, last: nn.Module, size: int) -> None:
+    """Make the answers of a random network, in evaluation mode, differ from picture to picture.
+
+    Constant parameters (zero heads, layer scales of 1e-6, norms) become random, batch norms take
+    their statistics from two batches, and the last layer is centred and scaled on them.
+    """
+    assert isinstance(last, nn.Linear | nn.Conv2d)
     for parameter in classifier.parameters():
         if parameter.std(correction=0) == 0:
             mean = parameter.mean().round()
             parameter.copy_(mean + 0.1 * torch.randn_like(parameter))
     norms = [m for m in classifier.modules() if isinstance(m, nn.BatchNorm2d)]
-    batches = [as_batch(pictures(SIZES[name], 6, seed)) for seed in (1, 2)]
+    batches = [as_batch(pictures(size, 6, seed)) for seed in (1, 2)]
     for norm in norms:
         norm.train()
         norm.momentum = None  # the plain average of all batches
@@ -99,11 +107,9 @@ def build(name: str) -> Classifier:
     classifier.eval()
 
     logits = torch.cat([classifier(batch)[1] for batch in batches])
-    last = [m for m in classifier.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1]
     gain = 2 / logits.std(0).mean()
     last.weight.mul_(gain)
     if last.bias is not None:
         if isinstance(last, nn.Linear):  # squeezenet ends in a convolution and a ReLU
             last.bias.sub_(logits.mean(0))
         last.bias.mul_(gain)
-    return classifier.requires_grad_(False)

@@ -42,7 +42,10 @@ from fer_convert.export.sparse import StorageChoice
     multiple=True,
     help="Make nothing at all if the converter refuses this artefact; may be repeated.",
 )
-@click.option("--arch", help="For a bare state dict: its architecture.")
+@click.option(
+    "--arch",
+    help="For a bare state dict: its architecture, or module:function of yours that builds it.",
+)
 @click.option("--labels", help="For foreign files: names in logit order, or a known order's name.")
 @click.option(
     "--custom-labels",

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from fer_convert.source.exported import from_exported
+from fer_convert.source.factory import from_factory, is_factory
 from fer_convert.source.fertrain import from_checkpoint
 from fer_convert.source.given import Given, understand
 from fer_convert.source.model import Source
@@ -37,7 +38,8 @@ def load_source(
     """Read a checkpoint of any accepted kind.
 
     Args:
-        arch: needed for a bare state dict.
+        arch: needed for a bare state dict: a name, or ``package.module:function``, whose code is
+            then imported and run.
         labels: needed for all but fertrain's own: names in logit order separated by
             commas, or the name of a known order (``LABEL_ORDERS``).
         custom_labels: names in ``labels`` that are no emotions and are meant so, with commas.
@@ -67,6 +69,8 @@ def load_source(
     weights = read_weights(file, reader="ferconv", allow=allow)
     if weights.own:
         return _noted(from_checkpoint(file, given), weights.taken)
+    if given.arch is not None and is_factory(given.arch):
+        return from_factory(file, weights, given)
     return from_weights(file, weights, given)
 
 

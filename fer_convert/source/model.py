@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_train.contract.architectures import build_model
+from fer_train.contract.architectures import build_for_weights
 from fer_train.contract.checkpoint import Checkpoint
 from fer_train.contract.errors import LabelMismatch
 from fer_train.contract.files import sha256_file
@@ -99,8 +99,7 @@ def make_source(
 
 
 def named_network(arch: str, num_classes: int, state: Mapping[str, Tensor]) -> nn.Module:
-    # Built without weights: drawing random ones for resnet152 would cost seconds for nothing.
-    network = build_model(arch, num_classes=num_classes, device="meta")
+    network = build_for_weights(arch, num_classes=num_classes)
     network.load_state_dict(dict(state), assign=True)
     return network.float().eval().requires_grad_(False)
 

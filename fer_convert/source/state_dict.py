@@ -14,8 +14,9 @@ from fer_train.contract.weights_file import WeightsFile
 from fer_train.contract.weights_names import reconcile
 
 _ANY_OTHER = (
-    "Any other network, or a head of several layers: load the weights into it, and give the "
-    "TorchScript file that torch.jit.trace makes of it."
+    "Any other network, or a head of several layers: name a Python function that builds it, --arch "
+    "package.module:function; or load the weights into it, and give the TorchScript file that "
+    "torch.jit.trace makes of it."
 )
 
 

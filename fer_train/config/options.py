@@ -79,7 +79,7 @@ class TrainConfig:
         no_news="anywhere",
     )
     arch: str = option(
-        help=f"One of {', '.join(ARCHITECTURES)}, or any classification network of torchvision.",
+        help=f"One of {', '.join(ARCHITECTURES)}, any other of torchvision, or timm/NAME.",
         group="Network",
         resume="refused",
         prune="model",
@@ -208,7 +208,7 @@ class TrainConfig:
     )
     weights: str = option(
         default="default",
-        help="Start from torchvision's weights, one of them by name, none, FILE.",
+        help="Start from the library's weights, one of them by name, none, FILE.",
         group="Network",
         resume="refused",
         prune="model",

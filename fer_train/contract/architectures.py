@@ -1,9 +1,11 @@
-"""Any torchvision classification network by name: builder, head surgery, head/backbone split.
+"""Any classification network of torchvision or timm by name: builder, head surgery, head/backbone
+split.
 
-The network is torchvision's own module with its last Linear replaced, so state-dict names stay
-torchvision's and any tool can load them. The head is that Linear with the dropout right before it;
-everything else is the backbone, hidden layers of a classifier (VGG, MobileNetV3) included: they
-carry pretrained weights worth keeping.
+``NAME`` is torchvision's and ``timm/NAME`` timm's, also where both have it. The network is the
+library's own module with its last Linear replaced, so state-dict names stay the library's and any
+tool can load them. The head is that Linear with the dropout right before it; everything else is the
+backbone, hidden layers of a classifier (VGG, MobileNetV3) included: they carry pretrained weights
+worth keeping.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from fer_train.contract import timm_networks
 from fer_train.contract.errors import ArchitectureMismatch
 
 if TYPE_CHECKING:
@@ -23,12 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """One torchvision classification network.
+    """One classification network.
 
     Attributes:
-        name: torchvision's builder name.
+        name: torchvision's builder name, or ``timm/`` and timm's name.
         linear: dotted path of the final Linear.
-        dropout: dotted path of the dropout right before it, if there is one.
+        dropout: dotted path of the dropout right before it, if there is one. timm's networks drop
+            nothing unless they are told to, and have none here.
     """
 
     name: str
@@ -51,6 +55,9 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
     }
 )
 
+#: The side most of torchvision's weights were trained at.
+_USUAL_SIDE = 224
+
 #: Auxiliary classifiers help only in training from scratch and would be converted for nothing.
 #: ``transform_input`` is part of the pretrained networks and so of ours.
 _INCEPTION = {"aux_logits": False, "transform_input": True, "init_weights": False}
@@ -65,8 +72,10 @@ def architecture(name: str) -> Architecture:
     """Return the architecture called ``name``.
 
     Raises:
-        ArchitectureMismatch: torchvision has no such classification network (the message suggests
-            near names), or it has no final Linear (SqueezeNet).
+        ArchitectureMismatch: the library has no such classification network (the message suggests
+            near names), or it has no final Linear (SqueezeNet). Or it is no name but an address,
+            or a function of somebody's code.
+        InstallationBroken: it is timm's, and timm is not installed.
     """
     return ARCHITECTURES[name] if name in ARCHITECTURES else _inspect(name)
 
@@ -82,9 +91,21 @@ def build_model(name: str, *, num_classes: int, device: str = "cpu") -> nn.Modul
 
     chosen = architecture(name)
     with torch.device(_buildable_on(name, device)):
+        if timm_networks.is_timm(name):
+            return timm_networks.build(name, num_classes=num_classes)
         model = _torchvision_model(name)
         replace_head(model, chosen, num_classes=num_classes)
     return model
+
+
+def build_for_weights(name: str, *, num_classes: int) -> nn.Module:
+    """Build an architecture whose weights will all be assigned (``load_state_dict(assign=True)``).
+
+    Where the state dict has all that the network computes with, none are drawn: for resnet152 that
+    would cost seconds for nothing. timm's networks keep tables beside it.
+    """
+    device = "cpu" if timm_networks.is_timm(name) else "meta"
+    return build_model(name, num_classes=num_classes, device=device)
 
 
 def replace_head(model: nn.Module, chosen: Architecture, *, num_classes: int) -> None:
@@ -158,14 +179,28 @@ def require_input_size(name: str, size: int) -> None:
             model(torch.empty(1, 3, size, size, device=device))
     except (RuntimeError, AssertionError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        usual = timm_networks.usual_side(name) if timm_networks.is_timm(name) else _USUAL_SIDE
         raise ArchitectureMismatch(
             f"{name} does not accept images of {size} px: {reason}",
-            hint="Try --input-size 224, the size most torchvision networks were trained at.",
+            hint=f"Try --input-size {usual}, the size that its published weights were trained at.",
         ) from error
 
 
 @cache
 def _inspect(name: str) -> Architecture:
+    if timm_networks.is_timm(name):
+        return Architecture(name=name, linear=timm_networks.final_linear(name))
+    if ":" in name:
+        raise ArchitectureMismatch(
+            f"{name!r} is no name of a network.",
+            hint="A function of your own that builds one, package.module:function, is for ferconv "
+            "build --arch with bare weights; a checkpoint cannot name one. Networks at a hub are "
+            "not fetched.",
+        )
+    return _inspect_torchvision(name)
+
+
+def _inspect_torchvision(name: str) -> Architecture:
     import torch
     import torchvision
     from torch import nn
@@ -176,8 +211,10 @@ def _inspect(name: str) -> Architecture:
         suggestion = f"Did you mean {', '.join(map(repr, near))}? " if near else ""
         raise ArchitectureMismatch(
             f"{name!r} is not a classification network of torchvision.",
-            hint=f"{suggestion}Documented: {', '.join(ARCHITECTURES)}; any of "
-            "torchvision.models.list_models(module=torchvision.models) works.",
+            hint=f"{timm_networks.suggestion(name)}{suggestion}Documented: "
+            f"{', '.join(ARCHITECTURES)}; any of "
+            "torchvision.models.list_models(module=torchvision.models) works, and timm's networks "
+            "as timm/NAME.",
         )
     with torch.device(_buildable_on(name, "meta")):
         model = _torchvision_model(name)

@@ -46,12 +46,12 @@ class Checkpoint:
     """Everything a converter needs to know about a trained model.
 
     Attributes:
-        arch: torchvision's name of the network (`architectures`).
+        arch: name of the network (`architectures`).
         labels: class names in the order of the logits.
         custom_labels: the names that are none of the eight emotions and were allowed on purpose; a
             file whose labels have others is refused.
         preprocess: how pixels reach the backbone.
-        model: dense state dict with torchvision's names.
+        model: dense state dict with the library's names.
         temperature: its probabilities are softmax(logits / temperature), in `TEMPERATURE_RANGE`;
             1 in files without the field, and until a run has ended and fitted it.
         metrics: plain numbers, with the split they came from.
@@ -166,7 +166,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
 def validate_weights(
     model: Mapping[str, Tensor], *, arch: str, num_classes: int | None, source: Path | str
 ) -> None:
-    """Check that a state dict is dense, finite, and exactly the architecture's.
+    """Check that a state dict is dense, finite, and exactly the architecture's: `require_fit`.
 
     Args:
         num_classes: rows of the head; None: there must be no head.
@@ -177,16 +177,33 @@ def validate_weights(
         ArchitectureMismatch: missing, extra or differently shaped weights.
         NonFiniteWeights: NaN or infinity, naming the first tensors.
     """
-    import torch
-
     if not isinstance(model, dict) or not model:
         raise CheckpointError(f"{source} holds no state dict.")
     _refuse_wrapped_keys(model, source)
     chosen = architecture(arch)
-    _refuse_other_numbers(model, source)
     like = expected_state(arch, num_classes=num_classes or 1)
     if num_classes is None:
         like = {k: value for k, value in like.items() if not is_head_parameter(k, chosen)}
+    require_fit(model, like, network=f"{arch} with {_outputs(num_classes)}", source=source)
+
+
+def require_fit(
+    model: Mapping[str, Tensor], like: Mapping[str, Tensor], *, network: str, source: Path | str
+) -> None:
+    """Check that a state dict is dense, finite, and has a network's names and shapes.
+
+    Args:
+        like: the network's own; on the meta device, too.
+        network: what it is, for messages.
+
+    Raises:
+        CheckpointError: weights that are no dense floating-point numbers.
+        ArchitectureMismatch: missing, extra or differently shaped weights.
+        NonFiniteWeights: NaN or infinity, naming the first tensors.
+    """
+    import torch
+
+    _refuse_other_numbers(model, source)
     expected = {key: tuple(value.shape) for key, value in like.items()}
     wrong = [k for k in expected if k not in model] + [k for k in model if k not in expected]
     if not wrong:
@@ -195,7 +212,7 @@ def validate_weights(
         first = wrong[0]
         seen = tuple(model[first].shape) if first in model else "absent"
         raise ArchitectureMismatch(
-            f"The weights in {source} are not those of {arch} with {_outputs(num_classes)}: "
+            f"The weights in {source} are not those of {network}: "
             f"{len(wrong)} tensors are missing, too many or of another shape.",
             hint=f"First: {first} is {seen}, expected {expected.get(first, 'absent')}. "
             "Check the architecture (--arch) and the number of labels.",

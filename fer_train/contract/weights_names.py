@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fer_train.contract.architectures import (
@@ -43,12 +44,18 @@ def reconcile(state: Mapping[str, Tensor], arch: Architecture) -> NamedWeights:
 
     What then is missing, too much or of another shape is for `checkpoint.validate_weights`.
     """
-    expected = expected_shapes(arch.name, num_classes=1)
-    named, said = dict(state), list[str]()
-    for step in (_modern_densenet, _inside, _without_extras, _head_renamed, _counters_filled):
-        named, sentence = step(named, expected, arch)
-        said += sentence
-    return NamedWeights(state=named, said=tuple(said))
+    renamed = partial(_head_renamed, linear=arch.linear)
+    steps = (_modern_densenet, _inside, _without_extras, renamed, _counters_filled)
+    return _named(state, expected_shapes(arch.name, num_classes=1), steps)
+
+
+def reconcile_with(state: Mapping[str, Tensor], expected: Shapes) -> NamedWeights:
+    """Do what `reconcile` does for a network of somebody's own.
+
+    Args:
+        expected: the shapes of its weights by their names, at least one.
+    """
+    return _named(state, expected, (_outside, _inside, _without_extras, _counters_filled))
 
 
 def without_head(weights: NamedWeights, arch: Architecture) -> NamedWeights:
@@ -76,19 +83,41 @@ def _shaped(key: str, state: Mapping[str, Tensor]) -> str:
 
 
 Step = tuple[dict[str, "Tensor"], list[str]]
+Shapes = Mapping[str, tuple[int, ...]]
 
 
-def _modern_densenet(
-    state: dict[str, Tensor], expected: Mapping[str, tuple[int, ...]], arch: Architecture
-) -> Step:
+def _named(
+    state: Mapping[str, Tensor],
+    expected: Shapes,
+    steps: Iterable[Callable[[dict[str, Tensor], Shapes], Step]],
+) -> NamedWeights:
+    named, said = dict(state), list[str]()
+    for step in steps:
+        named, sentence = step(named, expected)
+        said += sentence
+    return NamedWeights(state=named, said=tuple(said))
+
+
+def _modern_densenet(state: dict[str, Tensor], expected: Shapes) -> Step:
     renamed = {_OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
     changed = sum(key not in renamed for key in state)
     return renamed, [f"{changed} old names of DenseNet brought up to date"] if changed else []
 
 
-def _inside(
-    state: dict[str, Tensor], expected: Mapping[str, tuple[int, ...]], arch: Architecture
-) -> Step:
+def _outside(state: dict[str, Tensor], expected: Shapes) -> Step:
+    """Put a prefix back that the reader took for a wrapper's, and is a name in the network."""
+    anchor = next(iter(expected))
+    if anchor in state:
+        return state, []
+    parts = anchor.split(".")
+    for prefix in (".".join(parts[:count]) + "." for count in range(1, len(parts))):
+        if anchor.removeprefix(prefix) in state:
+            longer = {prefix + key: value for key, value in state.items()}
+            return longer, [f"{prefix!r} is part of the network's own names, and was put back"]
+    return state, []
+
+
+def _inside(state: dict[str, Tensor], expected: Shapes) -> Step:
     """Find the network inside a larger module: by where its first weight is."""
     anchor = next(iter(expected))
     if anchor in state:
@@ -104,9 +133,7 @@ def _inside(
     return inside | others, [f"the network is what is under {place!r}"]
 
 
-def _without_extras(
-    state: dict[str, Tensor], expected: Mapping[str, tuple[int, ...]], arch: Architecture
-) -> Step:
+def _without_extras(state: dict[str, Tensor], expected: Shapes) -> Step:
     said = []
     auxiliary = [k for k in state if k not in expected and k.startswith(AUXILIARY_PREFIXES)]
     if auxiliary:
@@ -118,14 +145,12 @@ def _without_extras(
     return {key: value for key, value in state.items() if key not in left}, said
 
 
-def _head_renamed(
-    state: dict[str, Tensor], expected: Mapping[str, tuple[int, ...]], arch: Architecture
-) -> Step:
+def _head_renamed(state: dict[str, Tensor], expected: Shapes, *, linear: str) -> Step:
     """Name a head of one Linear as the architecture does: in a Sequential, or beside the backbone.
 
     Two Linears are another function. What has no weights leaves no trace in a file: that is said.
     """
-    weight, bias = f"{arch.linear}.weight", f"{arch.linear}.bias"
+    weight, bias = f"{linear}.weight", f"{linear}.bias"
     extras = [key for key in state if key not in expected]
     found = [key for key in extras if key.endswith(".weight")]
     if weight in state or len(found) != 1:
@@ -138,14 +163,12 @@ def _head_renamed(
     names = {f"{old}weight": weight, f"{old}bias": bias}
     renamed = {names.get(key, key): value for key, value in state.items()}
     return renamed, [
-        f"the head {old.rstrip('.')!r} is taken as {arch.linear!r}; Dropout beside it changes no "
+        f"the head {old.rstrip('.')!r} is taken as {linear!r}; Dropout beside it changes no "
         "answer, and an activation beside it would be missing"
     ]
 
 
-def _counters_filled(
-    state: dict[str, Tensor], expected: Mapping[str, tuple[int, ...]], arch: Architecture
-) -> Step:
+def _counters_filled(state: dict[str, Tensor], expected: Shapes) -> Step:
     """Add BatchNorm's counter, which evaluation does not use; PyTorch before 0.4.1 had none."""
     import torch
 

@@ -1,4 +1,4 @@
-"""Starting weights: torchvision's pretrained ones, a file, or none; never a silent choice."""
+"""Starting weights: the library's pretrained ones, a file, or none; never a silent choice."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from fer_train.contract import timm_networks
 from fer_train.contract.architectures import Architecture, is_head_parameter
 from fer_train.contract.checkpoint import read_checkpoint, validate_weights
 from fer_train.contract.errors import ArchitectureMismatch, CheckpointCorrupt, NotFound
@@ -20,6 +21,7 @@ from fer_train.contract.files import sha256_file, write_bytes
 from fer_train.contract.torch_file import parse_classes
 from fer_train.contract.weights_file import read_weights
 from fer_train.contract.weights_names import reconcile, without_head
+from fer_train.learning.timm_weights import fetch_timm
 
 _TIMEOUT_S = 30
 
@@ -49,7 +51,7 @@ def read_starting_weights(
     """Read and check weights; None for ``none``. Needs neither network nor data.
 
     Args:
-        source: ``default``, ``none``, the name of one of torchvision's, or a file.
+        source: ``default``, ``none``, the name of one of the library's, or a file.
         say: is told about a download, and what was taken from the file and what was left.
         allow_class: of `torch_file.parse_classes`: classes that may be beside the weights.
 
@@ -60,6 +62,10 @@ def read_starting_weights(
     """
     if source == "none":
         return None
+    if timm_networks.is_timm(arch.name):
+        published = timm_networks.with_weights(arch.name, source)
+        if published is not None:
+            return _timm_weights(arch, published, say)
     path = _weights_file(arch.name, source, say)
     weights = read_weights(path, reader="weights", allow=parse_classes(allow_class))
     for sentence in weights.taken:
@@ -95,10 +101,16 @@ def load_starting_weights(
     say(f"{weights.name}: backbone {'and head' if keeps_head else 'only, head starts random'}")
 
 
+def _published(name: str) -> list[str]:
+    if timm_networks.is_timm(name):
+        return timm_networks.weights_tags(name)
+    return list(torchvision.models.get_model_weights(name).__members__)
+
+
 def _weights_file(name: str, source: str, say: Callable[[str], None]) -> Path:
     if source == "default":
         return fetch_pretrained(name, say=say)
-    known = torchvision.models.get_model_weights(name).__members__
+    known = _published(name)
     if source in known:
         return fetch_pretrained(name, version=source, say=say)
     path = Path(source)
@@ -109,6 +121,13 @@ def _weights_file(name: str, source: str, say: Callable[[str], None]) -> Path:
             hint=f"Allowed: {names}, or a file.",
         )
     return path
+
+
+def _timm_weights(arch: Architecture, name: str, say: Callable[[str], None]) -> StartingWeights:
+    state = fetch_timm(name, say=say)
+    backbone = {key: value for key, value in state.items() if not is_head_parameter(key, arch)}
+    validate_weights(backbone, arch=arch.name, num_classes=None, source=name)
+    return StartingWeights(name=name, state=backbone, labels=None)
 
 
 def fetch_pretrained(name: str, *, version: str = "DEFAULT", say: Callable[[str], None]) -> Path:

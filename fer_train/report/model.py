@@ -16,6 +16,7 @@ from fer_train.contract.checkpoint import read_checkpoint
 from fer_train.contract.errors import FerError
 from fer_train.contract.files import sha256_file, size_bytes
 from fer_train.contract.page.figures import percent
+from fer_train.contract.timm_networks import is_timm
 from fer_train.learning.calibration import calibration_record, fit_temperature
 from fer_train.learning.pruning import saved_when
 from fer_train.learning.statistics import average_intervals, f1_interval, wilson
@@ -265,7 +266,8 @@ def _starting_point(options: Mapping[str, Any]) -> str:
     if weights == "none":
         return "random weights"
     known = weights == "default" or str(weights).isidentifier()
-    return f"torchvision's weights ({weights})" if known else "weights from a file"
+    library = "timm" if is_timm(str(options.get("arch"))) else "torchvision"
+    return f"{library}'s weights ({weights})" if known else "weights from a file"
 
 
 def _model(record: RunRecord) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from fer_train import __version__
 from fer_train.config.options import TrainConfig
+from fer_train.contract import timm_networks
 from fer_train.contract.checkpoint import (
     Checkpoint,
     read_checkpoint,
@@ -143,7 +144,9 @@ class Session:
             loss=self._loss_record(),
             config=self.config.to_dict(),
             data=self.faces.record,
-            created_with=tool_versions(fertrain=__version__),
+            created_with=tool_versions(
+                fertrain=__version__, **timm_networks.versions(self.config.arch)
+            ),
             train_state=train_state,
         )
 

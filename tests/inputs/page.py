@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.inputs import (
+    architectures,
     containers,
     converters,
     data,
@@ -21,6 +22,7 @@ SECTIONS: dict[str, tuple[Case, ...]] = {
     "Networks and pixels": networks.CASES,
     "torch.export and ONNX": programs_of_others.CASES,
     "Containers": containers.CASES,
+    "Architectures": architectures.CASES,
     "Data and pictures": data.CASES,
     "Networks that one converter refuses": converters.CASES,
 }

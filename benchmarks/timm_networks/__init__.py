@@ -1,0 +1,1 @@
+"""Parts of ../timm_models.py: the networks, building, and the page."""
