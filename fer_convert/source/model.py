@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fer_train.contract.architectures import build_for_weights
 from fer_train.contract.checkpoint import Checkpoint
 from fer_train.contract.errors import LabelMismatch
@@ -18,10 +15,12 @@ from fer_train.contract.labels import describe_order
 from fer_train.contract.preprocess import PreprocessSpec
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
-#: A network in another runtime than torch.
-Reference = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+    #: A network in another runtime than torch.
+    Reference = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 SourceKind = Literal["best", "last", "state dict", "torchscript", "exported program", "onnx"]
 

@@ -6,17 +6,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fer_convert.source.form import Form
-from fer_convert.source.model import Reference
 from fer_convert.source.outputs import Way
 from fer_convert.source.scores import ScoreKind
 from fer_train.contract.errors import CheckpointCorrupt, CheckpointError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
+
+    from fer_convert.source.model import Reference
 
 
 class OnnxSession:
@@ -95,6 +95,7 @@ class OnnxSession:
         position = int(way[0]) if way else 0
 
         def classify(pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+            import numpy as np
             import torch
 
             arranged = form.arrange(torch.from_numpy(pixels)).contiguous()

@@ -42,6 +42,9 @@ public struct ModelManifest: Codable, Hashable, Sendable {
   public struct Parity: Codable, Hashable, Sendable {
     /// `PASS`, `FAIL` or `NOT RUN`.
     public let verdict: String
+    /// Smaller forms of the model that hold the same network, but not precisely enough: `["fp16"]`
+    /// where full precision was published in its place. `nil` from earlier exporters.
+    public let passedOver: [String]?
     /// False when the model was published in spite of the verdict.
     public let gated: Bool
     /// Which runtime produced the numbers.
@@ -57,6 +60,7 @@ public struct ModelManifest: Codable, Hashable, Sendable {
 
     private enum CodingKeys: String, CodingKey {
       case verdict, gated, runtime, images
+      case passedOver = "passed_over"
       case maximumDifference = "max_abs_dp"
       case topAgreement = "top1_agreement"
       case appleRuntime = "apple_runtime"
