@@ -143,6 +143,8 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     missing = [k for k in ("arch", "labels", "preprocess", "model") if k not in record]
     if missing:
         raise CheckpointError(f"{path} lacks the field(s) {', '.join(missing)}.")
+    if not isinstance(record["arch"], str):
+        raise CheckpointError(f"The arch in {path} is {record['arch']!r}; expected a name.")
     custom = tuple(record.get("custom_labels", ()))
     labels = validate_labels(record["labels"], custom=custom)
     validate_weights(record["model"], arch=record["arch"], num_classes=len(labels), source=path)

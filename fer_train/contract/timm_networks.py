@@ -146,6 +146,8 @@ def final_linear(name: str) -> str:
     side = usual_side(name)  # imports timm, which a device context may not be around
     with torch.device("meta"):
         model = build(name, num_classes=_PROBE).eval()
+    if not hasattr(model, "get_classifier"):
+        raise _refused(name, "it is no classifier")
     classifier = model.get_classifier()  # type: ignore[operator]
     inside = classifier.modules() if isinstance(classifier, nn.Module) else ()
     linears = [module for module in inside if isinstance(module, nn.Linear)]
@@ -156,8 +158,12 @@ def final_linear(name: str) -> str:
     found.register_forward_hook(
         lambda module, inputs, answer: seen.append((inputs[0].dim(), answer))
     )
-    with torch.no_grad():
-        answer = model(torch.empty(1, 3, side, side, device="meta"))
+    try:
+        with torch.no_grad():
+            answer = model(torch.empty(1, 3, side, side, device="meta"))
+    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+        line = str(error).partition("\n")[0]
+        raise _refused(name, f"it does not take one {side} px picture ({line})") from error
     # By identity: something after it, or a second head beside it, makes another tensor.
     if len(seen) != 1 or seen[0][0] != 2 or seen[0][1] is not answer:
         raise _refused(name, "its answer is not that of one Linear on one list of features")
@@ -173,7 +179,7 @@ def _kind(classifier: object) -> str:
 
 def _refused(name: str, reason: str) -> ArchitectureMismatch:
     return ArchitectureMismatch(
-        f"{name} cannot be trained here: {reason}.",
+        f"{name} cannot be used by name: {reason}.",
         hint="Choose another network, for example timm/efficientnet_lite0. ferconv takes any "
         "network as the TorchScript file that torch.jit.trace makes of it.",
     )

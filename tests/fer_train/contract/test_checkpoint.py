@@ -212,3 +212,9 @@ def test_newer_version_says_so(state: dict[str, torch.Tensor], tmp_path: Path) -
     torch.save({"format": "fertrain.checkpoint", "format_version": 2}, tmp_path / "x.pt")
     with pytest.raises(errors.CheckpointError, match="version 2"):
         read_checkpoint(tmp_path / "x.pt")
+
+
+def test_an_arch_that_is_no_name(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "x.pt", checkpoint(state, arch=["resnet152"]))
+    with pytest.raises(errors.CheckpointError, match="expected a name"):
+        read_checkpoint(tmp_path / "x.pt")

@@ -68,6 +68,7 @@ def test_tables_beside_the_state_dict_are_there_when_weights_are_assigned() -> N
         ("timm/efficientformer_l1", "2 layers side by side"),
         ("timm/deit_tiny_distilled_patch16_224", "2 layers side by side"),
         ("timm/volo_d1_224", "is not that of one Linear"),
+        ("timm/mobilenetv5_300m_enc", "it is no classifier"),
         ("timm/repvit_m0_9", "is not that of one Linear"),
     ],
 )
