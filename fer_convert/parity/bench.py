@@ -20,7 +20,7 @@ from fer_convert.parity.compare import (
 )
 from fer_convert.parity.fixtures import Fixture
 from fer_convert.parity.result import ArtefactParity, Prediction, Runner, Subject
-from fer_convert.parity.thresholds import THRESHOLDS
+from fer_convert.parity.thresholds import THRESHOLDS, limits_of
 from fer_convert.progress import Progress
 from fer_convert.source.model import Source
 
@@ -34,12 +34,14 @@ class Bench:
         half: PyTorch's own half precision, one per image; None when no artefact needs it or PyTorch
             cannot run the network so.
         no_half: why PyTorch cannot.
+        foreign_reference: the predictions are another runtime's than torch's.
     """
 
     images: Sequence[Fixture]
     reference: Sequence[Prediction]
     half: Sequence[Prediction] | None
     no_half: str | None
+    foreign_reference: bool
     contract: Mapping[str, Any]
     progress: Progress
 
@@ -58,7 +60,7 @@ class Bench:
                     no_half=self.no_half,
                     runner=runner,
                     images=self.images,
-                    thresholds=THRESHOLDS[key],
+                    thresholds=limits_of(key, foreign_reference=self.foreign_reference),
                     contract=self.contract,
                     progress=stage.advance,
                 )
@@ -131,6 +133,7 @@ def _set_up(
         reference=reference,
         half=half,
         no_half=no_half,
+        foreign_reference=source.reference is not None,
         contract=contract,
         progress=progress,
     )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 #: fp16 keeps 11 significant bits: just below 1.0 its neighbours are 2**-11 apart, so that writing
 #: down a probability alone errs by up to 2**-12. Half precision cannot be asked to do better, even
 #: where PyTorch's half happened to.
 HALF_RMS_FLOOR = 2.0**-12
+
+
+#: Largest |Δp| in full precision between two runtimes, each of which sums in an order of its own.
+ACROSS_RUNTIMES = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +87,13 @@ THRESHOLDS: Mapping[str, Thresholds] = MappingProxyType(
             requires_contract=False,
         ),
         "torchscript": Thresholds(step="to TorchScript, fp32", max_abs_dp=3e-5, min_psnr_db=90.0),
-        "onnx": Thresholds(step="to ONNX, fp32", max_abs_dp=1e-4, min_psnr_db=90.0),
-        "mlmodel": Thresholds(step="to .mlmodel, fp32", max_abs_dp=1e-4, min_psnr_db=90.0),
-        "mlpackage-fp32": Thresholds(step="to .mlpackage, fp32", max_abs_dp=1e-4, min_psnr_db=90.0),
+        "onnx": Thresholds(step="to ONNX, fp32", max_abs_dp=ACROSS_RUNTIMES, min_psnr_db=90.0),
+        "mlmodel": Thresholds(
+            step="to .mlmodel, fp32", max_abs_dp=ACROSS_RUNTIMES, min_psnr_db=90.0
+        ),
+        "mlpackage-fp32": Thresholds(
+            step="to .mlpackage, fp32", max_abs_dp=ACROSS_RUNTIMES, min_psnr_db=90.0
+        ),
         "mlpackage-fp16": Thresholds(
             step="to .mlpackage, fp16 (every value rounded)",
             max_abs_dp=0.2,
@@ -94,3 +102,16 @@ THRESHOLDS: Mapping[str, Thresholds] = MappingProxyType(
         ),
     }
 )
+
+
+def limits_of(key: str, *, foreign_reference: bool) -> Thresholds:
+    """Return the limits of a step.
+
+    Args:
+        foreign_reference: what is compared with ran in another runtime than torch, as an ONNX file
+            does: then torch's own steps are between two runtimes, too.
+    """
+    limits = THRESHOLDS[key]
+    if not foreign_reference:
+        return limits
+    return replace(limits, max_abs_dp=max(limits.max_abs_dp, ACROSS_RUNTIMES))

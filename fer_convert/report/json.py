@@ -25,6 +25,7 @@ Document = dict[str, Any]
 
 def to_document(report: Report) -> Document:
     """Return the report as JSON-ready primitives."""
+    used = dict(THRESHOLDS) | {s.parity.key: s.parity.thresholds for s in report.subjects}
     document = {
         "schema": SCHEMA,
         "version": SCHEMA_VERSION,
@@ -48,7 +49,7 @@ def to_document(report: Report) -> Document:
         "log": LOG,
         "checkpoint": asdict(report.checkpoint),
         "contract": dict(report.contract),
-        "thresholds": {key: asdict(limits) for key, limits in THRESHOLDS.items()},
+        "thresholds": {key: asdict(limits) for key, limits in used.items()},
         "artefacts": [_artefact(subject) for subject in report.subjects],
         "images": _images(report),
         "stages": [asdict(stage) for stage in report.stages],

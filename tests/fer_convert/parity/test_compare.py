@@ -18,9 +18,11 @@ from fer_convert.parity.result import (
     worst_verdict,
 )
 from fer_convert.parity.thresholds import (
+    ACROSS_RUNTIMES,
     HALF_RMS_FLOOR,
     THRESHOLDS,
     Thresholds,
+    limits_of,
 )
 from fer_convert.report.questions import half_precision_questions
 from fer_train.contract.errors import ArtefactError, ParityNotRun, UnsupportedOperation
@@ -391,6 +393,14 @@ def test_worst_verdict() -> None:
     assert worst_verdict(["PASS", "NOT RUN"]) == "NOT RUN"
     assert worst_verdict(["NOT RUN", "FAIL", "PASS"]) == "FAIL"
     assert worst_verdict([]) == "NOT RUN"
+
+
+def test_a_reference_in_another_runtime_widens_only_the_steps_within_torch() -> None:
+    for key, own in THRESHOLDS.items():
+        assert limits_of(key, foreign_reference=False) is own
+        seen = limits_of(key, foreign_reference=True)
+        assert seen.max_abs_dp == max(own.max_abs_dp, ACROSS_RUNTIMES)
+        assert replace(seen, max_abs_dp=own.max_abs_dp) == own
 
 
 def test_every_step_of_the_ladder_has_limits() -> None:
