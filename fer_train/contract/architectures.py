@@ -211,7 +211,7 @@ def _inspect_torchvision(name: str) -> Architecture:
         suggestion = f"Did you mean {', '.join(map(repr, near))}? " if near else ""
         raise ArchitectureMismatch(
             f"{name!r} is not a classification network of torchvision.",
-            hint=f"{timm_networks.suggestion(name)}{suggestion}Documented: "
+            hint=f"{timm_networks.suggested_for(name)}{suggestion}Documented: "
             f"{', '.join(ARCHITECTURES)}; any of "
             "torchvision.models.list_models(module=torchvision.models) works, and timm's networks "
             "as timm/NAME.",

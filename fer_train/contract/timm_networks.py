@@ -74,7 +74,7 @@ def require_known(name: str) -> str:
     return bare
 
 
-def suggestion(name: str) -> str:
+def suggested_for(name: str) -> str:
     """Return a sentence on timm for a name that torchvision lacks; empty if there is none."""
     try:
         known = name.partition(".")[0] in _timm().list_models()
@@ -123,9 +123,7 @@ def describe(name: str) -> dict[str, Any]:
     """Return what timm says of a network's weights (its ``pretrained_cfg``): where they lie
     (``hf_hub_id``, ``url``), the shape they were trained at (``input_size``, channels first)."""
     bare = require_known(name)
-    config: dict[str, Any] = (
-        importlib.import_module("timm.models").get_pretrained_cfg(bare).to_dict()
-    )
+    config: dict[str, Any] = _timm().models.get_pretrained_cfg(bare).to_dict()
     return config
 
 
