@@ -43,8 +43,8 @@ def fetch_timm(name: str, *, say: Callable[[str], None]) -> dict[str, Tensor]:
         raise NotFound(
             f"The pretrained weights of {name} are not on this machine and cannot be downloaded: "
             f"{lines[0] if lines else type(error).__name__}.",
-            hint=f"Get {_where(described)}\n  and give that file as --weights FILE; or use --weights "
-            "none to start from random.",
+            hint=f"Get {_where(described)}\n  and give that file as --weights FILE; or use "
+            "--weights none to start from random.",
         ) from error
     if (described["mean"], described["std"]) != (IMAGENET_MEAN, IMAGENET_STD):
         say(
