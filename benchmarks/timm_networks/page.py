@@ -19,10 +19,15 @@ Result = dict[str, Any]
 
 def document(work: Path) -> str:
     """The page, as Markdown."""
-    results = {
+    found = {
         name: json.loads(result_path(work, name).read_text())
         for name in SIZES
         if result_path(work, name).exists()
+    }
+    results = {
+        name: result
+        for name, result in found.items()
+        if "error" in result or logits_path(work, name).exists()
     }
     built = {name: result for name, result in results.items() if "error" not in result}
     passed = {

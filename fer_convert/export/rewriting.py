@@ -1,19 +1,20 @@
 """Replace the operations of a trace that coremltools or the ONNX exporter refuse.
 
-torchvision's ViT, MaxViT and Swin V2 each stumble over one operation of their traces. What stands
-in its place here computes the same from operations that every converter knows; that it does is
-measured in each build, where the rewritten trace is compared with the network as it was given.
-docs/torchvision-models.md says why ``torch.export`` is not used instead.
+torchvision's ViT, MaxViT and Swin V2 and some of timm's networks each stumble over one operation of
+their traces. What stands in its place here computes the same from operations that every converter
+knows; that it does is measured in each build, where the rewritten trace is compared with the
+network as it was given. docs/torchvision-models.md says why ``torch.export`` is not used instead.
 
     _native_multi_head_attention   the fused attention of nn.MultiheadAttention in evaluation mode
     swapaxes, clip and others      other names of operations that have a usual one
     zero_                          of a slice, in place: Swin V2 has no bias for its keys
+    addcmul, addcdiv               a scaled product or quotient added: timm's ConvNeXt V2, ResMLP
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from torch import Tensor
 from fer_convert.source.graph import copied, nodes
 
 ATTENTION, ZERO = "aten::_native_multi_head_attention", "aten::zero_"
+ADD_PRODUCT, ADD_QUOTIENT = "aten::addcmul", "aten::addcdiv"
 
 #: Other names of usual operations, which torch undoes in what it reads from a file.
 _ALIASES = frozenset(
@@ -86,6 +88,27 @@ def zeroed_slice(x: Tensor, axis: int, start: int, stop: int) -> Tensor:
     return torch.cat([x.narrow(axis, 0, start), torch.zeros_like(middle), after], dim=axis)
 
 
+def product_added(x: Tensor, first: Tensor, second: Tensor, factor: float) -> Tensor:
+    """Return ``x + factor * first * second``, as ``torch.addcmul`` does."""
+    return x + factor * first * second
+
+
+def quotient_added(x: Tensor, first: Tensor, second: Tensor, factor: float) -> Tensor:
+    """Return ``x + factor * first / second``, as ``torch.addcdiv`` does."""
+    return x + factor * first / second
+
+
+def _rewrite_sum(graph: torch.Graph, node: torch.Node, function: Callable[..., Tensor]) -> None:
+    *tensors, scalar = node.inputs()
+    factor: Any = scalar.toIValue()
+    if not isinstance(factor, int | float):
+        return
+    graph.setInsertPoint(node)
+    inputs = [*tensors, graph.insertConstant(float(factor))]  # type: ignore[attr-defined]
+    node.output().replaceAllUsesWith(_insert(graph, node, function, inputs))
+    node.destroy()
+
+
 def _rewrite_attention(graph: torch.Graph, node: torch.Node) -> None:
     query, key, value, _, heads, in_weight, in_bias, out_weight, out_bias, *rest = node.inputs()
     mask, need_weights = rest[0], rest[1]
@@ -115,6 +138,8 @@ def _rewrite_zero(graph: torch.Graph, node: torch.Node) -> None:
 _REWRITES: Mapping[str, Callable[[torch.Graph, torch.Node], None]] = {
     ATTENTION: _rewrite_attention,
     ZERO: _rewrite_zero,
+    ADD_PRODUCT: partial(_rewrite_sum, function=product_added),
+    ADD_QUOTIENT: partial(_rewrite_sum, function=quotient_added),
 }
 
 

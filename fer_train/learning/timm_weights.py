@@ -12,12 +12,15 @@ from torch import Tensor
 
 from fer_train.contract import timm_networks
 from fer_train.contract.errors import NotFound
+from fer_train.contract.preprocess import IMAGENET_MEAN, IMAGENET_STD
 
 _TIMEOUT_S = 30
 
 
 def fetch_timm(name: str, *, say: Callable[[str], None]) -> dict[str, Tensor]:
     """Return a network's pretrained weights, under the names of its modules, with a random head.
+
+    ``say`` is told where they come from, and if they were trained on other pixels than ours.
 
     timm keeps the files where its client does (``$HF_HOME``, ``$TORCH_HOME``), and checks them.
 
@@ -40,9 +43,14 @@ def fetch_timm(name: str, *, say: Callable[[str], None]) -> dict[str, Tensor]:
         raise NotFound(
             f"The pretrained weights of {name} are not on this machine and cannot be downloaded: "
             f"{lines[0] if lines else type(error).__name__}.",
-            hint=f"Get {_where(described)}\n  and give that file as --weights FILE; "
-            "or use --weights FILE for weights you have, or --weights none to start from random.",
+            hint=f"Get {_where(described)}\n  and give that file as --weights FILE; or use "
+            "--weights none to start from random.",
         ) from error
+    if (described["mean"], described["std"]) != (IMAGENET_MEAN, IMAGENET_STD):
+        say(
+            f"{name}: trained on pixels of mean {described['mean']} and std {described['std']}, "
+            "which --normalize does not have: let all layers learn (--finetune all)"
+        )
     return dict(model.state_dict())
 
 

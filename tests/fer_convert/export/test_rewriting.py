@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fer_convert.export.rewriting import ATTENTION, ZERO, rewritten
+from fer_convert.export.rewriting import ADD_PRODUCT, ADD_QUOTIENT, ATTENTION, ZERO, rewritten
 from fer_train.contract.labels import EMOTIONS
 from tests.fer_convert.nets import SPEC, Ferconv, save_script, tiny_network
 
@@ -68,6 +68,19 @@ class ZeroesKeys(nn.Module):
         return nn.functional.linear(x, self.linear.weight, bias)
 
 
+class AddsProduct(nn.Module):
+    """A layer scale, as timm's ResMLP has it; ``value`` is 1 where nothing is said."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        once = torch.addcmul(x, x.abs(), x[..., :1])
+        return torch.addcmul(once, x, x.sin(), value=-0.25)
+
+
+class AddsQuotient(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addcdiv(x, x.sin(), x.abs() + 1, value=0.5)
+
+
 class ZeroesAll(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x + x.clone().zero_()
@@ -98,7 +111,13 @@ def kinds(module: torch.jit.ScriptModule) -> set[str]:
 
 @pytest.mark.parametrize(
     ("make", "kind", "tolerance"),
-    [(Attends, ATTENTION, 1e-6), (Swaps, "aten::swapaxes", 0.0), (ZeroesKeys, ZERO, 0.0)],
+    [
+        (Attends, ATTENTION, 1e-6),
+        (Swaps, "aten::swapaxes", 0.0),
+        (ZeroesKeys, ZERO, 0.0),
+        (AddsProduct, ADD_PRODUCT, 1e-6),
+        (AddsQuotient, ADD_QUOTIENT, 1e-6),
+    ],
 )
 def test_the_same_is_computed_without_the_operation(
     make: Callable[[], nn.Module], kind: str, tolerance: float

@@ -13,6 +13,7 @@ from fer_train.contract import timm_networks
 from fer_train.contract.architectures import architecture, build_model
 from fer_train.contract.errors import NotFound
 from fer_train.contract.labels import EMOTIONS
+from fer_train.learning.timm_weights import fetch_timm
 from fer_train.learning.weights import load_starting_weights, read_starting_weights
 
 NAME = "timm/mobilenetv3_small_050"
@@ -65,6 +66,18 @@ def test_the_backbone_of_timms_own_weights(source: str, monkeypatch: pytest.Monk
     assert asked == [(NAME if source == "default" else f"{NAME}.{source}", True)]
     assert "classifier.weight" not in weights.state
     assert torch.equal(weights.state["conv_stem.weight"], theirs.state_dict()["conv_stem.weight"])
+
+
+def test_weights_of_other_pixels_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: "here")
+    built = torch.nn.Linear(1, 1)
+    monkeypatch.setattr(timm_networks, "build", lambda *_, **__: built)
+    said: list[str] = []
+    fetch_timm("timm/vit_tiny_patch16_224", say=said.append)
+    assert "mean (0.5, 0.5, 0.5)" in said[1] and "--finetune all" in said[1]
+    said.clear()
+    fetch_timm(NAME, say=said.append)
+    assert len(said) == 1
 
 
 def test_a_network_without_published_weights() -> None:
