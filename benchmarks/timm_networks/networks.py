@@ -1,4 +1,4 @@
-"""A small member of 25 of timm's families, with seeded weights that answer differently on different
+"""A small member of 28 of timm's families, with seeded weights that answer differently on different
 pictures."""
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def _half(result: Result, question: str) -> str:
 
 def _row(work: Path, name: str, result: Result) -> str:
     if "error" in result:
-        return f"| {name} | {SIZES[name]} | " + "| refused " * (len(KINDS) + 1) + "| |"
+        return f"| {name} | {SIZES[name]} | | " + "refused | " * len(KINDS) + "|"
     logits = json.loads(logits_path(work, name).read_text())
     cells = [_cell(_of(result, kind), logits["differences"].get(kind)) for kind in KINDS]
     half = f"{_half(result, 'same_network')}, {_half(result, 'precise_enough')}"
