@@ -101,7 +101,7 @@ CASES = (
         code=41,
         says=(
             "PyTorch convert function for op 'celu' not implemented.",
-            "not written: it needs mlpackage-fp16, which its converter refused to make",
+            "it needs mlpackage-fp16 or mlpackage-fp32, which its converter refused",
         ),
         never=("Traceback", "Converting PyTorch"),
     ),
