@@ -4,62 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from fer_convert.parity.compare import compare_artefact, parity_of_error
 from fer_convert.parity.fixtures import Fixture
-from fer_convert.parity.result import (
-    ArtefactParity,
-    Prediction,
-    Verdict,
-    worst_verdict,
-)
+from fer_convert.parity.result import Prediction, Verdict, worst_verdict
 from fer_convert.parity.thresholds import (
     ACROSS_RUNTIMES,
-    HALF_RMS_FLOOR,
     THRESHOLDS,
-    Thresholds,
     limits_of,
 )
-from fer_convert.report.questions import half_precision_questions
 from fer_train.contract.errors import ArtefactError, ParityNotRun, UnsupportedOperation
-from tests.fer_convert.parity.answers import CONTRACT, FakeRunner, picture, predict
-
-METADATA = {"emotionkit.contract": json.dumps(CONTRACT)}
-
-
-LOOSE = Thresholds(step="test", max_abs_dp=1.0, min_psnr_db=-1e9)
-
-
-def compare(
-    images: list[Fixture],
-    reference: list[Prediction],
-    answers: list[Prediction | Exception],
-    *,
-    thresholds: Thresholds = LOOSE,
-    half: list[Prediction] | None = None,
-    metadata: dict[str, str] = METADATA,
-) -> ArtefactParity:
-    return compare_artefact(
-        "onnx",
-        reference=reference,
-        half=half,
-        runner=FakeRunner(answers, metadata=metadata),
-        images=images,
-        thresholds=thresholds,
-        contract=CONTRACT,
-    )
-
-
-def verdicts(parity: ArtefactParity) -> dict[str, Verdict]:
-    return {check.name: check.verdict for check in parity.checks}
-
-
-def failed(parity: ArtefactParity) -> set[str]:
-    return {check.name for check in parity.checks if check.verdict == "FAIL"}
+from tests.fer_convert.parity.answers import CONTRACT, FakeRunner, predict
+from tests.fer_convert.parity.comparing import HALF, LOOSE, METADATA, compare, failed
 
 
 def test_the_same_predictions_pass(images: list[Fixture], reference: list[Prediction]) -> None:
@@ -228,166 +187,6 @@ def test_a_runner_that_raises_is_a_verdict(
     assert parity_of_error("onnx", error, runtime="none").verdict == verdict
 
 
-HALF = replace(THRESHOLDS["mlpackage-fp16"], step="test")
-
-
-def many(
-    errors: Sequence[float],
-    *,
-    half: Sequence[float] | None = None,
-    first: float = 0.9,
-    label: str | None = None,
-) -> ArtefactParity:
-    """Images whose first class has probability ``first``, each off by its error in a runner and
-    by its other error (default: the same) in PyTorch's half."""
-    reference = [_two_classes(first)] * len(errors)
-    return compare(
-        [replace(picture(f"{i}.png", i), label=label) for i in range(len(errors))],
-        reference,
-        [_with_error(reference[0], error) for error in errors],
-        half=[_with_error(reference[0], error) for error in half or errors],
-        thresholds=HALF,
-    )
-
-
-def test_half_precision_is_judged_against_pytorchs_own_half() -> None:
-    def same_network(error: float, own: float) -> Verdict:
-        return verdicts(many([error] * 4, half=[own] * 4))["same-network"]
-
-    assert same_network(0.0149, 0.005) == "PASS"
-    assert same_network(0.0151, 0.005) == "FAIL"
-    # PyTorch's half was exact by luck; rounding a probability is still allowed.
-    assert same_network(2.9 * HALF_RMS_FLOOR, 0.0) == "PASS"
-    assert same_network(3.1 * HALF_RMS_FLOOR, 0.0) == "FAIL"
-    # One unlucky image of many is no other network: two worst images are compared by luck.
-    assert verdicts(many([0.002] * 40 + [0.019], half=[0.002] * 41))["same-network"] == "PASS"
-
-
-@pytest.mark.parametrize(
-    ("images", "beyond", "verdict"),
-    [(20, 1, "PASS"), (20, 2, "FAIL"), (100, 1, "PASS"), (200, 2, "PASS"), (200, 3, "FAIL")],
-)
-def test_the_limit_of_a_probability_does_not_grow_stricter_with_more_images(
-    images: int, beyond: int, verdict: Verdict
-) -> None:
-    parity = many([0.06] * beyond + [0.001] * (images - beyond))
-    assert verdicts(parity)["probabilities"] == verdict
-    (check,) = (check for check in parity.checks if check.name == "probabilities")
-    assert check.warns == (verdict == "PASS")
-    assert f"{beyond} of {images} images differ by more than 0.05" in check.detail
-
-
-def test_one_image_may_not_be_another_answer() -> None:
-    assert verdicts(many([0.199] + [0.001] * 499))["probabilities"] == "PASS"
-    assert verdicts(many([0.201] + [0.001] * 499))["probabilities"] == "FAIL"
-
-
-@pytest.mark.parametrize(
-    ("images", "flips", "verdict"),
-    [(199, 1, "FAIL"), (200, 1, "PASS"), (200, 2, "FAIL"), (600, 3, "PASS")],
-)
-def test_decisions_beyond_near_ties_are_counted(images: int, flips: int, verdict: Verdict) -> None:
-    # 0.53 to 0.47: a margin of 0.06.
-    parity = many([0.04] * flips + [0.001] * (images - flips), first=0.53)
-    assert verdicts(parity)["decisions"] == verdict
-    near_ties = many([0.03] * 10, first=0.52)
-    assert verdicts(near_ties)["decisions"] == "PASS"
-    assert len(near_ties.flips) == 10
-
-
-def test_a_loss_of_accuracy_fails_unless_chance_makes_it() -> None:
-    lost_by_chance = many([0.03] * 6, first=0.52, label="anger")
-    assert verdicts(lost_by_chance)["accuracy"] == "PASS"  # 1 in 64
-    lost = many([0.03] * 7, first=0.52, label="anger")
-    assert verdicts(lost)["accuracy"] == "FAIL"  # 1 in 128
-    assert "7 lost and 0 won" in next(c.detail for c in lost.checks if c.name == "accuracy")
-    assert verdicts(many([0.03] * 7, first=0.52, label="disgust"))["accuracy"] == "PASS"  # won
-    for unknown in (None, "contempt"):
-        (check,) = (
-            c for c in many([0.03] * 7, first=0.52, label=unknown).checks if c.name == "accuracy"
-        )
-        assert check.verdict == "PASS" and "was not compared" in check.detail
-
-
-def test_logits_only_warn_in_reduced_precision() -> None:
-    reference = [predict(4, 0, 0)]
-    parity = compare(
-        [picture("face.png", 0)],
-        reference,
-        [predict(4.1, 0, 0)],
-        half=[predict(4.1, 0, 0)],
-        thresholds=HALF,
-    )
-    assert parity.verdict == "PASS"
-    (warning,) = parity.warnings
-    assert "logit PSNR is 3" in warning
-    full = replace(HALF, reduced=None)
-    assert failed(
-        compare([picture("face.png", 0)], reference, [predict(4.1, 0, 0)], thresholds=full)
-    ) == {"logits"}
-
-
-@pytest.mark.parametrize(
-    ("own", "verdict"), [("none", "FAIL"), ("one", "PASS"), ("every", "NOT RUN")]
-)
-def test_an_overflow_is_half_precisions_own_where_pytorchs_half_overflows_too(
-    own: str, verdict: Verdict
-) -> None:
-    reference, nan = predict(4, 0, 0), predict(math.nan, 0, 0)
-    half = {"none": [reference] * 2, "one": [reference, nan], "every": [nan, nan]}[own]
-    parity = compare(
-        [picture("a.png", 0), picture("b.png", 1)],
-        [reference] * 2,
-        [reference, nan],
-        half=half,
-        thresholds=HALF,
-    )
-    assert verdicts(parity)["same-network"] == verdict
-    assert parity.verdict == "FAIL"
-    assert parity.only_imprecise == (verdict != "FAIL")
-
-
-@pytest.mark.parametrize("half", [None, [predict(math.nan, 0, 0)]])
-def test_without_a_yardstick_the_first_question_stays_open(half: list[Prediction] | None) -> None:
-    reference = [predict(1, 0, 0)]
-    parity = compare(
-        [picture("face.png", 0)], reference, list(reference), half=half, thresholds=HALF
-    )
-    assert parity.verdict == "NOT RUN"
-    answers = half_precision_questions(parity)
-    assert answers is not None
-    assert answers["same_network"]["verdict"] == "NOT RUN"
-    assert answers["precise_enough"]["verdict"] == "PASS"
-
-
-@pytest.mark.parametrize(
-    ("error", "own", "words"),
-    [
-        (0.005, 0.005, "changes nothing that matters"),
-        (0.22, 0.2, "half precision is not enough"),
-        (0.01, 0.001, "something other than the precision"),
-        (0.22, 0.001, "does not hold the trained network"),
-    ],
-)
-def test_the_two_answers_are_told_apart_in_words(error: float, own: float, words: str) -> None:
-    reference = predict(1, 0, 0)
-    parity = compare(
-        [picture("face.png", 0)],
-        [reference],
-        [_with_error(reference, error)],
-        half=[_with_error(reference, own)],
-        thresholds=HALF,
-    )
-    answers = half_precision_questions(parity)
-    assert answers is not None and words in answers["conclusion"]
-
-
-def test_full_precision_has_no_such_questions(
-    images: list[Fixture], reference: list[Prediction]
-) -> None:
-    assert half_precision_questions(compare(images, reference, list(reference))) is None
-
-
 def test_worst_verdict() -> None:
     assert worst_verdict(["PASS", "PASS"]) == "PASS"
     assert worst_verdict(["PASS", "NOT RUN"]) == "NOT RUN"
@@ -411,16 +210,3 @@ def test_every_step_of_the_ladder_has_limits() -> None:
     assert set(THRESHOLDS) == {"module", *get_args(ArtefactKind)}
     halved = [key for key, limits in THRESHOLDS.items() if limits.reduced is not None]
     assert halved == ["mlpackage-fp16"]
-
-
-def _two_classes(first: float) -> Prediction:
-    return predict(math.log(first), math.log(1 - first), -50)
-
-
-def _with_error(prediction: Prediction, error: float) -> Prediction:
-    """Move ``error`` of probability from the first class to the second."""
-    moved = prediction.probabilities.copy()
-    moved[0] -= error
-    moved[1] += error
-    best = prediction.labels[int(moved.argmax())]
-    return replace(prediction, probabilities=moved, top1=best)

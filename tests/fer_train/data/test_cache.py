@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 import multiprocessing
 import os
 import shutil
@@ -14,21 +13,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fer_train.config.options import TrainConfig
-from fer_train.config.recipe import build_config
 from fer_train.contract.errors import CannotWrite, DataLayoutError, NotFound, UnreadableImage
 from fer_train.contract.pixels import Box, crop_resize, face_crop, load_rgb, square_region
 from fer_train.contract.preprocess import LUMA
 from fer_train.data import cache as cache_module
 from fer_train.data.augment import AugmentSpec
-from fer_train.data.batches import pixel_statistics, shuffled_batches, stored_size
+from fer_train.data.batches import pixel_statistics, stored_size
 from fer_train.data.cache import PixelCache, exclusive, open_cache
 from fer_train.data.samples import Sample
-from fer_train.progress.reporter import PlainReporter
-from fer_train.run.faces import augmentation, prepare_faces
-from tests.fer_train.faces import save_image, texture, write_faces
+from fer_train.run.faces import augmentation
+from tests.fer_train.faces import save_image, texture
 
 #: How `fertrain train` augments when nothing is said.
 USUAL = augmentation(TrainConfig(data="faces", arch="resnet101"))
@@ -350,78 +346,6 @@ def test_training_images_are_stored_larger_than_the_input_but_never_enlarged(
     # A little tighter: 1.15 * sqrt(0.8 / 0.6) = 1.33 times the input. Much tighter: all there is.
     assert stored(32, AugmentSpec(crop_area=(0.6, 1.0), crop_ratio=(1 / 1.1, 1.1))) == 43
     assert stored(32, AugmentSpec(crop_area=(0.08, 1.0))) == 52
-
-
-@pytest.mark.parametrize("input_size", [32, 48, 60, 64, 96, 100, 112, 180, 224, 380, 1000, 1024])
-def test_the_stored_size_of_default_and_milder_crops_stays(input_size: int, tmp_path: Path) -> None:
-    """Existing caches are found again: 1.15 times the input whatever the rounding."""
-    Image.new("RGB", (1300, 1300)).save(tmp_path / "large.png")
-    samples = [Sample("large.png", "anger")]
-    for options in ({}, {"augment": 0.25}, {"augment": 0.0}, {"crop_area_min": 0.9}):
-        config = TrainConfig(data="x", arch="resnet101", **options)  # type: ignore[arg-type]
-        size = stored_size(
-            *(tmp_path, samples),
-            input_size=input_size,
-            margin=0.3,
-            augmentation=augmentation(config),
-        )
-        assert size == math.ceil(1.15 * input_size)
-
-
-def test_the_original_recipe_crops_from_real_pixels(tmp_path: Path) -> None:
-    """8 % of 224 px are 63 px, 55 the short way: the smallest crop is not enlarged from 16 px."""
-    for side in (60, 224):
-        Image.new("RGB", (side, side)).save(tmp_path / f"{side}.png")
-
-    def stored(name: str) -> int:
-        config = build_config({"data": "x"}, preset="original", file=None)
-        return stored_size(
-            *(tmp_path, [Sample(name, "anger")]),
-            input_size=config.input_size,
-            margin=0.3,
-            augmentation=augmentation(config),
-        )
-
-    size = stored("224.png")
-    assert size == 193
-    shortest = size * math.sqrt(0.08 / (4 / 3))
-    assert 48 / shortest < 1.02  # the smallest crop is enlarged by 2 %, as by default
-    assert stored("60.png") == 60
-
-
-def test_training_decodes_at_the_size_that_its_crops_need(tmp_path: Path) -> None:
-    write_faces(tmp_path / "faces", classes=("happy", "sad"), size=80)
-
-    def sizes(**options: float) -> dict[str, int]:
-        prepared = prepare_faces(
-            TrainConfig(
-                data=str(tmp_path / "faces"),
-                arch="resnet101",
-                input_size=32,
-                **options,  # type: ignore[arg-type]
-            ),
-            cache=tmp_path / "cache",
-            reporter=PlainReporter(quiet=True),
-            check_stop=lambda: None,
-        )
-        return {name: cache.size for name, cache in prepared.caches.items()}
-
-    assert sizes() == {"train": 37, "val": 32}
-    assert sizes(crop_area_min=0.08) == {"train": 80, "val": 32}
-    assert sizes(crop_area_min=0.08, augment=0.0) == {"train": 37, "val": 32}
-
-
-def test_every_image_once_per_epoch_in_another_order() -> None:
-    first = shuffled_batches(20, batch_size=6, seed=3, epoch=1)
-    assert sorted(np.concatenate(first).tolist()) == list(range(20))
-    assert [len(batch) for batch in first] == [6, 6, 6, 2]
-    again = shuffled_batches(20, batch_size=6, seed=3, epoch=1)
-    assert all((a == b).all() for a, b in zip(first, again, strict=True))
-    assert (first[0] != shuffled_batches(20, batch_size=6, seed=3, epoch=2)[0]).any()
-
-
-def test_a_single_left_over_image_joins_the_last_batch() -> None:
-    assert [len(b) for b in shuffled_batches(9, batch_size=4, seed=0, epoch=1)] == [4, 5]
 
 
 def test_statistics_of_the_training_pixels(images: Path, tmp_path: Path) -> None:
