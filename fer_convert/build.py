@@ -54,7 +54,8 @@ class BuildRequest:
     Attributes:
         fixtures: folder of the images to compare on.
         kinds: the artefacts to make.
-        required: kinds that must not be refused by their converter.
+        required: kinds that must not be refused by their converter, and whose verdict counts
+            whatever is published.
         arch, labels, custom_labels, preprocess, output, allow_class: what the checkpoint does not
             say; see `source.load_source`.
         demo: mark the model as a demonstration even if its checkpoint does not say that it
@@ -204,7 +205,11 @@ def _report(
             for stage in progress.stages
         ],
         versions=_versions(source),
-        publication=decide([subject.parity for subject in subjects], choice=request.publish),
+        publication=decide(
+            [subject.parity for subject in subjects],
+            choice=request.publish,
+            required=request.required,
+        ),
         gated=request.gate,
         created_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )

@@ -40,7 +40,8 @@ from fer_convert.export.sparse import StorageChoice
     "required",
     type=click.Choice(get_args(ArtefactKind)),
     multiple=True,
-    help="Make nothing at all if the converter refuses this artefact; may be repeated.",
+    help="Make nothing if the converter refuses this artefact, and let its verdict decide "
+    "whatever is published; may be repeated.",
 )
 @click.option(
     "--arch",
@@ -114,9 +115,9 @@ def build(
     """Convert a checkpoint, run every artefact from disk against it, report, package.
 
     Exit code: 0 all artefacts PASS (with --publish auto, half precision may be too coarse for the
-    network: full precision is published then), 40 one FAILs, 41 one could not be made or compared.
-    On 40 and 41 the artefacts and the report are kept for you to look at. There is a Swift package
-    only if its own artefact was made and all that was made is PASS.
+    network, or not judged: full precision is published then), 40 one FAILs, 41 one could not be
+    made or compared. On 40 and 41 the artefacts and the report are kept for you to look at. There
+    is a Swift package only if its own artefact was made and all that was made is PASS.
     """
     from fer_convert.build import ALL_KINDS, BuildRequest
     from fer_convert.build import build as run_build

@@ -66,9 +66,11 @@ def raise_unless_passed(result: BuildResult, out: Path) -> None:
     bad = [
         subject.parity
         for subject in result.report.subjects
-        if subject.parity.verdict == verdict and subject.parity.key not in publication.forgiven
+        if subject.parity.verdict == verdict
+        and subject.parity.key not in publication.forgiven
+        and not _is_absent(subject)
     ]
-    names = ", ".join(dict.fromkeys(p.key for p in bad if p.required or verdict == "FAIL"))
+    names = ", ".join(dict.fromkeys(parity.key for parity in bad))
     kind = ParityFailed if verdict == "FAIL" else ParityNotRun
     published = "" if result.package is None else " It was packaged all the same (--no-gate)."
     raise kind(
@@ -78,18 +80,17 @@ def raise_unless_passed(result: BuildResult, out: Path) -> None:
 
 
 def _remedy(bad: list[ArtefactParity], publication: Publication) -> str:
-    """Name the option that helps where a precision is too coarse and nothing else is wrong."""
-    if not all(parity.only_imprecise for parity in bad):
+    """Name the option that helps where only a precision is in question."""
+    if not all(parity.only_imprecise or parity.only_unjudged for parity in bad):
         return ""
+    form = publication.form
+    if any(parity.key != publication.kind for parity in bad):
+        return f" Only --require makes this count: {form} is PASS, and is published without it."
+    coarse = any(parity.only_imprecise for parity in bad)
+    seen = "is too coarse for this network" if coarse else "was not judged"
     if publication.choice != "auto":
-        return (
-            f" {publication.form} is too coarse for this network: --publish auto publishes the "
-            "smallest form that passes."
-        )
-    return (
-        f" {publication.form} is too coarse for this network: make a larger form, too "
-        f"(--only {list(PUBLISHABLE.values())[-1]})."
-    )
+        return f" {form} {seen}: --publish auto publishes the smallest form that passes."
+    return f" {form} {seen}: make a larger form, too (--only {list(PUBLISHABLE.values())[-1]})."
 
 
 def _is_absent(subject: Subject) -> bool:

@@ -37,6 +37,7 @@ def to_document(report: Report) -> Document:
             "form": report.publication.form,
             "kind": report.publication.kind,
             "passed_over": list(report.publication.passed_over),
+            "not_judged": list(report.publication.not_judged),
         },
         "created_at": report.created_at,
         "warnings": list(report.warnings),

@@ -7,13 +7,14 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fer_convert.artefact import GIT_HOST_LIMIT_BYTES, PUBLISHABLE
+from fer_convert.artefact import GIT_HOST_LIMIT_BYTES, PUBLISHABLE, PublishedForm
 from fer_convert.parity.fixtures import Fixture, Kind
 from fer_convert.parity.publication import Publication
 from fer_convert.parity.result import Subject, Verdict
@@ -166,8 +167,16 @@ def _faces(images: Sequence[Fixture], subjects: Sequence[Subject]) -> list[Face]
 
 
 def _warnings(subjects: Sequence[Subject], publication: Publication, *, gated: bool) -> list[str]:
+    instead = partial(_instead, subjects=subjects, publication=publication)
     warnings = [
-        _passed_over(PUBLISHABLE[form], subjects, publication) for form in publication.passed_over
+        *(
+            f"{form} is not precise enough for this network, so {instead(form)}."
+            for form in publication.passed_over
+        ),
+        *(
+            f"{form} was not judged, so {instead(form)}: {_unjudged(form, subjects)}"
+            for form in publication.not_judged
+        ),
     ]
     if not gated:
         warnings.append(
@@ -184,16 +193,21 @@ def _warnings(subjects: Sequence[Subject], publication: Publication, *, gated: b
     return list(dict.fromkeys(warnings))
 
 
-def _passed_over(kind: str, subjects: Sequence[Subject], publication: Publication) -> str:
-    """Say that a smaller form is the trained network, but is not published."""
+def _unjudged(form: PublishedForm, subjects: Sequence[Subject]) -> str:
+    """Say why there was nothing to judge a form by."""
+    own = [s.parity for s in subjects if s.parity.key == PUBLISHABLE[form]]
+    return " ".join(dict.fromkeys(r for p in own if p.only_unjudged for r in p.reasons))
+
+
+def _instead(form: PublishedForm, *, subjects: Sequence[Subject], publication: Publication) -> str:
+    """Say what is published in the place of a form that was made, too."""
     smaller, published = (
         next(s.artefact for s in subjects if s.artefact is not None and s.parity.key == wanted)
-        for wanted in (kind, publication.kind)
+        for wanted in (PUBLISHABLE[form], publication.kind)
     )
     return (
-        f"{smaller.precision} is not precise enough for this network, so {published.path.name} "
-        f"({published.precision}, {size_text(published.bytes)}) is published instead of "
-        f"{smaller.path.name} ({size_text(smaller.bytes)})."
+        f"{published.path.name} ({published.precision}, {size_text(published.bytes)}) is published "
+        f"instead of {smaller.path.name} ({size_text(smaller.bytes)})"
     )
 
 

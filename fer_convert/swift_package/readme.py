@@ -36,7 +36,8 @@ def package_readme(manifest: Mapping[str, Any], texts: ModelTexts) -> str:
     """
     version = texts.version or "unspecified"
     # Not HTML: a licence named "A & B" stays what it is.
-    parity = {"passed_over": [], **manifest["parity"]}  # a build of an earlier version has none
+    # A build of an earlier version has none of them.
+    parity = {"passed_over": [], "not_judged": [], **manifest["parity"]}
     template = environment(_TEMPLATES, escape=False).get_template("README.md.j2")
     return template.render(
         **{name: manifest[name] for name in _SHOWN} | {"parity": parity},

@@ -109,6 +109,7 @@ def manifest_record(
         "parity": {
             "verdict": publication.gate_verdict,
             "passed_over": list(publication.passed_over),
+            "not_judged": list(publication.not_judged),
             "gated": gated,
             "runtime": portable.runtime,
             "images": len(portable.measures),

@@ -124,10 +124,26 @@ CASES = (
     Case(
         name="no-half-in-pytorch",
         what="A trace with float32 constants, which PyTorch cannot run in half precision",
-        outcome="built; whether the fp16 package is the same network is NOT RUN, with the reason",
+        outcome="built; fp16 is NOT RUN, with the reason, so fp32 is published",
+        command=_tail(_float_constant, *_only("mlpackage-fp16", "mlpackage-fp32"), "--package"),
+        code=0,
+        says=(
+            "fp16 was not judged, so EmotionNet-fp32.mlpackage (fp32, ",
+            "PyTorch's own half precision was not run",
+            "to have the same dtype",
+            "verdict PASS",
+        ),
+    ),
+    Case(
+        name="no-half-in-pytorch-and-no-other-form",
+        what="The same where fp16 is the only form made (or is named by `--publish`, `--require`)",
+        outcome="built; whether it is the same network is NOT RUN; `--only` is named as the remedy",
         command=_tail(_float_constant, *_only("mlpackage-fp16")),
         code=41,
-        says=("PyTorch's own half precision was not run", "to have the same dtype"),
+        says=(
+            "because of: mlpackage-fp16.",
+            "fp16 was not judged: make a larger form, too (--only mlpackage-fp32)",
+        ),
     ),
     Case(
         name="batch-of-one",

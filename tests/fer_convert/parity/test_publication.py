@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fer_convert.artefact import PublishChoice, PublishedForm
+from fer_convert.artefact import ArtefactKind, PublishChoice, PublishedForm
 from fer_convert.parity.compare import conclude, not_converted, not_run
 from fer_convert.parity.publication import Publication, decide, overall_verdict
 from fer_convert.parity.result import ArtefactParity, Check, CheckName, Verdict
@@ -31,6 +31,7 @@ COARSE16 = parity("mlpackage-fp16", probabilities="FAIL", same_network="PASS")
 OVERFLOWS16 = parity("mlpackage-fp16", finite="FAIL", same_network="NOT RUN")
 OTHER16 = parity("mlpackage-fp16", probabilities="FAIL", same_network="FAIL")
 UNKNOWN16 = parity("mlpackage-fp16", same_network="NOT RUN")
+DEAF16 = not_run("mlpackage-fp16", "no function for 'einsum'", runtime="portable")
 BAD32 = parity("mlpackage-fp32", probabilities="FAIL")
 ONNX = parity("onnx")
 
@@ -49,7 +50,7 @@ ONNX = parity("onnx")
         ([OVERFLOWS16, GOOD32], "auto", "fp32", ("fp16",), "PASS"),
         ([OTHER16, GOOD32], "auto", "fp32", (), "FAIL"),  # something else is wrong
         ([OTHER16, GOOD32], "fp32", "fp32", (), "FAIL"),
-        ([UNKNOWN16, GOOD32], "auto", "fp32", (), "NOT RUN"),
+        ([UNKNOWN16, BAD32], "auto", "fp16", (), "FAIL"),
         ([COARSE16, BAD32], "auto", "fp16", (), "FAIL"),
         ([GOOD16, BAD32], "auto", "fp16", (), "FAIL"),
         ([ONNX], "auto", None, (), "PASS"),
@@ -67,15 +68,49 @@ def test_the_smallest_form_that_passes_is_published(
         choice=choice,
         form=form,
         passed_over=passed_over,
+        not_judged=(),
         verdict=verdict,
         gate_verdict=verdict,
     )
+
+
+@pytest.mark.parametrize(
+    ("parities", "choice", "form", "not_judged", "verdict"),
+    [
+        ([UNKNOWN16, GOOD32], "auto", "fp32", ("fp16",), "PASS"),
+        ([UNKNOWN16, GOOD32, ONNX], "fp32", "fp32", ("fp16",), "PASS"),
+        ([UNKNOWN16, GOOD32], "fp16", "fp16", (), "NOT RUN"),  # asked for
+        ([UNKNOWN16], "auto", "fp16", (), "NOT RUN"),  # nothing to fall back on
+        ([DEAF16, GOOD32], "auto", "fp32", (), "NOT RUN"),  # nothing at all is known of it
+        ([UNKNOWN16, GOOD32, parity("onnx", labels="FAIL")], "auto", "fp32", ("fp16",), "FAIL"),
+    ],
+)
+def test_a_form_that_nothing_can_judge_is_not_published_and_fails_nothing(
+    parities: list[ArtefactParity],
+    choice: PublishChoice,
+    form: PublishedForm | None,
+    not_judged: tuple[PublishedForm, ...],
+    verdict: Verdict,
+) -> None:
+    seen = decide(parities, choice=choice)
+    assert (seen.form, seen.not_judged, seen.passed_over) == (form, not_judged, ())
+    assert (seen.verdict, seen.gate_verdict) == (verdict, verdict)
+    assert seen.forgiven == ({"mlpackage-fp16"} if not_judged else set())
+
+
+@pytest.mark.parametrize(("half", "verdict"), [(COARSE16, "FAIL"), (UNKNOWN16, "NOT RUN")])
+def test_what_is_required_is_never_forgiven(half: ArtefactParity, verdict: Verdict) -> None:
+    required: list[ArtefactKind] = ["mlpackage-fp16"]
+    seen = decide([half, GOOD32], choice="auto", required=required)
+    assert (seen.form, seen.verdict, seen.forgiven) == ("fp32", verdict, set())
 
 
 def test_every_runtime_of_a_form_must_pass() -> None:
     on_a_mac = replace(COARSE16, runtime="Apple Core ML, CPU_AND_NE")
     seen = decide([GOOD16, on_a_mac, GOOD32], choice="auto")
     assert (seen.form, seen.passed_over, seen.verdict) == ("fp32", ("fp16",), "PASS")
+    both = decide([UNKNOWN16, on_a_mac, GOOD32], choice="auto")
+    assert (both.passed_over, both.not_judged) == (("fp16",), ())
     wrong = replace(OTHER16, runtime="Apple Core ML, CPU_AND_NE")
     assert decide([COARSE16, wrong, GOOD32], choice="auto").verdict == "FAIL"
 

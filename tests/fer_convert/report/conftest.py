@@ -124,5 +124,22 @@ def passed_over() -> Report:
 
 
 @pytest.fixture
+def not_judged() -> Report:
+    """PyTorch cannot run the network in half precision, and full precision is published."""
+    return make_report(
+        [
+            Subject(
+                artefact=artefact("mlpackage-fp16"),
+                parity=parity("mlpackage-fp16", REFERENCE, half=None),
+            ),
+            Subject(
+                artefact=artefact("mlpackage-fp32", size=2_000_000),
+                parity=parity("mlpackage-fp32", REFERENCE),
+            ),
+        ]
+    )
+
+
+@pytest.fixture
 def document(failing: Report) -> dict[str, Any]:
     return to_document(failing)

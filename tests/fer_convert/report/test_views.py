@@ -100,6 +100,7 @@ def test_a_form_that_was_passed_over_is_told_and_fails_nothing(passed_over: Repo
         "form": "fp32",
         "kind": "mlpackage-fp32",
         "passed_over": ["fp16"],
+        "not_judged": [],
     }
     (warning,) = document["warnings"]
     assert "EmotionNet.mlpackage-fp32 (fp32, 2.0 MB) is published instead of" in warning
@@ -115,6 +116,17 @@ def test_a_form_that_was_passed_over_is_told_and_fails_nothing(passed_over: Repo
     skipped = root.find(".//testcase[@name='probabilities']/skipped")
     assert skipped is not None
     assert (skipped.get("message") or "").startswith("FAIL, but not published: Worst image")
+
+
+def test_a_form_that_nothing_could_judge_is_told_and_fails_nothing(not_judged: Report) -> None:
+    document = to_document(not_judged)
+    assert (document["verdict"], document["publication"]["not_judged"]) == ("PASS", ["fp16"])
+    (warning,) = document["warnings"]
+    assert warning.startswith("fp16 was not judged, so EmotionNet.mlpackage-fp32 (fp32, 2.0 MB)")
+    assert warning.endswith("was not run, so there is nothing to judge against.")
+    page = html.render(document)
+    assert "Every other artefact, read" in page and "in fp16, too, was not judged." in page
+    assert warning in markdown.render(document)
 
 
 def test_warnings_of_a_pass_are_shown_in_every_view(passing: Report) -> None:
