@@ -11,6 +11,7 @@ from fer_convert.artefact import PUBLISHABLE, ArtefactKind, PublishChoice
 from fer_convert.bundled import fixtures_folder
 from fer_convert.commands.paths import EMOTIONKIT_HELP, FOLDER, NO_GATE_HELP
 from fer_convert.export.sparse import StorageChoice
+from fer_train.contract.lists import list_option
 
 
 @click.command()
@@ -48,7 +49,7 @@ from fer_convert.export.sparse import StorageChoice
     help="For a bare state dict: its architecture, or module:function of yours that builds it.",
 )
 @click.option("--labels", help="For foreign files: names in logit order, or a known order's name.")
-@click.option(
+@list_option(
     "--custom-labels",
     help="Names in --labels that are none of the eight emotions, and are meant so.",
 )
@@ -56,7 +57,7 @@ from fer_convert.export.sparse import StorageChoice
 @click.option(
     "--output", help="For a program with several outputs: position or name of its scores."
 )
-@click.option(
+@list_option(
     "--allow-class",
     help="Classes that may be beside the weights: package.Class,…; their code is not run.",
 )

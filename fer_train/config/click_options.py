@@ -10,6 +10,7 @@ import click
 
 from fer_train.config.options import DEFAULTS, OPTIONS, choices, flag, value_type
 from fer_train.config.phase import Phase, parse_phase
+from fer_train.contract.lists import list_option
 
 
 def _by_group() -> Mapping[str, list[str]]:
@@ -63,6 +64,8 @@ def _click_option(name: str) -> Callable[[Any], Any]:
             metavar="LAYERS:EPOCHS:LR[:BACKBONE_LR]",
             help=option["help"],
         )
+    if option.get("lists"):
+        return list_option(flag(name), name, help=option["help"])
     words = choices(name)
     default = option["here"]() if "here" in option else DEFAULTS.get(name)
     return click.option(

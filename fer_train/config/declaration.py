@@ -92,6 +92,9 @@ class Option(TypedDict):
     #: What the command line takes for a default that depends on the machine.
     here: NotRequired[Callable[[], Any]]
 
+    #: A list with commas, which the command line also takes one by one; it has no default.
+    lists: NotRequired[Literal[True]]
+
     #: ``fertrain eval`` has it too.
     eval: NotRequired[Literal[True]]
 

@@ -107,6 +107,7 @@ class TrainConfig:
     custom_labels: str | None = option(
         default=None,
         help="Classes beyond the eight emotions, on purpose: pain,engaged,sleepy.",
+        lists=True,
         group="Data and pixels",
         resume="refused",
         prune="given",
@@ -217,6 +218,7 @@ class TrainConfig:
     allow_class: str | None = option(
         default=None,
         help="Classes that may be in --weights FILE: package.Class,…; their code is not run.",
+        lists=True,
         group="Network",
         resume="refused",
         prune="model",

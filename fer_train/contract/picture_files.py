@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -43,8 +44,9 @@ _CLUTTER_FOLDERS = frozenset(
 )
 _CLUTTER_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 
-#: ``loop`` is a linked folder that leads back to a folder around it.
-Kind = Literal["picture", "other", "clutter", "loop"]
+#: ``loop`` is a linked folder that leads back to a folder around it, ``special`` what is no file,
+#: whatever its name: reading a named pipe would wait for ever.
+Kind = Literal["picture", "other", "clutter", "loop", "special"]
 
 
 class Entry(NamedTuple):
@@ -83,6 +85,15 @@ def is_unopenable_picture(name: str | PurePath) -> bool:
     return _suffix(name) in (_PICTURES | _FOREIGN) - image_suffixes()
 
 
+def is_special(path: str | Path) -> bool:
+    """Whether something is there that is neither a file nor a folder: a pipe, socket or device."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a walk has names, not paths
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def is_archive(name: str | PurePath) -> bool:
     """Whether a file's ending is an archive's."""
     return _suffix(name) in _ARCHIVES
@@ -109,21 +120,26 @@ def walk_files(folder: Path, *, root: Path) -> Iterator[Entry]:
     Raises:
         DataLayoutError: a folder that cannot be read.
     """
-    for place, folders, files in os.walk(folder, followlinks=True, onerror=_unreadable):
-        where = Path(place).relative_to(root).as_posix()
+    to_enter = [folder]
+    while to_enter:
+        place = to_enter.pop()
+        where = place.relative_to(root).as_posix()
         before = "" if where == "." else f"{where}/"
+        folders, files = _listed(place)
         entered = []
-        for name in sorted(folders):
+        for name in folders:
             if is_clutter(name, folder=True):
                 yield Entry(f"{before}{name}/", "clutter")
             elif _leads_back(Path(place, name), root=root):
                 yield Entry(f"{before}{name}/", "loop")
             else:
-                entered.append(name)
-        folders[:] = entered
-        for name in sorted(files):
+                entered.append(Path(place, name))
+        to_enter += reversed(entered)
+        for name, special in files:
             kind: Kind = "picture" if is_picture(name) else "other"
-            yield Entry(before + name, "clutter" if is_clutter(name, folder=False) else kind)
+            if is_clutter(name, folder=False):
+                kind = "clutter"
+            yield Entry(before + name, "special" if special else kind)
 
 
 def pictures_below(folder: Path) -> list[str]:
@@ -144,8 +160,35 @@ def _leads_back(link: Path, *, root: Path) -> bool:
     return any(place.resolve().is_relative_to(target) for place in above)
 
 
-def _unreadable(error: OSError) -> None:
-    raise DataLayoutError(
-        f"The folder {error.filename} cannot be read: {error.strerror}.",
-        hint="Its files may be data: make it readable, or move it away.",
-    )
+def _listed(place: Path) -> tuple[list[str], list[tuple[str, bool]]]:
+    """Return the folders in a folder, and all else with whether it is special, by name."""
+    folders: list[str] = []
+    files: list[tuple[str, bool]] = []
+    try:
+        # The kind comes with the listing; asking every file again would cost more than the walk.
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if _is_folder(entry):
+                    folders.append(entry.name)
+                else:
+                    files.append((entry.name, _is_special(entry)))
+    except OSError as error:
+        raise DataLayoutError(
+            f"The folder {error.filename} cannot be read: {error.strerror}.",
+            hint="Its files may be data: make it readable, or move it away.",
+        ) from error
+    return sorted(folders), sorted(files)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _is_special(entry: os.DirEntry[str]) -> bool:
+    if entry.is_file(follow_symlinks=False):
+        return False
+    # A link to nothing is not special: its file is missed when it is read.
+    return is_special(entry.path)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from fer_train.contract.errors import NotFound, UnreadableImage
-from fer_train.contract.picture_files import is_archive, teach_pillow
+from fer_train.contract.picture_files import is_archive, is_special, teach_pillow
 
 #: What Pillow raises over damaged pictures: SyntaxError for chunks of a PNG, ValueError for
 #: impossible sizes, RuntimeError for AVIF, and what else its readers meet in senseless bytes.
@@ -55,8 +55,13 @@ def load_rgb(path: Path | str) -> RGBImage:
 
     Raises:
         NotFound: no such file.
-        UnreadableImage: the file is not an image, or is truncated.
+        UnreadableImage: the file is not an image, or is truncated, or is no file.
     """
+    if is_special(path):
+        raise UnreadableImage(
+            f"{path} is a named pipe, a socket or a device, not a file.",
+            hint="Save the picture to a file first.",
+        )
     try:
         with open_picture(path) as image:
             return to_rgb(image)

@@ -27,6 +27,7 @@ _TOLD: Mapping[str, Callable[[int], str]] = {
     "loop": lambda n: (
         f"{amount(n, 'linked folder')} not entered that lead{'s' if n == 1 else ''} back"
     ),
+    "special": lambda n: f"{amount(n, 'special file')} not read (pipe, socket or device)",
     "clutter": lambda n: f"skipped {n:,} of a system's files and folders",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -106,8 +107,14 @@ def _dead_link(folder: Path) -> Sequence[object]:
 
 
 def _nested(folder: Path) -> Sequence[object]:
-    _class_folders(folder / "faces/train/train")
+    _class_folders(folder / "faces/train/train/train")
     _class_folders(folder / "faces/val/val")
+    return _check(folder)
+
+
+def _pipe(folder: Path) -> Sequence[object]:
+    _class_folders(folder / "faces")
+    os.mkfifo(folder / "faces/happy/camera.png")
     return _check(folder)
 
 
@@ -271,8 +278,16 @@ CASES = (
         says=("5 images", "happy/more.png (There is no image"),
     ),
     Case(
+        name="named-pipe",
+        what="A named pipe with a picture's name among the pictures",
+        outcome="not read, and named (it would be waited for)",
+        command=_pipe,
+        code=0,
+        says=("4 images", "1 special file not read", "happy/camera.png"),
+    ),
+    Case(
         name="train-in-train",
-        what="`train/train/happy/…` and `val/val/happy/…`, as archives unpack",
+        what="`train/train/train/happy/…` and `val/val/happy/…`, as archives unpack",
         outcome="read as if it were not nested",
         command=_nested,
         code=0,

@@ -144,7 +144,7 @@ def recognise(
         if len(found) == 1:
             (layout, _), place = found[0]
             if name == AUTO and layout.name in _BY_FOLDER:
-                label_tables.require_no_other_labels(_around(place, path))
+                label_tables.require_no_other_labels(_around(place, path, options))
             return layout, place
         if found:
             raise _ambiguous(path, found)
@@ -190,11 +190,16 @@ def _ambiguous(path: Path, found: list[tuple[tuple[Layout, str], Path]]) -> Data
     )
 
 
-def _around(place: Path, path: Path) -> list[Path]:
+def _around(place: Path, path: Path, options: ReadOptions) -> list[Path]:
     """Return the folders in which a file may speak about the images of a data set."""
     above = [folder for folder in place.parents if folder.is_relative_to(path)]
-    splits = folders.split_folders(place).values()
-    wrapped = [folder.parent for folder in splits if folder.parent != place]
+    splits = folders.split_folders(place, options.custom_labels).values()
+    wrapped = [
+        around
+        for folder in splits
+        for around in folder.parents
+        if around != place and around.is_relative_to(place)
+    ]
     return [place, *above, *wrapped, *splits]
 
 

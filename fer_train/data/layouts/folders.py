@@ -28,7 +28,7 @@ SPLIT_NAMES: Mapping[str, tuple[str, ...]] = {
 
 def recognise_splits(root: Path, options: ReadOptions) -> str | None:
     """Say which split folders with class folders there are, or None."""
-    folders = split_folders(root).values()
+    folders = split_folders(root, options.custom_labels).values()
     splits = [f.name for f in folders if class_folders(f, options.custom_labels)]
     return f"split folders {', '.join(splits)} with class folders" if splits else None
 
@@ -45,7 +45,7 @@ def read_splits(root: Path, options: ReadOptions) -> Listing:
     Raises:
         DataLayoutError: folders that cannot be named.
     """
-    folders = split_folders(root)
+    folders = split_folders(root, options.custom_labels)
     order = options.order
     train = [folder.name for folder in subfolders(folders["train"])] if "train" in folders else []
     if order is None and train == [str(index) for index in range(len(EMOTIONS))]:
@@ -91,8 +91,11 @@ def listing(
     )
 
 
-def split_folders(root: Path) -> dict[str, Path]:
+def split_folders(root: Path, custom: Sequence[str] = ()) -> dict[str, Path]:
     """Return split -> its folder, whatever the spelling, in the order train, val, test.
+
+    Args:
+        custom: what may be class folders beside the known ones.
 
     Raises:
         DataLayoutError: two folders mean the same split.
@@ -109,16 +112,20 @@ def split_folders(root: Path) -> dict[str, Path]:
                     hint="Move one of them away, or merge them.",
                 )
             folders[split] = entry
-    folders = {split: _unwrapped(folder) for split, folder in folders.items()}
+    folders = {split: _unwrapped(folder, custom) for split, folder in folders.items()}
     return {split: folders[split] for split in SPLIT_NAMES if split in folders}
 
 
-def _unwrapped(folder: Path) -> Path:
-    """Return the folder that holds the classes: archives make ``train/train/`` of ``train/``."""
-    inside = subfolders(folder)
-    if len(inside) == 1 and not class_folders(folder) and class_folders(inside[0]):
-        return inside[0]
-    return folder
+def _unwrapped(folder: Path, custom: Sequence[str]) -> Path:
+    """Return the folder that holds the classes: archives make ``train/train/`` of ``train/``,
+    and archives of archives ``train/train/train/``. Without classes it is the folder itself."""
+    deepest = folder
+    while not class_folders(deepest, custom):
+        inside = subfolders(deepest)
+        if len(inside) != 1:
+            return folder
+        deepest = inside[0]
+    return deepest
 
 
 def class_folders(folder: Path, custom: Sequence[str] = ()) -> list[str]:

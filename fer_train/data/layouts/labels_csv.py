@@ -111,7 +111,7 @@ def _named(path: Path) -> str:
 def _folder_table(root: Path, options: ReadOptions) -> dict[str, str]:
     """Return class folder name -> emotion; empty where the images lie in no class folders."""
     table: dict[str, str] = {}
-    for place in (root, *split_folders(root).values()):
+    for place in (root, *split_folders(root, options.custom_labels).values()):
         names = class_folders(place, options.custom_labels)
         if len(names) > 1 and place != root:
             order = options.order if is_id(names[0]) else None

@@ -17,7 +17,8 @@ from fer_train.data.text import ENCODINGS, START, encoding_of
 #: A row of pixels is about 8 kB at 48 px, and csv's own limit of 128 kB ends at 190 px.
 _LONGEST_FIELD = 1 << 24
 
-#: In the order in which they are tried: the first that splits the first line separates.
+#: In the order in which they are tried: the first that splits the first line separates, if none
+#: makes as many columns of it as there are to be.
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 #: For error messages.
@@ -44,20 +45,25 @@ class Form:
         return self == Form("utf-8-sig", ",")
 
 
-def form(path: Path, *, whole: bool = False) -> Form | None:
+def form(path: Path, *, whole: bool = False, width: int | None = None) -> Form | None:
     """Return how a table is written; None for what is not text, or cannot be read.
 
     Args:
         whole: look for letters beyond ASCII in all of the file, not only where it begins.
+        width: the number of its columns, where that is known.
     """
+    if not path.is_file():  # a named pipe would be waited for
+        return None
     with suppress(OSError, UnicodeError):
         with path.open("rb") as stream:
             start = stream.read(START)
             encoding = encoding_of(start, stream if whole else ())
         if encoding is not None:
             first = re.split(r"[\r\n]", start.decode(encoding, "ignore"), maxsplit=1)[0]
-            splitting = (c for c in _DELIMITERS if len(next(csv.reader([first], delimiter=c))) > 1)
-            return Form(encoding, next(splitting, ","))
+            parts = {c: len(next(csv.reader([first], delimiter=c))) for c in _DELIMITERS}
+            fitting = [c for c, count in parts.items() if count == width]
+            splitting = [c for c, count in parts.items() if count > 1]
+            return Form(encoding, next(iter([*fitting, *splitting]), ","))
     return None
 
 
@@ -92,7 +98,7 @@ def rows(path: Path, *, names: Sequence[str] | None = None) -> Iterator[tuple[in
     Raises:
         DataLayoutError: not text, or a row with fewer or more fields than columns.
     """
-    written = form(path, whole=True)
+    written = form(path, whole=True, width=None if names is None else len(names))
     if written is None:
         raise DataLayoutError(f"{path} cannot be read as a table.", hint=f"Expected: {READABLE}.")
     csv.field_size_limit(_LONGEST_FIELD)

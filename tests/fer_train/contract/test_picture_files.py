@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from fer_train.contract import picture_files
-from fer_train.contract.errors import DataLayoutError
+from fer_train.contract.errors import DataLayoutError, UnreadableImage
 from fer_train.contract.picture_files import (
     image_suffixes,
     is_archive,
@@ -22,6 +23,7 @@ from fer_train.contract.picture_files import (
     teach_pillow,
     walk_files,
 )
+from fer_train.contract.pixels import load_rgb
 
 
 @pytest.fixture
@@ -140,6 +142,21 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
         *("b/y/up/", "b/y/above/", "b/y/x/"),
     }
     assert found["a/gone"] == "other"
+
+
+def test_what_is_no_file_is_no_picture_whatever_its_name(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "pipe.png")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "self.png").symlink_to(tmp_path / "self.png")
+    assert dict(walk_files(tmp_path, root=tmp_path)) == {
+        "pipe.png": "special",
+        "link.jpg": "special",
+        "gone.png": "picture",  # missed when it is read, not passed over in silence
+        "self.png": "picture",
+    }
+    with pytest.raises(UnreadableImage, match=r"pipe\.png is a named pipe"):
+        load_rgb(tmp_path / "pipe.png")
 
 
 def test_a_folder_that_cannot_be_read_is_named(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from fer_train.data.dataset import DataRequest, list_faces, read_listing
@@ -23,6 +24,7 @@ def test_every_sort_has_its_sentence(tmp_path: Path) -> None:
     for number in range(4):
         (tmp_path / f"note{number}.txt").write_bytes(b"")
     (tmp_path / "sad/back").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "sad/pipe.png")
     sentences = unused(tmp_path)
     assert sentences == [
         "1 image on disk not used: loose.png",
@@ -31,6 +33,7 @@ def test_every_sort_has_its_sentence(tmp_path: Path) -> None:
         "1 archive not looked into (unpack what is data): more.zip",
         "5 other files not used (.txt 4, none 1), such as README, note0.txt, note1.txt",
         "1 linked folder not entered that leads back: sad/back/",
+        "1 special file not read (pipe, socket or device): sad/pipe.png",
         "skipped 2 of a system's files and folders: sad/@eaDir/, sad/._a.png",
     ]
     assert set(sentences) <= set(list_faces(tmp_path).notes)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fer_train.contract.errors import DataLayoutError, LabelMismatch
+from fer_train.contract.pixels import Box
 from fer_train.data.dataset import DataRequest, find_faces, list_faces
 from fer_train.data.images import decode, read_content
 from fer_train.data.layouts import recognise
@@ -217,6 +218,16 @@ def test_contradictions_in_affectnet(tmp_path: Path) -> None:
     path.write_text(complete + row.format(x=10, label=6) + "\n")
     with pytest.raises(DataLayoutError, match=r"1f\.jpg: neutral in train .*anger in train"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_ferplus_folders_with_other_separators(tmp_path: Path, delimiter: str) -> None:
+    """The box is full of commas, and there is no header."""
+    save(tmp_path / "FER2013Train" / "fer1.png", 1, size=48)
+    fields = ("fer1.png", "(2, 0, 48, 48)", "0", "9", *"00000000")
+    (tmp_path / "FER2013Train" / "label.csv").write_text(delimiter.join(fields) + "\n")
+    (sample,) = read(tmp_path).samples
+    assert (sample.label, sample.box) == ("happiness", Box(2, 0, 46, 48))
 
 
 def test_contradictions_in_ferplus_folders(tmp_path: Path) -> None:
