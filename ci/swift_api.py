@@ -3,6 +3,8 @@
     python ci/swift_api.py            compare; exit 1 and a diff when they differ
     python ci/swift_api.py --write    regenerate, then read the diff before committing it
 
+Either way more than 45 public types are an error: what an app does not need is `package`.
+
 The compiler says what is public: symbol graphs of a build against the stub modules, so that the
 Apple layer is there on Linux too.
 """
@@ -26,8 +28,12 @@ PINNED = PACKAGE / "API.txt"
 SCRATCH = REPOSITORY / ".build-stubs"
 MODULES = ("EmotionKitCore", "EmotionKitModel", "EmotionKit", "EmotionKitUI")
 
+#: As many public types as one can hold in mind.
+MOST_TYPES = 45
+
 _HEADER = """\
 # The public API of EmotionKit. Regenerate: python ci/swift_api.py --write
+# {types} types (at most {most}), {symbols} symbols.
 """
 
 #: Every type has these; they say nothing.
@@ -40,7 +46,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Compare or regenerate EmotionKit's public API.")
     parser.add_argument("--write", action="store_true", help="regenerate instead of comparing")
     arguments = parser.parse_args()
-    current = public_api()
+    current, types = public_api()
+    if types > MOST_TYPES:
+        print(
+            f"error: EmotionKit has {types} public types; at most {MOST_TYPES} are allowed.\n"
+            "  Make those `package` that an app does not need.",
+            file=sys.stderr,
+        )
+        return 1
     if arguments.write:
         PINNED.write_text(current, encoding="utf-8")
         print(f"Wrote {PINNED.relative_to(REPOSITORY)}: {len(current.splitlines())} lines.")
@@ -60,23 +73,30 @@ def main() -> int:
     return 1 if lines else 0
 
 
-def public_api() -> str:
-    """Build against the stubs and return the text."""
+def public_api() -> tuple[str, int]:
+    """Build against the stubs; return the text and the number of public types."""
     _run(
         *("swift", "build", "--package-path", PACKAGE, "--scratch-path", SCRATCH),
         *("-Xswiftc", "-warnings-as-errors"),  # as tests/swift, which then need not build again
     )
-    lines = []
+    lines: list[str] = []
+    types = total = 0
     with tempfile.TemporaryDirectory() as folder:
         for module in MODULES:
             graphs = Path(folder) / module
             graphs.mkdir()
-            lines += ["", f"## {module}", *symbols(module, graphs)]
-    return _HEADER + "\n".join(lines) + "\n"
+            found = symbols(module, graphs)
+            own = sum(not is_member for _, is_member, _ in found)
+            lines += ["", f"## {module}: {own} types, {len(found)} symbols"]
+            lines += [f"{owner} | {text}" for owner, _, text in found]
+            types += own
+            total += len(found)
+    header = _HEADER.format(types=types, most=MOST_TYPES, symbols=total)
+    return header + "\n".join(lines) + "\n", types
 
 
-def symbols(module: str, folder: Path) -> list[str]:
-    """Return one line for each public symbol of a built module, sorted."""
+def symbols(module: str, folder: Path) -> list[tuple[str, bool, str]]:
+    """Return the public symbols of a built module, sorted: owner, is a member, declaration."""
     target = json.loads(_run("swiftc", "-print-target-info"))["target"]["unversionedTriple"]
     _run(
         *("swift", "symbolgraph-extract", "-module-name", module, "-target", target),
@@ -98,7 +118,7 @@ def symbols(module: str, folder: Path) -> list[str]:
             adopted = [] if inherits else promises.get(symbol["identifier"]["precise"], [])
             suffix = f" : {', '.join(adopted)}" if adopted else ""
             entries.add((".".join(path[:-1] if is_member else path), is_member, text + suffix))
-    return [f"{owner} | {text}" for owner, _, text in sorted(entries)]
+    return sorted(entries)
 
 
 def conformances(graph: dict[str, Any]) -> dict[str, list[str]]:

@@ -71,6 +71,10 @@ if useStubs && exists("Examples/EmotionCamera") {
       exclude: ["Info.plist", "PrivacyInfo.xcprivacy"], swiftSettings: noWarnings))
 }
 if useStubs {
+  targets.append(
+    // Started by the tests of the toolchain, several at once.
+    .executableTarget(
+      name: "CompileProcess", dependencies: ["EmotionKitCore"], path: "DevSupport/CompileProcess"))
   targets += stubDependencies.map { stub in
     .target(
       name: stub.name, dependencies: stub.needs.map { .init(stringLiteral: $0) },

@@ -41,13 +41,14 @@ def run(
 
 @dataclass(frozen=True)
 class App:
-    """A built consumer; ``products`` holds its executable and the resource bundles."""
+    """A built program; ``products`` holds its executable and the resource bundles."""
 
     products: Path
+    name: str = "Consumer"
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [self.products / "Consumer", *map(str, arguments)],
+            [self.products / self.name, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -81,6 +82,17 @@ let package = Package(
     options = (*JOBS, "--disable-index-store", "-Xswiftc", "-warnings-as-errors")
     run("swift", "build", *options, cwd=folder)
     return App((folder / ".build" / "debug").resolve())
+
+
+def built_against_stubs(product: str) -> App:
+    """Build an executable of EmotionKit's own package, which sees what apps do not."""
+    run(
+        *("swift", "build", *JOBS, "--package-path", EMOTIONKIT, "--scratch-path", STUBS),
+        *("--product", product, "-Xswiftc", "-warnings-as-errors"),
+        cwd=REPOSITORY,
+        env={"EMOTIONKIT_APPLE_STUBS": "1"},
+    )
+    return App(STUBS / "debug", product)
 
 
 def tracked_files(folder: Path) -> Sequence[Path]:

@@ -1,4 +1,4 @@
-"""What EmotionKit promises to apps changes only on purpose."""
+"""What EmotionKit promises to apps changes only on purpose, and stays small enough to know."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 /// A piece of hardware that Core ML can use.
-public enum ComputeDevice: String, CaseIterable, Hashable, Sendable {
+@_spi(Diagnostics) public enum ComputeDevice: String, CaseIterable, Hashable, Sendable {
   /// The processor.
   case cpu
   /// The graphics processor.
@@ -12,7 +12,7 @@ public enum ComputeDevice: String, CaseIterable, Hashable, Sendable {
 ///
 /// ``ComputeUnits`` is what Core ML *may* use; this is what it prefers. A small network may never be
 /// placed on the Neural Engine although it is allowed to.
-public struct ComputePlan: Hashable, Sendable {
+@_spi(Diagnostics) public struct ComputePlan: Hashable, Sendable {
   /// The number of operations that prefer each device; devices without one are absent.
   public let operations: [ComputeDevice: Int]
   /// Operations for which Core ML names no device, such as constants.
@@ -25,7 +25,7 @@ public struct ComputePlan: Hashable, Sendable {
 
   extension ComputeDevice {
     /// The devices of this machine; nil before iOS 17 and macOS 14, which cannot tell.
-    public static var available: Set<ComputeDevice>? {
+    @_spi(Diagnostics) public static var available: Set<ComputeDevice>? {
       guard #available(iOS 17.0, macOS 14.0, *) else { return nil }
       return Set(MLModel.availableComputeDevices.compactMap(ComputeDevice.init))
     }

@@ -43,9 +43,10 @@
     func prepare(_ source: EmotionModelSource) async throws -> Prepared {
       let located: LocatedModel
       switch source {
-      case .bundled: located = try EmotionModelBundle.locate()
+      case .bundled: located = try ModelLocator.inspect(EmotionModelBundle.locate())
       case .url(let url, _): located = try ModelLocator.inspect(url)
-      case .download(let model): located = try await downloader.download(model)
+      case .download(let model):
+        located = try ModelLocator.inspect(await downloader.download(model))
       }
       let manifest = try Self.manifest(of: located)
       if case .url(_, let expected?) = source {

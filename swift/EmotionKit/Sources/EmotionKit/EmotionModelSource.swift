@@ -6,8 +6,8 @@ public enum EmotionModelSource: Hashable, Sendable {
   case bundled
   /// A `.mlmodelc`, `.mlpackage` or `.mlmodel` the app chose.
   ///
-  /// With `sha256` the model is hashed and refused when it differs; see
-  /// ``ModelManifest/contentHash(of:)``. Nothing else is ever loaded in its place.
+  /// With `sha256`, as `model.sha256` of a `manifest.json` has it, the model is hashed and refused
+  /// when it differs. Nothing else is ever loaded in its place.
   case url(URL, sha256: String? = nil)
   /// A model on a web server: fetched on first use, found on disk afterwards.
   ///

@@ -123,7 +123,7 @@
     ///
     /// - Returns: nil before iOS 17.4, macOS 14.4 and visionOS 1.1.
     /// - Throws: ``EmotionKitError/modelLoadFailed(_:reason:)``.
-    public func computePlan() async throws -> ComputePlan? {
+    @_spi(Diagnostics) public func computePlan() async throws -> ComputePlan? {
       try await engine.classifier.computePlan()
     }
   }
@@ -190,7 +190,7 @@
 
       /// Tells how the device is held, for an app that knows better than the device: one whose
       /// window is locked, on iOS 16. Later systems know, and ignore it.
-      public func setDeviceOrientation(_ orientation: DeviceOrientation) {
+      package func setDeviceOrientation(_ orientation: DeviceOrientation) {
         camera?.setDeviceOrientation(orientation)
       }
 

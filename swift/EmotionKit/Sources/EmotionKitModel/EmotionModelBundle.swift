@@ -8,18 +8,33 @@ import Foundation
 /// bundle, and reports its absence.
 public enum EmotionModelBundle {
   /// The resource folder that holds the model, its manifest and its golden values.
-  public static let folderName = "Models"
+  package static let folderName = "Models"
 
-  /// Finds the bundled model.
+  /// Finds the bundled model's file or folder; its `manifest.json` lies beside it.
   ///
-  /// - Throws: ``EmotionKitError/modelNotFound(searched:)`` with every place that was looked at, or
-  ///   what ``ModelLocator/locate()`` throws for a damaged model.
-  public static func locate() throws(EmotionKitError) -> LocatedModel {
-    try ModelLocator(directories: modelDirectories()).locate()
+  /// - Throws: ``EmotionKitError/modelNotFound(searched:)`` with every place that was looked at,
+  ///   ``EmotionKitError/modelIsLFSPointer(_:)`` or ``EmotionKitError/modelDamaged(_:reason:)``.
+  public static func locate() throws(EmotionKitError) -> URL {
+    try ModelLocator(directories: modelDirectories()).locate().url
+  }
+
+  /// Finds the bundled model and hashes every file of it against its manifest, which takes some
+  /// milliseconds a megabyte: for an app's own tests, so that a build that lost or changed a file
+  /// fails there.
+  ///
+  /// - Returns: what ``locate()`` returns.
+  /// - Throws: what ``locate()`` throws, or
+  ///   ``EmotionKitError/modelFileChanged(path:expected:found:)``.
+  @discardableResult
+  public static func verify() throws(EmotionKitError) -> URL {
+    let model = try locate()
+    let folder = model.deletingLastPathComponent()
+    try ModelManifest.read(in: folder).verifyFiles(in: folder)
+    return model
   }
 
   /// The places where the model is looked for, best first, whether they exist or not.
-  public static func modelDirectories() -> [URL] {
+  package static func modelDirectories() -> [URL] {
     modelDirectories(
       roots: searchRoots(), override: ProcessInfo.processInfo.environment[overrideVariable])
   }

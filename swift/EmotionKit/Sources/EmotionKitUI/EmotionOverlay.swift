@@ -44,9 +44,7 @@
       let projection = ViewProjection(
         image: reading.imageSize, viewWidth: size.width, viewHeight: size.height,
         mode: contentMode, quarterTurns: quarterTurns, mirrored: mirrored)
-      return projection.project(reading.boundingBox).map {
-        CGRect(x: $0.x, y: $0.y, width: $0.width, height: $0.height)
-      }
+      return projection.project(reading.boundingBox)
     }
   }
 

@@ -2,8 +2,12 @@
   import EmotionKit
   import SwiftUI
 
-  /// Runs an ``EmotionSource`` for a view and publishes what it should show. From iOS 17 on,
-  /// ``EmotionObserver`` does the same with Observation.
+  /// Runs an ``EmotionSource`` for a view and publishes what it should show.
+  ///
+  ///     @StateObject private var emotions = EmotionViewModel(camera: .front)
+  ///     …
+  ///     Text(emotions.state.readings.first?.dominant?.rawValue ?? "nobody")
+  ///       .task { await emotions.run() }
   @MainActor
   public final class EmotionViewModel: ObservableObject {
     /// What to show.

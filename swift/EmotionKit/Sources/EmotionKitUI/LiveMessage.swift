@@ -6,7 +6,7 @@
   #endif
 
   /// What a live view says when it has no faces to show: loading, permission, interruption, error.
-  public struct LiveMessage: View {
+  package struct LiveMessage: View {
     private let state: LiveState
     private let retry: @MainActor () -> Void
 
@@ -15,13 +15,13 @@
     /// Creates a message; empty while everything runs.
     ///
     /// - Parameter retry: called when the person wants to try again after an error.
-    public init(state: LiveState, retry: @escaping @MainActor () -> Void) {
+    package init(state: LiveState, retry: @escaping @MainActor () -> Void) {
       self.state = state
       self.retry = retry
     }
 
     /// The view's content.
-    public var body: some View {
+    package var body: some View {
       switch state.phase {
       case .idle, .running, .interrupted:
         if let notice = state.notice {

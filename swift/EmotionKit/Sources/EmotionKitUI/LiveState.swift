@@ -19,19 +19,19 @@ public struct LiveState: Hashable, Sendable {
   }
 
   /// What is going on.
-  public var phase = Phase.idle
+  public package(set) var phase = Phase.idle
   /// The faces of the last analysed frame, largest first.
-  public var readings: [EmotionReading] = []
+  public package(set) var readings: [EmotionReading] = []
   /// The device's temperature as far as it was reported.
-  public var thermalLevel = ThermalLevel.nominal
+  public package(set) var thermalLevel = ThermalLevel.nominal
   /// Why the network runs on the processor instead of the hardware that was asked for.
-  public var fallbackReason: String?
+  public package(set) var fallbackReason: String?
 
   /// Creates an idle state.
-  public init() {}
+  package init() {}
 
   /// Takes one event.
-  public mutating func apply(_ event: EmotionEvent) {
+  package mutating func apply(_ event: EmotionEvent) {
     switch event {
     case .frame(let readings):
       self.readings = readings
@@ -57,7 +57,7 @@ public struct LiveState: Hashable, Sendable {
   }
 
   /// Shows an error.
-  public mutating func fail(_ error: any Error) {
+  package mutating func fail(_ error: any Error) {
     readings = []
     switch error {
     case EmotionKitError.cameraUnauthorized: phase = .unauthorized
@@ -123,13 +123,13 @@ extension LiveState {
 
 extension LiveState {
   /// The text beside a face: the steady answer with its probability, or that there is none.
-  public static func caption(for reading: EmotionReading) -> String {
+  package static func caption(for reading: EmotionReading) -> String {
     guard let emotion = reading.dominant else { return "uncertain" }
     return "\(emotion.rawValue) \(percent(reading.probabilities[emotion])) %"
   }
 
   /// What VoiceOver says for a face.
-  public static func spoken(for reading: EmotionReading) -> String {
+  package static func spoken(for reading: EmotionReading) -> String {
     let answer =
       reading.dominant.map { "\($0.rawValue), \(percent(reading.probabilities[$0])) percent" }
       ?? "uncertain"
@@ -137,7 +137,7 @@ extension LiveState {
   }
 
   /// What VoiceOver says for the bars: the three most probable, so that it ends before it is stale.
-  public static func spoken(for distribution: EmotionDistribution) -> String {
+  package static func spoken(for distribution: EmotionDistribution) -> String {
     distribution.ranked.prefix(3)
       .map { "\($0.emotion.rawValue) \(percent($0.probability)) percent" }
       .joined(separator: ", ")

@@ -1,4 +1,3 @@
-import Observation
 import Testing
 
 @testable import EmotionKitUI
@@ -138,24 +137,5 @@ import Testing
       ScriptedEmotionSource(failure: .cameraUnauthorized), onEvent: { _ in },
       update: { phases.append($0.phase) })
     #expect(phases == [.loading, .unauthorized])
-  }
-
-  @available(iOS 17.0, macOS 14.0, *)
-  @Test func theObserverTellsWhoeverWatches() async {
-    let source = ScriptedEmotionSource.twoFaces(sleep: { _ in await Task.yield() })
-    let observer = EmotionObserver(source: source)
-    let changes = AsyncStream.makeStream(of: Void.self)
-    withObservationTracking {
-      _ = observer.state
-    } onChange: {
-      changes.continuation.yield()
-    }
-    let running = Task { await observer.run() }
-    var iterator = changes.stream.makeAsyncIterator()
-    await iterator.next()
-    while !Task.isCancelled, observer.state.readings.count < 2 { await Task.yield() }
-    running.cancel()
-    await running.value
-    #expect(observer.state.phase == .idle && observer.state.readings.isEmpty)
   }
 }

@@ -4,7 +4,7 @@
   import Testing
   import Vision
 
-  @testable import EmotionKit
+  @_spi(Diagnostics) @testable import EmotionKit
 
   extension StubbedAppleLayerTests {
     // MARK: Live

@@ -17,19 +17,19 @@ public struct ModelDownloader: Sendable {
 
   /// Creates a downloader.
   ///
-  /// - Parameters:
-  ///   - directory: where models are kept, each in a folder of its own; nil for `Models` in
-  ///     ``CompiledModelCache/defaultDirectory``. Choose one that is not shared between apps: iOS
-  ///     ends an app that is suspended while it holds a lock in a shared container.
-  ///   - transport: how bytes are fetched.
-  public init(directory: URL? = nil, transport: any ModelTransport = URLSessionTransport()) {
-    self.init(
-      directory: directory, transport: transport, storage: DiskStorage(), pause: .seconds(1))
+  /// - Parameter directory: where models are kept, each in a folder of its own; nil for one in
+  ///   Application Support. Choose one that is not shared between apps: iOS ends an app that is
+  ///   suspended while it holds a lock in a shared container.
+  public init(directory: URL? = nil) {
+    self.init(directory: directory, transport: URLSessionTransport())
   }
 
-  /// - Parameter pause: before a failed request is tried again.
+  /// - Parameters:
+  ///   - transport: how bytes are fetched.
+  ///   - pause: before a failed request is tried again.
   package init(
-    directory: URL?, transport: any ModelTransport, storage: any ModelStorage, pause: Duration
+    directory: URL?, transport: any ModelTransport, storage: any ModelStorage = DiskStorage(),
+    pause: Duration = .seconds(1)
   ) {
     self.directory =
       directory ?? CompiledModelCache.defaultDirectory.appendingPathComponent("Models")
@@ -38,10 +38,10 @@ public struct ModelDownloader: Sendable {
     retries = RetryPolicy(pause: pause)
   }
 
-  /// The model if it is here already; asks no server.
+  /// The model's file or folder if it is here already; asks no server.
   ///
-  /// - Throws: what ``ModelLocator/inspect(_:)`` throws for a model that was damaged since.
-  public func downloaded(_ model: RemoteModel) throws(EmotionKitError) -> LocatedModel? {
+  /// - Throws: ``EmotionKitError/modelDamaged(_:reason:)`` for a model that was damaged since.
+  public func downloaded(_ model: RemoteModel) throws(EmotionKitError) -> URL? {
     let folder = place(of: model)
     guard folder.isExistingDirectory == true else { return nil }
     let names = try storing(at: folder) { try storage.names(in: folder) }
@@ -49,7 +49,7 @@ public struct ModelDownloader: Sendable {
     guard let file = files.first(where: { LocatedModel.Kind($0) != nil }) else {
       throw .modelDamaged(folder, reason: "there is no model in it")
     }
-    return try ModelLocator.inspect(file)
+    return try ModelLocator.inspect(file).url
   }
 
   /// Fetches the model, unless it is here already.
@@ -57,7 +57,7 @@ public struct ModelDownloader: Sendable {
   /// - Parameters:
   ///   - model: where it is and what it must be.
   ///   - progress: called now and then, on no particular thread.
-  /// - Returns: the model on disk, checked against ``RemoteModel/sha256``.
+  /// - Returns: the model's file or folder, checked against ``RemoteModel/sha256``.
   /// - Throws: ``EmotionKitError/modelDownloadFailed(_:reason:)``,
   ///   ``EmotionKitError/modelFileChanged(path:expected:found:)`` for other content than promised,
   ///   ``EmotionKitError/storageFailed(_:reason:)`` for a full disk, or `CancellationError`.
@@ -65,7 +65,7 @@ public struct ModelDownloader: Sendable {
   public func download(
     _ model: RemoteModel,
     progress: @escaping @Sendable (ModelDownloadProgress) -> Void = { _ in }
-  ) async throws -> LocatedModel {
+  ) async throws -> URL {
     if let here = try downloaded(model) { return here }
     try storing(at: directory) { try storage.createFolder(directory) }
     let lock = place(of: model).appendingPathExtension("lock")

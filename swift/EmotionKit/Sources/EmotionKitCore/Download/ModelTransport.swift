@@ -1,7 +1,7 @@
 import Foundation
 
 /// Fetches bytes of a web address. Replace it to use the app's own networking, or a fake.
-public protocol ModelTransport: Sendable {
+package protocol ModelTransport: Sendable {
   /// Performs one GET request, following redirects.
   ///
   /// Calls `onResponse` once and then `onData` for each piece, in order and never two at a time. An
@@ -17,23 +17,23 @@ public protocol ModelTransport: Sendable {
 }
 
 /// A GET request, possibly for the rest of a file.
-public struct TransportRequest: Hashable, Sendable {
+package struct TransportRequest: Hashable, Sendable {
   /// The address.
-  public let url: URL
+  package let url: URL
   /// Bytes that are here already; above zero a `Range` header asks for the rest.
-  public let offset: Int
+  package let offset: Int
   /// The strong entity tag those bytes came with, for `If-Range`: a changed file is then sent whole.
-  public let entityTag: String?
+  package let entityTag: String?
 
   /// Creates a request for a file, or for what is missing of it.
-  public init(url: URL, offset: Int = 0, entityTag: String? = nil) {
+  package init(url: URL, offset: Int = 0, entityTag: String? = nil) {
     self.url = url
     self.offset = offset
     self.entityTag = entityTag
   }
 
   /// The header fields to send.
-  public var headers: [String: String] {
+  package var headers: [String: String] {
     // A compressed answer would make nonsense of byte positions.
     var headers = ["Accept-Encoding": "identity"]
     if offset > 0 {
@@ -45,14 +45,14 @@ public struct TransportRequest: Hashable, Sendable {
 }
 
 /// The head of an answer.
-public struct TransportResponse: Hashable, Sendable {
+package struct TransportResponse: Hashable, Sendable {
   /// The HTTP status.
-  public let status: Int
+  package let status: Int
   /// The header fields; names are compared without regard to case.
-  public let headers: [String: String]
+  package let headers: [String: String]
 
   /// Creates a response.
-  public init(status: Int, headers: [String: String] = [:]) {
+  package init(status: Int, headers: [String: String] = [:]) {
     self.status = status
     self.headers = Dictionary(
       headers.map { ($0.key.lowercased(), $0.value) }, uniquingKeysWith: { first, _ in first })

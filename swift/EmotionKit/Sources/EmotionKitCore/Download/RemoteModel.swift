@@ -15,8 +15,7 @@ import Foundation
 public struct RemoteModel: Hashable, Sendable {
   /// Where the manifest, or a single `.mlmodel`, lies.
   public let url: URL
-  /// The content hash, 64 lowercase hexadecimal digits: `model.sha256` of the manifest, which
-  /// ``ModelManifest/contentHash(of:)`` computes too.
+  /// The content hash, 64 lowercase hexadecimal digits: `model.sha256` of the manifest.
   public let sha256: String
 
   /// Describes a model; fetches nothing.

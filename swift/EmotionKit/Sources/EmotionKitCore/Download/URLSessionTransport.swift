@@ -5,18 +5,18 @@ import Foundation
 #endif
 
 /// The transport that everybody wants: `URLSession`, without a cache or cookies.
-public struct URLSessionTransport: ModelTransport {
+package struct URLSessionTransport: ModelTransport {
   private let timeout: TimeInterval
 
   /// Creates a transport.
   ///
   /// - Parameter timeout: seconds without a byte after which a request fails.
-  public init(timeout: TimeInterval = 60) {
+  package init(timeout: TimeInterval = 60) {
     self.timeout = timeout
   }
 
   /// Performs one request in a session of its own; see ``ModelTransport``.
-  public func get(
+  package func get(
     _ request: TransportRequest,
     onResponse: @escaping @Sendable (TransportResponse) throws -> Void,
     onData: @escaping @Sendable (Data) throws -> Void

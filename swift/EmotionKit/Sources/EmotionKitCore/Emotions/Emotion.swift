@@ -48,7 +48,7 @@ extension Emotion {
   /// So bars of two models stand in the same places, whatever the order of their outputs.
   ///
   /// - Complexity: O(*n*) in the number of labels; no allocation where they stand so already.
-  public static func displayOrder(_ labels: [Emotion]) -> [Emotion] {
+  package static func displayOrder(_ labels: [Emotion]) -> [Emotion] {
     var last = -1
     let ordered = labels.allSatisfy { label in
       let place = known.firstIndex(of: label) ?? known.count

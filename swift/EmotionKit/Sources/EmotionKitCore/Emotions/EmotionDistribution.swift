@@ -71,7 +71,7 @@ public struct EmotionDistribution: Hashable, Sendable {
   ///
   /// - Throws: ``EmotionKitError/invalidProbabilities(reason:)`` for another number of logits than
   ///   labels, labels that repeat, or a logit that is not finite.
-  public init(
+  package init(
     logits: [Double], labels: [Emotion] = Emotion.known
   ) throws(EmotionKitError) {
     guard logits.count == labels.count else {
@@ -151,7 +151,7 @@ extension EmotionDistribution {
   /// Of two models with different labels there is no mean: then it is the one with more weight.
   ///
   /// - Parameter weight: the share of `other`; clamped to `0...1`.
-  public func mixed(with other: EmotionDistribution, weight: Double) -> EmotionDistribution {
+  package func mixed(with other: EmotionDistribution, weight: Double) -> EmotionDistribution {
     let share = min(max(weight, 0), 1)
     guard labels == other.labels else { return share < 0.5 ? self : other }
     return EmotionDistribution(labels: labels, normalised: values.mixed(other.values, share))

@@ -3,20 +3,20 @@
 /// An emotion becomes the answer when it is the most probable and reaches `enter`; it stays the
 /// answer until another does the same or it falls below `leave`, and never for less than
 /// `minimumDwell`. In between the answer is nil: uncertain.
-public struct HysteresisDecider: Sendable {
+package struct HysteresisDecider: Sendable {
   /// Probability at which an emotion becomes the answer.
-  public let enter: Double
+  package let enter: Double
   /// Probability below which the answer is given up.
-  public let leave: Double
+  package let leave: Double
   /// The shortest time between two changes.
-  public let minimumDwell: Duration
+  package let minimumDwell: Duration
 
   /// The answer now; nil is uncertain.
-  public private(set) var current: Emotion?
+  package private(set) var current: Emotion?
   private var changedAt: Duration?
 
   /// Creates a decider that is uncertain. `leave` is lowered to `enter` if it is above.
-  public init(
+  package init(
     enter: Double = 0.55, leave: Double = 0.40, minimumDwell: Duration = .milliseconds(400)
   ) {
     self.enter = enter
@@ -27,7 +27,7 @@ public struct HysteresisDecider: Sendable {
   /// Takes one distribution and returns the answer.
   ///
   /// - Complexity: O(1).
-  public mutating func update(
+  package mutating func update(
     _ distribution: EmotionDistribution, at time: Duration
   ) -> Emotion? {
     let proposed = proposal(for: distribution)

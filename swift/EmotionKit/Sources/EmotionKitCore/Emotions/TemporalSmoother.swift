@@ -5,11 +5,11 @@ import Foundation
 /// An exponential moving average whose weight follows from the time passed, `1 - exp(-dt / tau)`:
 /// the result does not depend on the frame rate. A blurred or badly lit frame can be given less
 /// weight. After a gap the past is dropped.
-public struct TemporalSmoother: Sendable {
+package struct TemporalSmoother: Sendable {
   /// After this long, a change has arrived to 63 %. Zero switches smoothing off.
-  public let timeConstant: Duration
+  package let timeConstant: Duration
   /// A longer pause than this starts afresh.
-  public let resetGap: Duration
+  package let resetGap: Duration
 
   /// No frame counts for less: a face that is dark for minutes still has to get an answer.
   static let minimumWeight = 0.05
@@ -24,7 +24,7 @@ public struct TemporalSmoother: Sendable {
   private var state: State?
 
   /// Creates a smoother without a past.
-  public init(timeConstant: Duration = .milliseconds(400), resetGap: Duration = .seconds(1)) {
+  package init(timeConstant: Duration = .milliseconds(400), resetGap: Duration = .seconds(1)) {
     self.timeConstant = timeConstant
     self.resetGap = resetGap
   }
@@ -39,7 +39,7 @@ public struct TemporalSmoother: Sendable {
   ///   ratio to the weights of the frames before matters: a face that is always at 0.3 is smoothed
   ///   like one that is always at 0.9. Clamped to `0.05...1`; what is not finite counts as 1.
   /// - Complexity: O(1).
-  public mutating func update(
+  package mutating func update(
     _ distribution: EmotionDistribution, at time: Duration, weight: Double = 1
   ) -> EmotionDistribution {
     let weight = weight.isFinite ? min(max(weight, Self.minimumWeight), 1) : 1

@@ -16,15 +16,39 @@ public protocol EmotionSource: Sendable {
 ///
 ///     EmotionCameraView(source: ScriptedEmotionSource.twoFaces())
 public struct ScriptedEmotionSource: EmotionSource {
+  /// A face, and what the network would say of it.
+  public struct Face: Hashable, Sendable {
+    /// In units of the upright picture, with a lower-left origin.
+    public var box: UnitRect
+    /// The network's answer for this moment alone.
+    public var probabilities: EmotionDistribution
+    /// How well the face was captured, `0...1`; nil for unknown.
+    public var captureQuality: Double?
+
+    /// Creates a face.
+    public init(
+      box: UnitRect, probabilities: EmotionDistribution, captureQuality: Double? = nil
+    ) {
+      self.box = box
+      self.probabilities = probabilities
+      self.captureQuality = captureQuality
+    }
+
+    fileprivate var analyzed: AnalyzedFace {
+      AnalyzedFace(
+        face: DetectedFace(box: box, captureQuality: captureQuality), distribution: probabilities)
+    }
+  }
+
   /// What is seen at one moment.
   public struct Scene: Hashable, Sendable {
     /// Since the start of the script.
     public var time: Duration
-    /// The faces and the network's answers.
-    public var faces: [AnalyzedFace]
+    /// Everybody in view.
+    public var faces: [Face]
 
     /// Creates a scene.
-    public init(time: Duration, faces: [AnalyzedFace]) {
+    public init(time: Duration, faces: [Face]) {
       self.time = time
       self.faces = faces
     }
@@ -85,7 +109,8 @@ public struct ScriptedEmotionSource: EmotionSource {
             guard (try? await sleep(scene.time - now)) != nil else { return }
           }
           now = scene.time
-          for event in session.advance(scene.faces, imageSize: imageSize, at: now).events {
+          let faces = scene.faces.map(\.analyzed)
+          for event in session.advance(faces, imageSize: imageSize, at: now).events {
             continuation.yield(event)
           }
         }
@@ -130,18 +155,17 @@ extension ScriptedEmotionSource {
   /// `moment` walks through the emotions, one for each unit, fading from one to the next.
   private static func face(
     x: Double, y: Double, width: Double, moment: Double, quality: Double
-  ) -> AnalyzedFace {
+  ) -> Face {
     let emotions = Emotion.known
     let step = Int(moment)
     let fade = min(max((moment - Double(step) - 0.7) / 0.3, 0), 1)
     var weights = [Double](repeating: 0.02, count: emotions.count)
     weights[step % emotions.count] += 0.8 * (1 - fade)
     weights[(step + 1) % emotions.count] += 0.8 * fade
-    return AnalyzedFace(
-      face: DetectedFace(
-        // Faces are a little higher than wide, and the scripted picture is 9 : 16.
-        box: UnitRect(x: x, y: y, width: width, height: width * 1.2 * 9 / 16), confidence: 1,
-        captureQuality: quality),
-      distribution: (try? EmotionDistribution(weights: weights)) ?? .uniform)
+    return Face(
+      // Faces are a little higher than wide, and the scripted picture is 9 : 16.
+      box: UnitRect(x: x, y: y, width: width, height: width * 1.2 * 9 / 16),
+      probabilities: (try? EmotionDistribution(weights: weights)) ?? .uniform,
+      captureQuality: quality)
   }
 }

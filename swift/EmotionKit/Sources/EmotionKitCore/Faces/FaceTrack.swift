@@ -20,17 +20,17 @@ extension FaceID: CustomStringConvertible {
 }
 
 /// A face as a detector reports it.
-public struct DetectedFace: Hashable, Sendable {
+package struct DetectedFace: Hashable, Sendable {
   /// In the oriented image.
-  public var box: UnitRect
+  package var box: UnitRect
   /// The detector's own confidence, `0...1`.
-  public var confidence: Double
+  package var confidence: Double
   /// How well the face was captured - light, focus, pose - `0...1`; nil when nobody measured it.
   /// Comparable between frames of one face, not between faces.
-  public var captureQuality: Double?
+  package var captureQuality: Double?
 
   /// Creates a detection.
-  public init(box: UnitRect, confidence: Double = 1, captureQuality: Double? = nil) {
+  package init(box: UnitRect, confidence: Double = 1, captureQuality: Double? = nil) {
     self.box = box
     self.confidence = confidence
     self.captureQuality = captureQuality

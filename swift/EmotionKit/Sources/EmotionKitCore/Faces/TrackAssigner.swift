@@ -2,15 +2,15 @@
 ///
 /// Boxes are matched greedily, the best overlap first. A face that is not seen keeps its identity
 /// for `lostTimeout`, so a blink of the detector does not make a new person.
-public struct TrackAssigner: Sendable {
+package struct TrackAssigner: Sendable {
   /// What one frame changed.
-  public struct Update: Hashable, Sendable {
+  package struct Update: Hashable, Sendable {
     /// One identity for each box, in the order of the boxes.
-    public var ids: [FaceID]
+    package var ids: [FaceID]
     /// Identities seen for the first time.
-    public var appeared: [FaceID]
+    package var appeared: [FaceID]
     /// Identities given up.
-    public var lost: [FaceID]
+    package var lost: [FaceID]
   }
 
   private struct Track: Sendable {
@@ -20,27 +20,27 @@ public struct TrackAssigner: Sendable {
   }
 
   /// The least overlap that counts as the same face, `0...1`.
-  public let minimumOverlap: Double
+  package let minimumOverlap: Double
   /// How long an unseen face is remembered.
-  public let lostTimeout: Duration
+  package let lostTimeout: Duration
 
   /// Oldest first.
   private var tracks: [Track] = []
   private var nextID: UInt64 = 1
 
   /// Creates an assigner that has seen nobody.
-  public init(minimumOverlap: Double = 0.3, lostTimeout: Duration = .seconds(1)) {
+  package init(minimumOverlap: Double = 0.3, lostTimeout: Duration = .seconds(1)) {
     self.minimumOverlap = minimumOverlap
     self.lostTimeout = lostTimeout
   }
 
   /// The faces remembered now, oldest first.
-  public var activeIDs: [FaceID] { tracks.map(\.id) }
+  package var activeIDs: [FaceID] { tracks.map(\.id) }
 
   /// Takes the boxes of one frame.
   ///
   /// - Complexity: O(*n m* log(*n m*)) for *n* boxes and *m* remembered faces.
-  public mutating func update(_ boxes: [UnitRect], at time: Duration) -> Update {
+  package mutating func update(_ boxes: [UnitRect], at time: Duration) -> Update {
     let lost = tracks.filter { time - $0.lastSeen > lostTimeout }.map(\.id)
     tracks.removeAll { time - $0.lastSeen > lostTimeout }
 
@@ -65,7 +65,7 @@ public struct TrackAssigner: Sendable {
   /// Forgets everybody; identities continue to count up.
   ///
   /// - Returns: the faces that were remembered, oldest first.
-  public mutating func reset() -> [FaceID] {
+  package mutating func reset() -> [FaceID] {
     let lost = activeIDs
     tracks = []
     return lost

@@ -21,10 +21,10 @@ public enum ImageOrientation: UInt32, CaseIterable, Codable, Hashable, Sendable 
 
 extension ImageOrientation {
   /// True when width and height change places.
-  public var swapsAxes: Bool { rawValue >= 5 }
+  package var swapsAxes: Bool { rawValue >= 5 }
 
   /// True when the upright image is a mirror image of the stored one.
-  public var isMirrored: Bool {
+  package var isMirrored: Bool {
     switch self {
     case .upMirrored, .downMirrored, .leftMirrored, .rightMirrored: true
     case .up, .down, .left, .right: false
@@ -32,7 +32,7 @@ extension ImageOrientation {
   }
 
   /// The orientation whose upright image is the mirror image of this one's.
-  public var mirrored: ImageOrientation {
+  package var mirrored: ImageOrientation {
     switch self {
     case .up: .upMirrored
     case .upMirrored: .up
@@ -46,7 +46,7 @@ extension ImageOrientation {
   }
 
   /// The size of the upright image.
-  public func orientedSize(of stored: PixelSize) -> PixelSize {
+  package func orientedSize(of stored: PixelSize) -> PixelSize {
     swapsAxes ? PixelSize(width: stored.height, height: stored.width) : stored
   }
 }
@@ -56,7 +56,7 @@ extension ImageOrientation {
   /// the result left to right.
   ///
   /// - Parameter quarterTurns: any number; negative ones are anticlockwise.
-  public init(quarterTurns: Int, mirrored: Bool = false) {
+  package init(quarterTurns: Int, mirrored: Bool = false) {
     let turned: ImageOrientation =
       switch ((quarterTurns % 4) + 4) % 4 {
       case 1: .right
@@ -71,7 +71,7 @@ extension ImageOrientation {
   /// `x' = a x + c y`, `y' = b x + d y` with the vertical axis pointing down.
   ///
   /// - Returns: nil when the transform is not made of quarter turns and mirroring.
-  public init?(transformA a: Double, b: Double, c: Double, d: Double) {
+  package init?(transformA a: Double, b: Double, c: Double, d: Double) {
     func sign(_ value: Double) -> Int { value > 0.5 ? 1 : value < -0.5 ? -1 : 0 }
     switch (sign(a), sign(b), sign(c), sign(d)) {
     case (1, 0, 0, 1): self = .up

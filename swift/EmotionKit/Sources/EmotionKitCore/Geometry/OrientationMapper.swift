@@ -1,5 +1,5 @@
 /// How the device is held.
-public enum DeviceOrientation: String, CaseIterable, Hashable, Sendable {
+package enum DeviceOrientation: String, CaseIterable, Hashable, Sendable {
   /// Upright, home indicator at the bottom.
   case portrait
   /// Upside down.
@@ -10,26 +10,18 @@ public enum DeviceOrientation: String, CaseIterable, Hashable, Sendable {
   case landscapeRight
 }
 
-/// Which way the camera looks.
-public enum CameraPosition: String, CaseIterable, Hashable, Sendable {
-  /// At the person holding the device.
-  case front
-  /// Away from the person holding the device.
-  case back
-}
-
 /// Tells Vision how a camera buffer is to be turned.
 ///
 /// The table is for devices whose sensors deliver landscape buffers, as iPhones do. Some iPads have
 /// their front camera on the long edge, which no table of device orientations can know; from iOS 17
 /// the camera is asked instead.
-public enum OrientationMapper {
+package enum OrientationMapper {
   /// The orientation to pass with a buffer.
   ///
   /// - Parameter mirrored: the person should be analysed as in a mirror, which makes face boxes
   ///   match the front camera's preview.
   /// - Complexity: O(1).
-  public static func orientation(
+  package static func orientation(
     device: DeviceOrientation, camera: CameraPosition, mirrored: Bool
   ) -> ImageOrientation {
     ImageOrientation(
@@ -44,7 +36,7 @@ public enum OrientationMapper {
   ///   - mirrored: the upright image is wanted as in a mirror.
   ///   - alreadyMirrored: the connection has mirrored the buffer, after turning it.
   /// - Complexity: O(1).
-  public static func remaining(
+  package static func remaining(
     wanted: Int, done: Int, mirrored: Bool, alreadyMirrored: Bool
   ) -> ImageOrientation {
     // In a mirror image, turning goes the other way.
@@ -56,7 +48,7 @@ public enum OrientationMapper {
   /// How often a buffer has to be turned clockwise to be upright, `0...3`.
   ///
   /// - Complexity: O(1).
-  public static func quarterTurns(device: DeviceOrientation, camera: CameraPosition) -> Int {
+  package static func quarterTurns(device: DeviceOrientation, camera: CameraPosition) -> Int {
     switch (device, camera) {
     case (.portrait, _): 1
     case (.portraitUpsideDown, _): 3

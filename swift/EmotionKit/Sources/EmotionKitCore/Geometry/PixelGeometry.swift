@@ -12,22 +12,22 @@ public struct PixelSize: Hashable, Codable, Sendable {
   }
 
   /// The shorter side.
-  public var shorterSide: Int { min(width, height) }
+  package var shorterSide: Int { min(width, height) }
 }
 
 /// A rectangle in pixels with a top-left origin: the space of Python, UIKit and CGImage.
-public struct PixelRect: Hashable, Codable, Sendable {
+package struct PixelRect: Hashable, Codable, Sendable {
   /// Left edge.
-  public var x: Double
+  package var x: Double
   /// Upper edge.
-  public var y: Double
+  package var y: Double
   /// Width in pixels.
-  public var width: Double
+  package var width: Double
   /// Height in pixels.
-  public var height: Double
+  package var height: Double
 
   /// Creates a rectangle from its upper-left corner and size.
-  public init(x: Double, y: Double, width: Double, height: Double) {
+  package init(x: Double, y: Double, width: Double, height: Double) {
     self.x = x
     self.y = y
     self.width = width
@@ -37,7 +37,7 @@ public struct PixelRect: Hashable, Codable, Sendable {
 
 extension PixelRect {
   /// The same rectangle in pixels of an image of `size`.
-  public init(_ rect: UnitRect, in size: PixelSize) {
+  package init(_ rect: UnitRect, in size: PixelSize) {
     let flipped = rect.flippedVertically
     self.init(
       x: flipped.x * Double(size.width), y: flipped.y * Double(size.height),
@@ -47,7 +47,7 @@ extension PixelRect {
 
 extension UnitRect {
   /// The same rectangle in units of an image of `size`, which must not be empty.
-  public init(_ rect: PixelRect, in size: PixelSize) {
+  package init(_ rect: PixelRect, in size: PixelSize) {
     let upper = UnitRect(
       x: rect.x / Double(size.width), y: rect.y / Double(size.height),
       width: rect.width / Double(size.width), height: rect.height / Double(size.height))

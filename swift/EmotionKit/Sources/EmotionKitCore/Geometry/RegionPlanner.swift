@@ -5,12 +5,12 @@
 /// longer than the image's shorter side is shrunk to it; then the square is shifted until it lies
 /// inside the image. The square is one in *pixels*: its normalised width and height differ unless
 /// the image is square.
-public struct RegionPlanner: Hashable, Sendable {
+package struct RegionPlanner: Hashable, Sendable {
   /// How much longer than the face box the square is; 0.3 means 1.3 times.
-  public var margin: Double
+  package var margin: Double
 
   /// Creates a planner with the `crop_margin` of a ``ModelContract``.
-  public init(margin: Double) {
+  package init(margin: Double) {
     self.margin = margin
   }
 
@@ -20,7 +20,7 @@ public struct RegionPlanner: Hashable, Sendable {
   /// - Throws: ``EmotionKitError/invalidRegion(reason:)`` when the box or the image has no area or
   ///   a number is not finite.
   /// - Complexity: O(1).
-  public func region(
+  package func region(
     around face: PixelRect, in image: PixelSize
   ) throws(EmotionKitError) -> PixelRect {
     guard image.width > 0, image.height > 0 else {
@@ -48,7 +48,7 @@ public struct RegionPlanner: Hashable, Sendable {
   /// - Returns: a rectangle that is square in pixels and inside the unit square.
   /// - Throws: ``EmotionKitError/invalidRegion(reason:)``.
   /// - Complexity: O(1).
-  public func region(
+  package func region(
     around face: UnitRect, in image: PixelSize
   ) throws(EmotionKitError) -> UnitRect {
     let pixels = try region(around: PixelRect(face, in: image), in: image)

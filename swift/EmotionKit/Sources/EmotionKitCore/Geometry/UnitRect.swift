@@ -21,20 +21,20 @@ public struct UnitRect: Hashable, Codable, Sendable {
   }
 
   /// The whole image.
-  public static let full = UnitRect(x: 0, y: 0, width: 1, height: 1)
+  package static let full = UnitRect(x: 0, y: 0, width: 1, height: 1)
 }
 
 extension UnitRect {
   /// The area as a share of the image; zero for an inverted or empty rectangle.
-  public var area: Double { max(width, 0) * max(height, 0) }
+  package var area: Double { max(width, 0) * max(height, 0) }
 
   /// True when all four numbers are finite and the area is above zero.
-  public var isUsable: Bool {
+  package var isUsable: Bool {
     [x, y, width, height].allSatisfy(\.isFinite) && width > 0 && height > 0
   }
 
   /// The part inside the image; Vision fails a request whose region leaves it.
-  public var clampedToImage: UnitRect {
+  package var clampedToImage: UnitRect {
     let left = min(max(x, 0), 1)
     let lower = min(max(y, 0), 1)
     return UnitRect(
@@ -43,24 +43,24 @@ extension UnitRect {
   }
 
   /// The same rectangle seen with the origin at the other end of the vertical axis.
-  public var flippedVertically: UnitRect {
+  package var flippedVertically: UnitRect {
     UnitRect(x: x, y: 1 - y - height, width: width, height: height)
   }
 
   /// The same rectangle in the mirrored image.
-  public var flippedHorizontally: UnitRect {
+  package var flippedHorizontally: UnitRect {
     UnitRect(x: 1 - x - width, y: y, width: width, height: height)
   }
 
   /// The same rectangle in the image turned clockwise by a quarter.
-  public var turnedClockwise: UnitRect {
+  package var turnedClockwise: UnitRect {
     UnitRect(x: y, y: 1 - x - width, width: height, height: width)
   }
 
   /// Intersection over union, `0...1`; zero when either rectangle has no area.
   ///
   /// - Complexity: O(1).
-  public func intersectionOverUnion(_ other: UnitRect) -> Double {
+  package func intersectionOverUnion(_ other: UnitRect) -> Double {
     let overlapWidth = min(x + width, other.x + other.width) - max(x, other.x)
     let overlapHeight = min(y + height, other.y + other.height) - max(y, other.y)
     guard overlapWidth > 0, overlapHeight > 0, area > 0, other.area > 0 else { return 0 }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Where a face box lands in a view that shows the image.
 ///
 /// The result has a top-left origin in the view's points, ready for SwiftUI or UIKit.
@@ -41,7 +43,7 @@ public struct ViewProjection: Hashable, Sendable {
   ///
   /// - Returns: nil when the image or the view has no area.
   /// - Complexity: O(1).
-  public func project(_ box: UnitRect) -> PixelRect? {
+  public func project(_ box: UnitRect) -> CGRect? {
     guard image.width > 0, image.height > 0, viewWidth > 0, viewHeight > 0 else { return nil }
     let turns = ((quarterTurns % 4) + 4) % 4
     let shown = ImageOrientation(quarterTurns: turns).orientedSize(of: image)
@@ -52,7 +54,7 @@ public struct ViewProjection: Hashable, Sendable {
     let shownHeight = Double(shown.height) * scale
     let turned = (0..<turns).reduce(box) { box, _ in box.turnedClockwise }
     let seen = (mirrored ? turned.flippedHorizontally : turned).flippedVertically
-    return PixelRect(
+    return CGRect(
       x: (viewWidth - shownWidth) / 2 + seen.x * shownWidth,
       y: (viewHeight - shownHeight) / 2 + seen.y * shownHeight,
       width: seen.width * shownWidth, height: seen.height * shownHeight)

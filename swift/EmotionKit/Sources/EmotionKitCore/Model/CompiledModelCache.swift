@@ -8,9 +8,9 @@ import Foundation
 /// Two processes, an app and its extension, may share a folder. A model appears in it by one
 /// rename, whole or not at all; the slower of two compilers finds the name taken and throws its
 /// own result away.
-public actor CompiledModelCache {
+package actor CompiledModelCache {
   /// Turns an uncompiled model into a `.mlmodelc` anywhere on disk.
-  public typealias Compiler = @Sendable (URL) async throws -> URL
+  package typealias Compiler = @Sendable (URL) async throws -> URL
 
   /// A compiled model that nobody asked for in so many days is removed.
   package static let daysKept = 30
@@ -27,7 +27,7 @@ public actor CompiledModelCache {
   ///   - directory: a folder of this cache's own; created when needed.
   ///   - osBuild: changes with the operating system, whose update invalidates compiled models; nil for
   ///     its version and build.
-  public init(
+  package init(
     directory: URL,
     osBuild: String? = nil
   ) {
@@ -51,7 +51,7 @@ public actor CompiledModelCache {
   ///
   /// Outside a sandbox all apps of a Mac share `Application Support`: none may use, or clean up, what
   /// another one compiled. A program without an identifier goes by its name.
-  public static var defaultDirectory: URL {
+  package static var defaultDirectory: URL {
     let fileManager = FileManager.default
     let base = fileManager.urls(for: .applicationSupportDirectory, in: .userDomainMask).first
     return (base ?? fileManager.temporaryDirectory)
@@ -71,7 +71,7 @@ public actor CompiledModelCache {
   ///   - compile: compiles it, if that was not done before.
   /// - Throws: ``EmotionKitError/modelCompileFailed(_:reason:)``, or
   ///   ``EmotionKitError/storageFailed(_:reason:)`` when the disk is full or cannot be written.
-  public func compiledModel(
+  package func compiledModel(
     for model: URL, hash: String, compile: @escaping Compiler
   ) async throws -> URL {
     let name = model.deletingPathExtension().lastPathComponent

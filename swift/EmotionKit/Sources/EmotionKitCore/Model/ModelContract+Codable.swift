@@ -91,7 +91,7 @@ extension ModelContract.Preprocess: Codable {
   /// Decodes and validates.
   ///
   /// - Throws: ``EmotionKitError/contractMismatch(field:expected:found:)``, or a `DecodingError`.
-  public init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let fields = try decoder.container(keyedBy: CodingKeys.self)
     cropMargin = try fields.decode(Double.self, forKey: .cropMargin)
     try require(
@@ -123,7 +123,7 @@ extension ModelContract.Preprocess: Codable {
   }
 
   /// Encodes the same JSON object the exporter writes.
-  public func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(cropMargin, forKey: .cropMargin)
     try fields.encode(inputSize, forKey: .inputSize)

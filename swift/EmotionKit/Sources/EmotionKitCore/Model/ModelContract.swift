@@ -6,15 +6,15 @@ import Foundation
 /// A contract that can be read has been validated: a value of this type is always usable.
 public struct ModelContract: Hashable, Sendable {
   /// The metadata key that holds the JSON.
-  public static let metadataKey = "emotionkit.contract"
+  package static let metadataKey = "emotionkit.contract"
   /// The schema name this version reads.
-  public static let schema = "emotionkit.contract"
+  package static let schema = "emotionkit.contract"
   /// The schema versions this version reads: 1 is about the eight known emotions, 2 about any 2 to
   /// 64 labels.
-  public static let versions = 1...2
+  package static let versions = 1...2
 
   /// The colour the network works in; the conversion is inside the model.
-  public enum Color: String, CaseIterable, Codable, Hashable, Sendable {
+  package enum Color: String, CaseIterable, Codable, Hashable, Sendable {
     /// BT.601 luma on three equal channels.
     case gray
     /// Red, green, blue.
@@ -24,19 +24,19 @@ public struct ModelContract: Hashable, Sendable {
   }
 
   /// The pixels the network expects.
-  public struct Preprocess: Hashable, Sendable {
+  package struct Preprocess: Hashable, Sendable {
     /// How much longer than the face box the square region is; see ``RegionPlanner``.
-    public let cropMargin: Double
+    package let cropMargin: Double
     /// Side of the square input in pixels.
-    public let inputSize: Int
+    package let inputSize: Int
     /// The filter from the region to the input.
-    public let resize: String
+    package let resize: String
     /// The colour rule compiled into the model.
-    public let color: Color
+    package let color: Color
     /// Per-channel mean compiled into the model, on the 0...1 scale.
-    public let mean: [Double]
+    package let mean: [Double]
     /// Per-channel standard deviation compiled into the model, on the 0...1 scale.
-    public let std: [Double]
+    package let std: [Double]
   }
 
   /// For instance `efficientnet_b0`.
@@ -46,16 +46,16 @@ public struct ModelContract: Hashable, Sendable {
   /// The same labels in the order in which they are shown: see ``Emotion/displayOrder(_:)``.
   public let displayLabels: [Emotion]
   /// The pixels the network expects.
-  public let preprocess: Preprocess
+  package let preprocess: Preprocess
   /// What the logits are divided by, inside the model, so that probabilities mean what they say: it
   /// was fitted on validation images. 1 in a model that is not calibrated.
   public let temperature: Double
   /// Name of the image input.
-  public let input: String
+  package let input: String
   /// Name of the output with the most probable label.
-  public let labelOutput: String
+  package let labelOutput: String
   /// Name of the output with the probabilities keyed by label.
-  public let probabilitiesOutput: String
+  package let probabilitiesOutput: String
   /// The checkpoint the model was made from, 64 hexadecimal digits.
   public let checkpointSHA256: String
   /// True for a model trained on synthetic faces, which knows nothing about people.
@@ -67,7 +67,7 @@ extension ModelContract {
   ///
   /// - Throws: ``EmotionKitError/contractMismatch(field:expected:found:)``, which names the field.
   /// - Complexity: O(*n*) in the length of the text.
-  public static func parse(_ json: String) throws(EmotionKitError) -> ModelContract {
+  package static func parse(_ json: String) throws(EmotionKitError) -> ModelContract {
     do {
       return try JSONDecoder().decode(ModelContract.self, from: Data(json.utf8))
     } catch let error as EmotionKitError {
@@ -78,14 +78,14 @@ extension ModelContract {
   }
 
   /// What to tell people about a model whose ``isDemo`` is true, before they believe it.
-  public static let demoNotice =
+  package static let demoNotice =
     "Demonstration model: it was trained on faces drawn by a program and knows nothing about "
     + "people."
 
   /// Checks that the model's own label list, in its order, is the one in the contract.
   ///
   /// - Throws: ``EmotionKitError/contractMismatch(field:expected:found:)``.
-  public func validate(classLabels: [String]) throws(EmotionKitError) {
+  package func validate(classLabels: [String]) throws(EmotionKitError) {
     guard classLabels == labels.map(\.rawValue) else {
       throw .contractMismatch(
         field: "class labels", expected: "\(labels.map(\.rawValue))", found: "\(classLabels)")
@@ -95,7 +95,7 @@ extension ModelContract {
   /// Checks that another copy of the contract, such as the manifest's, says the same.
   ///
   /// - Throws: ``EmotionKitError/contractMismatch(field:expected:found:)`` for the first difference.
-  public func validate(equals other: ModelContract) throws(EmotionKitError) {
+  package func validate(equals other: ModelContract) throws(EmotionKitError) {
     let pairs: [(String, String, String)] = [
       ("architecture", architecture, other.architecture),
       ("labels", "\(labels)", "\(other.labels)"),

@@ -1,9 +1,9 @@
 import Foundation
 
 /// A model file that exists and looks complete.
-public struct LocatedModel: Hashable, Sendable {
+package struct LocatedModel: Hashable, Sendable {
   /// The three forms a Core ML model comes in.
-  public enum Kind: String, CaseIterable, Hashable, Sendable {
+  package enum Kind: String, CaseIterable, Hashable, Sendable {
     /// Compiled by Xcode or on a device: loads at once.
     case mlmodelc
     /// An uncompiled package.
@@ -16,26 +16,26 @@ public struct LocatedModel: Hashable, Sendable {
   }
 
   /// The file or folder.
-  public let url: URL
+  package let url: URL
   /// Its form.
-  public let kind: Kind
+  package let kind: Kind
 
   /// Where the manifest would lie.
-  public var directory: URL { url.deletingLastPathComponent() }
+  package var directory: URL { url.deletingLastPathComponent() }
 }
 
 /// Finds a model without ever ending the app.
 ///
 /// SwiftPM's generated `Bundle.module` calls `fatalError` when its bundle is missing; this type is
 /// given folders to look in and throws an error that lists them.
-public struct ModelLocator: Sendable {
+package struct ModelLocator: Sendable {
   /// The model's name without extension.
-  public let name: String
+  package let name: String
   /// Folders to look in, best first.
-  public let directories: [URL]
+  package let directories: [URL]
 
   /// Creates a locator.
-  public init(name: String = "EmotionNet", directories: [URL]) {
+  package init(name: String = "EmotionNet", directories: [URL]) {
     self.name = name
     self.directories = directories
   }
@@ -45,7 +45,7 @@ public struct ModelLocator: Sendable {
   ///
   /// - Throws: ``EmotionKitError/modelNotFound(searched:)``, or what ``inspect(_:)`` throws for a
   ///   file that is there but unusable: a damaged model is reported, never passed over.
-  public func locate() throws(EmotionKitError) -> LocatedModel {
+  package func locate() throws(EmotionKitError) -> LocatedModel {
     for directory in directories {
       for kind in LocatedModel.Kind.allCases {
         let url = directory.appendingPathComponent("\(name).\(kind.rawValue)")
@@ -60,7 +60,7 @@ public struct ModelLocator: Sendable {
   /// - Throws: ``EmotionKitError/modelNotFound(searched:)``,
   ///   ``EmotionKitError/unsupportedModelFile(_:)``, ``EmotionKitError/modelIsLFSPointer(_:)`` or
   ///   ``EmotionKitError/modelDamaged(_:reason:)``.
-  public static func inspect(_ url: URL) throws(EmotionKitError) -> LocatedModel {
+  package static func inspect(_ url: URL) throws(EmotionKitError) -> LocatedModel {
     guard let kind = LocatedModel.Kind(url) else {
       throw .unsupportedModelFile(url)
     }

@@ -8,7 +8,7 @@ extension ModelManifest {
   /// - Parameter directory: the folder that holds the manifest and the model.
   /// - Throws: ``EmotionKitError/modelFileChanged(path:expected:found:)`` for the first difference.
   /// - Complexity: O(*n*) in the bytes of the model; 8 MB took 0.2 s in a release build on a busy Linux server.
-  public func verifyFiles(in directory: URL) throws(EmotionKitError) {
+  package func verifyFiles(in directory: URL) throws(EmotionKitError) {
     let root = directory.appendingPathComponent(model.file)
     let listed = model.files.map(\.path)
     guard !listed.isEmpty else {
@@ -86,7 +86,7 @@ extension ModelManifest {
   /// - Throws: ``EmotionKitError/modelFileChanged(path:expected:found:)`` when a file cannot be
   ///   read.
   /// - Complexity: O(*n*) in the bytes of the model.
-  public static func contentHash(of url: URL) throws(EmotionKitError) -> String {
+  package static func contentHash(of url: URL) throws(EmotionKitError) -> String {
     guard url.isExistingDirectory == true else { return try hash(url, url.lastPathComponent) }
     var files: [File] = []
     for path in try relativePaths(under: url) {

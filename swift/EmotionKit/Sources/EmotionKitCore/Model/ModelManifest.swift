@@ -2,61 +2,61 @@ import Foundation
 
 /// The `manifest.json` beside a model: which files it is, what it promises, and how the exporter's
 /// parity check judged it.
-public struct ModelManifest: Codable, Hashable, Sendable {
+package struct ModelManifest: Codable, Hashable, Sendable {
   /// The schema name this version reads.
-  public static let schema = "emotionkit.manifest"
+  package static let schema = "emotionkit.manifest"
   /// The schema version this version reads.
-  public static let version = 1
+  package static let version = 1
   /// The file's name.
-  public static let fileName = "manifest.json"
+  package static let fileName = "manifest.json"
 
   /// One file of the model.
-  public struct File: Codable, Hashable, Sendable {
+  package struct File: Codable, Hashable, Sendable {
     /// Relative to the model folder, with `/`.
-    public let path: String
+    package let path: String
     /// Size in bytes.
-    public let bytes: Int
+    package let bytes: Int
     /// 64 hexadecimal digits.
-    public let sha256: String
+    package let sha256: String
   }
 
   /// The model on disk.
-  public struct Model: Codable, Hashable, Sendable {
+  package struct Model: Codable, Hashable, Sendable {
     /// Name without extension.
-    public let name: String
+    package let name: String
     /// The file or folder beside the manifest.
-    public let file: String
+    package let file: String
     /// `mlprogram` or `neuralnetwork`.
-    public let format: String
+    package let format: String
     /// `fp16`, or `fp32` where half precision is too coarse for the network.
-    public let precision: String
+    package let precision: String
     /// All files together.
-    public let bytes: Int
+    package let bytes: Int
     /// Hash of the file, or of a folder's sorted `<sha256>  <path>` lines.
-    public let sha256: String
+    package let sha256: String
     /// Every file, sorted by path.
-    public let files: [File]
+    package let files: [File]
   }
 
   /// The exporter's verdict.
-  public struct Parity: Codable, Hashable, Sendable {
+  package struct Parity: Codable, Hashable, Sendable {
     /// `PASS`, `FAIL` or `NOT RUN`.
-    public let verdict: String
+    package let verdict: String
     /// Smaller forms of the model that hold the same network, but not precisely enough: `["fp16"]`
     /// where full precision was published in its place. `nil` from earlier exporters.
-    public let passedOver: [String]?
+    package let passedOver: [String]?
     /// False when the model was published in spite of the verdict.
-    public let gated: Bool
+    package let gated: Bool
     /// Which runtime produced the numbers.
-    public let runtime: String
+    package let runtime: String
     /// Images compared.
-    public let images: Int
+    package let images: Int
     /// Largest difference of a probability from the checkpoint's.
-    public let maximumDifference: Double?
+    package let maximumDifference: Double?
     /// Share of images with the same most probable emotion, `0...1`.
-    public let topAgreement: Double?
+    package let topAgreement: Double?
     /// What Apple's own runtime said, or why it was not run.
-    public let appleRuntime: String
+    package let appleRuntime: String
 
     private enum CodingKeys: String, CodingKey {
       case verdict, gated, runtime, images
@@ -68,19 +68,19 @@ public struct ModelManifest: Codable, Hashable, Sendable {
   }
 
   /// ``schema``.
-  public let schema: String
+  package let schema: String
   /// ``version``.
-  public let version: Int
+  package let version: Int
   /// The model on disk.
-  public let model: Model
+  package let model: Model
   /// What the model promises.
-  public let contract: ModelContract
+  package let contract: ModelContract
   /// The exporter's verdict.
-  public let parity: Parity
+  package let parity: Parity
   /// Tool names and versions.
-  public let createdWith: [String: String]
+  package let createdWith: [String: String]
   /// ISO 8601.
-  public let createdAt: String
+  package let createdAt: String
 
   private enum CodingKeys: String, CodingKey {
     case schema, version, model, contract, parity
@@ -93,7 +93,7 @@ extension ModelManifest {
   /// Reads and validates a manifest.
   ///
   /// - Throws: ``EmotionKitError/contractMismatch(field:expected:found:)``.
-  public static func parse(_ data: Data) throws(EmotionKitError) -> ModelManifest {
+  package static func parse(_ data: Data) throws(EmotionKitError) -> ModelManifest {
     struct Header: Decodable {
       let schema: String
       let version: Int
@@ -118,7 +118,7 @@ extension ModelManifest {
   ///
   /// - Throws: ``EmotionKitError/modelDamaged(_:reason:)`` when there is none, or what
   ///   ``parse(_:)`` throws.
-  public static func read(in directory: URL) throws(EmotionKitError) -> ModelManifest {
+  package static func read(in directory: URL) throws(EmotionKitError) -> ModelManifest {
     let url = directory.appendingPathComponent(fileName)
     guard let data = try? Data(contentsOf: url) else {
       throw .modelDamaged(directory, reason: "\(fileName) is missing or cannot be read")

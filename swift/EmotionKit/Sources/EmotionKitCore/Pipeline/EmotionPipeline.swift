@@ -6,10 +6,10 @@
 ///     let pipeline = EmotionPipeline(detector: detector, classifier: classifier, cropMargin: 0.3)
 ///     for await event in pipeline.events() { … }       // any number of listeners
 ///     pipeline.submit(frame)                            // from any thread
-public actor EmotionPipeline<Detector: FaceDetecting, Classifier: EmotionClassifying>
+package actor EmotionPipeline<Detector: FaceDetecting, Classifier: EmotionClassifying>
 where Detector.Frame == Classifier.Frame {
   /// The pictures it takes.
-  public typealias Frame = Detector.Frame
+  package typealias Frame = Detector.Frame
 
   private struct TimedFrame: Sendable {
     let frame: Frame
@@ -42,7 +42,7 @@ where Detector.Frame == Classifier.Frame {
   private var generation = 0
 
   /// Creates a pipeline, which listens for frames at once.
-  public init(
+  package init(
     detector: Detector, classifier: Classifier, cropMargin: Double,
     configuration: PipelineConfiguration = PipelineConfiguration(),
     clock: PipelineClock = PipelineClock()
@@ -82,8 +82,9 @@ extension EmotionPipeline {
   /// - Parameter bufferSize: how many events wait for a listener that is busy. Beyond it the oldest
   ///   are lost, so a listener that must not miss a ``EmotionEvent/faceLost(_:)`` compares
   ///   ``EmotionEvent/frame(_:)``s, each of which is complete.
-  public nonisolated func events(bufferingNewest bufferSize: Int = 256) -> AsyncStream<EmotionEvent>
-  {
+  package nonisolated func events(bufferingNewest bufferSize: Int = 256) -> AsyncStream<
+    EmotionEvent
+  > {
     hub.stream(bufferSize: bufferSize)
   }
 
@@ -91,7 +92,7 @@ extension EmotionPipeline {
   ///
   /// - Parameter time: when it was taken, on any clock that is the same for all frames; nil for
   ///   the pipeline's own.
-  public nonisolated func submit(_ frame: Frame, at time: Duration? = nil) {
+  package nonisolated func submit(_ frame: Frame, at time: Duration? = nil) {
     let now = clock.now
     let result = inbox.yield(TimedFrame(frame: frame, time: time ?? now, submitted: now))
     if case .dropped = result {
@@ -102,7 +103,7 @@ extension EmotionPipeline {
   }
 
   /// Ends all event streams. The pipeline takes no more frames; an analysis under way is cancelled.
-  public nonisolated func finish() {
+  package nonisolated func finish() {
     inbox.finish()
     hub.finish()
   }
@@ -112,7 +113,7 @@ extension EmotionPipeline {
   /// What became of the frames so far.
   ///
   /// - Complexity: sorts the remembered latencies; not for every frame.
-  public var statistics: PipelineStatistics {
+  package var statistics: PipelineStatistics {
     var all = own
     (all.submitted, all.replaced) = counter.counts
     all.latency = latency.summaries
@@ -120,7 +121,7 @@ extension EmotionPipeline {
   }
 
   /// Slows down, pauses or speeds up analysis, and says so when the level is new.
-  public func setThermalLevel(_ level: ThermalLevel) {
+  package func setThermalLevel(_ level: ThermalLevel) {
     guard level != thermalLevel else { return }
     thermalLevel = level
     gate.rate = configuration.thermal.rate(at: level)
@@ -128,7 +129,7 @@ extension EmotionPipeline {
   }
 
   /// Tells listeners that the source of frames stopped, or with nil that it delivers again.
-  public func setInterruption(_ reason: InterruptionReason?) {
+  package func setInterruption(_ reason: InterruptionReason?) {
     changeInterruption { sourceInterruption = reason }
   }
 
@@ -146,17 +147,17 @@ extension EmotionPipeline {
 
   /// Tells that the app left or came back to the foreground. In the background frames are dropped,
   /// because iOS does not let an app use the GPU there.
-  public func setInBackground(_ inBackground: Bool) {
+  package func setInBackground(_ inBackground: Bool) {
     changeInterruption { isInBackground = inBackground }
   }
 
   /// Tells listeners, once, that the network was moved to the processor.
-  public func reportFallback(reason: String) {
+  package func reportFallback(reason: String) {
     hub.send(.fellBack(reason: reason), on: Topic.fallback.rawValue, holds: true)
   }
 
   /// Forgets all faces, reporting each as lost, and drops the analysis under way.
-  public func reset() {
+  package func reset() {
     generation += 1
     isFailing = false
     gate = FrameGate(rate: configuration.thermal.rate(at: thermalLevel))

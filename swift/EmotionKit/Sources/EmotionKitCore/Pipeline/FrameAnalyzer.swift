@@ -1,19 +1,19 @@
 /// One face of one frame, with the network's answer.
-public struct AnalyzedFace: Hashable, Sendable {
+package struct AnalyzedFace: Hashable, Sendable {
   /// The detection.
-  public var face: DetectedFace
+  package var face: DetectedFace
   /// The network's output.
-  public var distribution: EmotionDistribution
+  package var distribution: EmotionDistribution
 
   /// Creates a result.
-  public init(face: DetectedFace, distribution: EmotionDistribution) {
+  package init(face: DetectedFace, distribution: EmotionDistribution) {
     self.face = face
     self.distribution = distribution
   }
 }
 
 /// Detects, chooses, plans regions and classifies; remembers nothing.
-public struct FrameAnalyzer<Detector: FaceDetecting, Classifier: EmotionClassifying>: Sendable
+package struct FrameAnalyzer<Detector: FaceDetecting, Classifier: EmotionClassifying>: Sendable
 where Detector.Frame == Classifier.Frame {
   private let detector: Detector
   private let classifier: Classifier
@@ -21,7 +21,7 @@ where Detector.Frame == Classifier.Frame {
   private let configuration: PipelineConfiguration
 
   /// Creates an analyzer that cuts regions with the model's own margin.
-  public init(
+  package init(
     detector: Detector, classifier: Classifier, cropMargin: Double,
     configuration: PipelineConfiguration = PipelineConfiguration()
   ) {
@@ -37,7 +37,7 @@ where Detector.Frame == Classifier.Frame {
   /// - Throws: `CancellationError`, or the detector's or classifier's failure as an
   ///   ``EmotionKitError``.
   /// - Complexity: one detection, and one prediction for each chosen face.
-  public func analyze(_ frame: Detector.Frame) async throws -> [AnalyzedFace] {
+  package func analyze(_ frame: Detector.Frame) async throws -> [AnalyzedFace] {
     try await classify(detect(in: frame), in: frame)
   }
 
@@ -72,7 +72,7 @@ where Detector.Frame == Classifier.Frame {
   ///
   /// - Returns: one reading for each chosen face, largest first, with identities counted from 1.
   /// - Throws: as ``analyze(_:)``.
-  public func readings(in frame: Detector.Frame) async throws -> [EmotionReading] {
+  package func readings(in frame: Detector.Frame) async throws -> [EmotionReading] {
     try await analyze(frame).enumerated().map { index, result in
       EmotionReading(
         faceID: FaceID(rawValue: UInt64(index + 1)), dominant: result.distribution.top.emotion,

@@ -2,15 +2,15 @@
 ///
 /// The gate keeps a timetable rather than a pause after each frame: at 30 frames a second and a
 /// rate of 12 it lets through 12, not 10.
-public struct FrameGate: Sendable {
+package struct FrameGate: Sendable {
   /// Frames a second; zero or less closes the gate. A change takes effect with the next frame.
-  public var rate: Double
+  package var rate: Double
 
   private var lastAdmitted: Duration?
   private var due: Duration = .zero
 
   /// Creates an open gate.
-  public init(rate: Double) {
+  package init(rate: Double) {
     self.rate = rate
   }
 
@@ -20,7 +20,7 @@ public struct FrameGate: Sendable {
   /// through.
   ///
   /// - Complexity: O(1).
-  public mutating func admit(at time: Duration) -> Bool {
+  package mutating func admit(at time: Duration) -> Bool {
     guard rate > 0 else { return false }
     // A Duration cannot hold the interval of an absurdly low rate; a day is as good as never.
     let interval = Duration.seconds(min(1 / rate, 86_400))

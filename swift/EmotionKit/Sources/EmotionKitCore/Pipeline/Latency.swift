@@ -1,5 +1,5 @@
 /// The steps a frame goes through, in their order.
-public enum PipelineStage: String, CaseIterable, Hashable, Sendable {
+@_spi(Diagnostics) public enum PipelineStage: String, CaseIterable, Hashable, Sendable {
   /// From being handed in to the start of its analysis.
   case waiting
   /// Finding the faces, and measuring their capture quality.
@@ -11,8 +11,8 @@ public enum PipelineStage: String, CaseIterable, Hashable, Sendable {
 }
 
 /// How long one stage took over the last frames.
-public struct LatencySummary: Hashable, Sendable {
-  /// How many frames the figures are of; at most ``LatencyRecorder/capacity``.
+@_spi(Diagnostics) public struct LatencySummary: Hashable, Sendable {
+  /// How many frames the figures are of; at most 256.
   public let samples: Int
   /// Half of the frames were no slower.
   public let p50: Duration
@@ -27,7 +27,7 @@ public struct LatencySummary: Hashable, Sendable {
   ///
   /// - Returns: nil when there are none.
   /// - Complexity: O(*n* log *n*).
-  public init?(_ durations: [Duration]) {
+  package init?(_ durations: [Duration]) {
     let sorted = durations.sorted()
     guard let slowest = sorted.last else { return nil }
     func rank(_ percent: Int) -> Duration {
@@ -40,20 +40,20 @@ public struct LatencySummary: Hashable, Sendable {
 }
 
 /// Remembers the last durations of each stage, and forgets older ones.
-public struct LatencyRecorder: Sendable {
+package struct LatencyRecorder: Sendable {
   /// Frames remembered: at 12 a second, the last 21 seconds.
-  public static let capacity = 256
+  package static let capacity = 256
 
   private var durations: [PipelineStage: [Duration]] = [:]
   private var next: [PipelineStage: Int] = [:]
 
   /// Creates an empty recorder.
-  public init() {}
+  package init() {}
 
   /// Takes one duration.
   ///
   /// - Complexity: O(1).
-  public mutating func record(_ duration: Duration, for stage: PipelineStage) {
+  package mutating func record(_ duration: Duration, for stage: PipelineStage) {
     let slot = next[stage, default: 0]
     if slot < durations[stage, default: []].count {
       durations[stage, default: []][slot] = duration
@@ -66,7 +66,7 @@ public struct LatencyRecorder: Sendable {
   /// The figures of every stage that was recorded.
   ///
   /// - Complexity: O(*n* log *n*) in the remembered durations; nothing is sorted before it is asked.
-  public var summaries: [PipelineStage: LatencySummary] {
+  package var summaries: [PipelineStage: LatencySummary] {
     durations.compactMapValues { LatencySummary($0) }
   }
 }

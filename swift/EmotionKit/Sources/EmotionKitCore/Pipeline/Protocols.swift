@@ -1,11 +1,11 @@
 /// A picture that can be handed between tasks.
-public protocol AnalyzableFrame: Sendable {
+package protocol AnalyzableFrame: Sendable {
   /// Width and height of the upright image in pixels.
   var orientedSize: PixelSize { get }
 }
 
 /// Finds faces. Replace it to use another detector, or a fake.
-public protocol FaceDetecting<Frame>: Sendable {
+package protocol FaceDetecting<Frame>: Sendable {
   /// The kind of picture it understands.
   associatedtype Frame: AnalyzableFrame
 
@@ -14,7 +14,7 @@ public protocol FaceDetecting<Frame>: Sendable {
 }
 
 /// Judges the expression of a face. Replace it to use another model, or a fake.
-public protocol EmotionClassifying<Frame>: Sendable {
+package protocol EmotionClassifying<Frame>: Sendable {
   /// The kind of picture it understands.
   associatedtype Frame: AnalyzableFrame
 

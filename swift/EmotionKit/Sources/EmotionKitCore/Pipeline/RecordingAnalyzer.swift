@@ -20,7 +20,7 @@ public struct RecordedMoment: Hashable, Sendable {
 /// The opposite of ``EmotionPipeline``: nothing is dropped for being late, because the caller waits
 /// for each frame before it decodes the next. Time is the recording's own, so the result does not
 /// depend on the speed of the machine.
-public actor RecordingAnalyzer<Detector: FaceDetecting, Classifier: EmotionClassifying>
+package actor RecordingAnalyzer<Detector: FaceDetecting, Classifier: EmotionClassifying>
 where Detector.Frame == Classifier.Frame {
   private let analyzer: FrameAnalyzer<Detector, Classifier>
   private var session: FaceSession
@@ -28,7 +28,7 @@ where Detector.Frame == Classifier.Frame {
 
   /// Creates an analyzer that has seen nothing. `configuration.thermal.targetRate` is how many
   /// frames of each second of the recording are analysed.
-  public init(
+  package init(
     detector: Detector, classifier: Classifier, cropMargin: Double,
     configuration: PipelineConfiguration = PipelineConfiguration()
   ) {
@@ -44,7 +44,7 @@ where Detector.Frame == Classifier.Frame {
   /// - Returns: nil for a frame that is left out to keep the rate.
   /// - Throws: ``EmotionKitError`` or `CancellationError`.
   /// - Complexity: that of ``FrameAnalyzer/analyze(_:)``.
-  public func analyze(_ frame: Detector.Frame, at time: Duration) async throws -> RecordedMoment? {
+  package func analyze(_ frame: Detector.Frame, at time: Duration) async throws -> RecordedMoment? {
     guard gate.admit(at: time) else { return nil }
     let analyzed = try await analyzer.analyze(frame)
     let (readings, events) = session.advance(analyzed, imageSize: frame.orientedSize, at: time)

@@ -27,7 +27,7 @@ public struct ThermalPolicy: Hashable, Sendable {
   }
 
   /// Inferences a second at a level; zero is a pause.
-  public func rate(at level: ThermalLevel) -> Double {
+  package func rate(at level: ThermalLevel) -> Double {
     switch level {
     case .nominal, .fair: max(targetRate, 0)
     case .serious: max(min(targetRate, seriousRate), 0)

@@ -44,6 +44,11 @@ import Testing
     return hash.finalize()
   }
 
+  private func verifyFiles(beside model: URL) throws {
+    let folder = model.deletingLastPathComponent()
+    try ModelManifest.read(in: folder).verifyFiles(in: folder)
+  }
+
   // MARK: The ordinary way
 
   @Test func aModelIsFetchedFileByFileAndFoundAfterwards() async throws {
@@ -51,9 +56,9 @@ import Testing
     #expect(try downloader().downloaded(model) == nil)
     let seen = Recorder<ModelDownloadProgress>()
     let located = try await downloader().download(model) { seen.add($0) }
-    #expect(located.kind == .mlpackage)
-    try ModelManifest.read(in: located.directory).verifyFiles(in: located.directory)
-    #expect(try ModelManifest.contentHash(of: located.url) == model.sha256)
+    #expect(located.pathExtension == "mlpackage")
+    try verifyFiles(beside: located)
+    #expect(try ModelManifest.contentHash(of: located) == model.sha256)
 
     let progress = seen.values
     #expect(progress.map(\.completedBytes) == progress.map(\.completedBytes).sorted())
@@ -65,7 +70,8 @@ import Testing
     #expect(try downloader().downloaded(model) == located)
     #expect(try await downloader().download(model) == located)
     #expect(server.requests.count == 3)
-    let left = try FileManager.default.subpathsOfDirectory(atPath: located.directory.path)
+    let folder = located.deletingLastPathComponent()
+    let left = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
     #expect(!left.contains { $0.hasSuffix(".part") || $0.hasSuffix(".tag") })
   }
 
@@ -75,8 +81,8 @@ import Testing
     let model = try RemoteModel(
       url: FakeServer.base.appendingPathComponent("Mine.mlmodel"), sha256: hex(data).uppercased())
     let located = try await downloader().download(model)
-    #expect(located.url.lastPathComponent == "Mine.mlmodel" && located.kind == .mlmodel)
-    #expect(try Data(contentsOf: located.url) == data)
+    #expect(located.lastPathComponent == "Mine.mlmodel")
+    #expect(try Data(contentsOf: located) == data)
     try downloader().remove(model)
     #expect(try downloader().downloaded(model) == nil)
     try downloader().remove(model)
@@ -94,15 +100,15 @@ import Testing
     let model = try RemoteModel(
       url: FakeServer.base.appendingPathComponent("manifest.json"), sha256: hex(data))
     let located = try await downloader().download(model)
-    try ModelManifest.read(in: located.directory).verifyFiles(in: located.directory)
+    try verifyFiles(beside: located)
   }
 
   @Test func manyWhoWantItWaitForOneDownload() async throws {
     let model = try publish()
     let downloaders = (0..<5).map { _ in downloader() }
-    let places = try await withThrowingTaskGroup(of: LocatedModel.self) { group in
+    let places = try await withThrowingTaskGroup(of: URL.self) { group in
       for downloader in downloaders { group.addTask { try await downloader.download(model) } }
-      return try await group.reduce(into: Set<LocatedModel>()) { $0.insert($1) }
+      return try await group.reduce(into: Set<URL>()) { $0.insert($1) }
     }
     #expect(places.count == 1)
     #expect(server.requests.count == 3)
@@ -147,7 +153,7 @@ import Testing
     try folder.write("old beginning", to: part + "/weight.bin.part")
     try folder.write("\"v1\"", to: part + "/weight.bin.tag")
     let located = try await downloader().download(model)
-    #expect(try ModelManifest.contentHash(of: located.url) == model.sha256)
+    #expect(try ModelManifest.contentHash(of: located) == model.sha256)
     #expect(server.requests.count == 3)
   }
 
@@ -159,7 +165,7 @@ import Testing
     let part = "models/\(model.sha256.prefix(32)).partial/EmotionNet.mlpackage/Data/weights"
     try folder.write("of another version", to: part + "/weight.bin.part")
     let located = try await downloader().download(model)
-    #expect(try ModelManifest.contentHash(of: located.url) == model.sha256)
+    #expect(try ModelManifest.contentHash(of: located) == model.sha256)
     let weights = server.requests.filter { $0.url.lastPathComponent == "weight.bin" }
     #expect(weights.map(\.offset) == [18, 0])
   }
@@ -168,7 +174,7 @@ import Testing
     let model = try publish()
     server.prepare(nil, .cut(after: 2500), .ignoresRange)
     let located = try await downloader().download(model)
-    #expect(try ModelManifest.contentHash(of: located.url) == model.sha256)
+    #expect(try ModelManifest.contentHash(of: located) == model.sha256)
   }
 
   @Test func moreThanTheServerHasIsThrownAway() async throws {
@@ -176,7 +182,7 @@ import Testing
     let part = "models/\(model.sha256.prefix(32)).partial/EmotionNet.mlpackage/Data/weights"
     try folder.write(String(repeating: "x", count: 6000), to: part + "/weight.bin.part")
     let located = try await downloader().download(model)
-    #expect(try ModelManifest.contentHash(of: located.url) == model.sha256)
+    #expect(try ModelManifest.contentHash(of: located) == model.sha256)
   }
 
   @Test func whatArrivedWholeBeforeAnEndIsNotAskedForAgain() async throws {
@@ -322,7 +328,7 @@ import Testing
   @Test func aModelThatWasDamagedOnDiskIsReported() async throws {
     let model = try publish()
     let located = try await downloader().download(model)
-    try FileManager.default.removeItem(at: located.url)
+    try FileManager.default.removeItem(at: located)
     #expect(throws: EmotionKitError.self) { try downloader().downloaded(model) }
   }
 

@@ -12,9 +12,8 @@ import Testing
       time: time,
       faces: emotion.map {
         [
-          AnalyzedFace(
-            face: DetectedFace(box: UnitRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)),
-            distribution: .mostly($0))
+          ScriptedEmotionSource.Face(
+            box: UnitRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2), probabilities: .mostly($0))
         ]
       } ?? [])
   }

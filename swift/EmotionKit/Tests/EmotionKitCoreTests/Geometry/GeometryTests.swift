@@ -1,4 +1,5 @@
 import EmotionKitCore
+import Foundation
 import Testing
 
 @Suite struct GeometryTests {
@@ -129,7 +130,7 @@ import Testing
   @Test func projectionTurnsWithTheWindow() throws {
     let image = PixelSize(width: 200, height: 100)
     let upperLeft = UnitRect(x: 0, y: 0.5, width: 0.25, height: 0.5)
-    func project(_ turns: Int, mirrored: Bool = false) throws -> PixelRect {
+    func project(_ turns: Int, mirrored: Bool = false) throws -> CGRect {
       try #require(
         ViewProjection(
           image: image, viewWidth: 100, viewHeight: 200, mode: .fit, quarterTurns: turns,
@@ -137,26 +138,26 @@ import Testing
         ).project(upperLeft))
     }
     // Turned by a quarter the picture is 100 x 200 and fits exactly.
-    #expect(try project(1) == PixelRect(x: 50, y: 0, width: 50, height: 50))
-    #expect(try project(-1) == PixelRect(x: 0, y: 150, width: 50, height: 50))
+    #expect(try project(1) == CGRect(x: 50, y: 0, width: 50, height: 50))
+    #expect(try project(-1) == CGRect(x: 0, y: 150, width: 50, height: 50))
     #expect(try project(5) == project(1))
-    #expect(try project(1, mirrored: true) == PixelRect(x: 0, y: 0, width: 50, height: 50))
+    #expect(try project(1, mirrored: true) == CGRect(x: 0, y: 0, width: 50, height: 50))
     // By a half it is 200 x 100 again, shown at half size between bars of 75.
-    #expect(try project(2) == PixelRect(x: 75, y: 100, width: 25, height: 25))
+    #expect(try project(2) == CGRect(x: 75, y: 100, width: 25, height: 25))
   }
 
   @Test func projectionFillsFitsAndMirrors() throws {
     let image = PixelSize(width: 200, height: 100)
     let box = UnitRect(x: 0, y: 0, width: 0.5, height: 0.5)  // lower left quarter
-    func project(_ mode: ViewProjection.ContentMode, mirrored: Bool = false) throws -> PixelRect {
+    func project(_ mode: ViewProjection.ContentMode, mirrored: Bool = false) throws -> CGRect {
       try #require(
         ViewProjection(
           image: image, viewWidth: 100, viewHeight: 100, mode: mode, mirrored: mirrored
         ).project(box))
     }
-    #expect(try project(.fit) == PixelRect(x: 0, y: 50, width: 50, height: 25))
-    #expect(try project(.fill) == PixelRect(x: -50, y: 50, width: 100, height: 50))
-    #expect(try project(.fit, mirrored: true) == PixelRect(x: 50, y: 50, width: 50, height: 25))
+    #expect(try project(.fit) == CGRect(x: 0, y: 50, width: 50, height: 25))
+    #expect(try project(.fill) == CGRect(x: -50, y: 50, width: 100, height: 50))
+    #expect(try project(.fit, mirrored: true) == CGRect(x: 50, y: 50, width: 50, height: 25))
     let empty = ViewProjection(image: image, viewWidth: 0, viewHeight: 1, mode: .fit)
     #expect(empty.project(box) == nil)
   }

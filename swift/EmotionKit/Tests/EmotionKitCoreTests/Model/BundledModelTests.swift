@@ -14,6 +14,8 @@ import Testing
     return isPresent
   }()
 
+  private static func folder() throws -> URL { try located.get().deletingLastPathComponent() }
+
   @Test func withoutAModelTheErrorSaysWhereItLooked() throws {
     guard !Self.isPresent else { return }
     let isRequired = ProcessInfo.processInfo.environment["EMOTIONKIT_REQUIRE_MODEL"] == "1"
@@ -28,18 +30,18 @@ import Testing
 
   @Test(.enabled(if: isPresent)) func everyFileIsTheOneInTheManifest() throws {
     let model = try Self.located.get()
-    let manifest = try ModelManifest.read(in: model.directory)
-    #expect(manifest.model.file == model.url.lastPathComponent)
-    try manifest.verifyFiles(in: model.directory)
+    let manifest = try ModelManifest.read(in: Self.folder())
+    #expect(manifest.model.file == model.lastPathComponent)
+    #expect(try EmotionModelBundle.verify() == model)
     let size = try manifest.model.files.map { file in
-      try Data(contentsOf: model.url.appendingPathComponent(file.path)).count
+      try Data(contentsOf: model.appendingPathComponent(file.path)).count
     }
     #expect(size == manifest.model.files.map(\.bytes))
     #expect(size.reduce(0, +) == manifest.model.bytes)
   }
 
   @Test(.enabled(if: isPresent)) func theParityVerdictIsPass() throws {
-    let manifest = try ModelManifest.read(in: Self.located.get().directory)
+    let manifest = try ModelManifest.read(in: Self.folder())
     let parity = manifest.parity
     print(
       "EmotionKit: parity \(parity.verdict) on \(parity.images) images by \(parity.runtime), "
@@ -52,18 +54,17 @@ import Testing
   /// The contract inside the model file itself, found in its protobuf without Core ML.
   @Test(.enabled(if: isPresent)) func theModelCarriesTheManifestsContract() throws {
     let model = try Self.located.get()
-    let manifest = try ModelManifest.read(in: model.directory)
+    let manifest = try ModelManifest.read(in: Self.folder())
     let specification = try #require(
       manifest.model.files.first { $0.path.hasSuffix(".mlmodel") }?.path)
-    let data = try Data(contentsOf: model.url.appendingPathComponent(specification))
+    let data = try Data(contentsOf: model.appendingPathComponent(specification))
     let json = try #require(Self.metadata(ModelContract.metadataKey, in: data))
     try ModelContract.parse(json).validate(equals: manifest.contract)
   }
 
   @Test(.enabled(if: isPresent)) func goldenLabelsMapByNameAndTheTopIsTheLargest() throws {
-    let model = try Self.located.get()
-    let contract = try ModelManifest.read(in: model.directory).contract
-    let golden = try Golden(contentsOf: model.directory.appendingPathComponent("golden.json"))
+    let contract = try ModelManifest.read(in: Self.folder()).contract
+    let golden = try Golden(contentsOf: Self.folder().appendingPathComponent("golden.json"))
     try golden.check()
     #expect(!golden.images.isEmpty)
     for image in golden.images {

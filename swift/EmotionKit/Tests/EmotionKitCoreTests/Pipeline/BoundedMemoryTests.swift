@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import EmotionKitCore
+@_spi(Diagnostics) @testable import EmotionKitCore
 
 /// A million frames: what is stored is counted, object by object.
 @Suite(.timeLimit(.minutes(5))) struct BoundedMemoryTests {

@@ -1,4 +1,4 @@
-import EmotionKitCore
+@_spi(Diagnostics) import EmotionKitCore
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct EmotionPipelineTests {

@@ -1,4 +1,4 @@
-import EmotionKitCore
+@_spi(Diagnostics) import EmotionKitCore
 import Testing
 
 @Suite struct LatencyTests {
