@@ -9,7 +9,7 @@ import click
 
 
 def list_option(*names: str, **about: Any) -> Callable[[Any], Any]:
-    """Declare an option whose value is ``"a,b"`` of ``--allow-class a --allow-class b``; None without any.
+    """Declare an option that is ``"a,b"`` after ``--allow-class a --allow-class b``, None without.
 
     Of an option that is given twice click takes the last, and the first would be lost in silence.
     """
