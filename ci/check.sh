@@ -10,7 +10,8 @@ bin=$1
 if command -v swift >/dev/null; then
   swift format lint --strict --recursive \
     Package.swift swift/EmotionKit benchmarks/swift tests/swift/consumer
+  "$bin/python" ci/apple_build.py
 else
-  echo "NOT RUN: swift format lint (no Swift toolchain on PATH)"
+  echo "NOT RUN: swift format lint, EmotionKit compiled for Apple's systems (no Swift toolchain on PATH)"
 fi
 echo "check: all good"

@@ -34,10 +34,6 @@
       self.preview = preview
       previewLayer.session = preview.session
       previewLayer.videoGravity = .resizeAspectFill
-      if let connection = previewLayer.connection, connection.isVideoMirroringSupported {
-        connection.automaticallyAdjustsVideoMirroring = false
-        connection.isVideoMirrored = preview.isMirrored
-      }
       if #available(iOS 17.0, *) {
         let coordinator = AVCaptureDevice.RotationCoordinator(
           device: preview.device, previewLayer: previewLayer)
@@ -58,8 +54,13 @@
       turn()
     }
 
+    /// There is no connection while the session has no input; a later layout turns it then.
     private func turn() {
       guard let preview, let connection = previewLayer?.connection else { return }
+      if connection.isVideoMirroringSupported {
+        connection.automaticallyAdjustsVideoMirroring = false
+        connection.isVideoMirrored = preview.isMirrored
+      }
       if #available(iOS 17.0, *) {
         guard let coordinator = coordinator as? AVCaptureDevice.RotationCoordinator else { return }
         let angle = coordinator.videoRotationAngleForHorizonLevelPreview

@@ -129,7 +129,7 @@
       // Anything else is not tried again: it would fail again, for ever.
       StubCamera.crash(.unknown)
       #expect(
-        await events.next() == .failed(.cameraUnavailable(reason: "camera error 0")))
+        await events.next() == .failed(.cameraUnavailable(reason: "camera error -11800")))
       #expect(!StubCamera.isRunning)
       // It is over, so the same camera can be started again.
       try await monitor.start()

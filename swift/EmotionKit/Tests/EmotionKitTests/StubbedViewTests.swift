@@ -164,6 +164,21 @@
       try await monitor.stop()
     }
 
+    /// The layer has a connection from the first input on, which may come after the view was made.
+    @Test @MainActor func aPreviewMadeBeforeTheInputIsTurnedAndMirroredByTheNextLayout() throws {
+      let camera = try #require(AVCaptureDevice.default(for: .video))
+      let preview = CameraPreview(
+        session: AVCaptureSession(), device: camera, position: .front, rotation: CameraRotation())
+      let view = PreviewLayerView()
+      view.show(preview)
+      let layer = try #require(view.layer as? AVCaptureVideoPreviewLayer)
+      #expect(layer.connection == nil)
+      preview.session.addInput(try AVCaptureDeviceInput(device: camera))
+      view.layoutSubviews()
+      #expect(layer.connection?.isVideoMirrored == true)
+      #expect(preview.rotation.fromAnalysedToShown(mirrored: false) == 1)
+    }
+
     @Test @MainActor func anErrorCanBeTriedAgain() async throws {
       var script = StubCamera.Script()
       script.status = .denied

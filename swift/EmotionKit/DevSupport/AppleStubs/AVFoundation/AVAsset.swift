@@ -106,7 +106,7 @@ public enum StubVideo {
   static func recordDecode() { lock.withLock { decodes += 1 } }
 }
 
-public class AVPlayer: NSObject, @unchecked Sendable {
+@MainActor public class AVPlayer: NSObject {
   public init(url: URL) {}
   public func currentTime() -> CMTime { CMTime(seconds: 0, preferredTimescale: 600) }
   public func play() {}

@@ -20,6 +20,7 @@ public class AVFrameRateRange: NSObject {
   }
 }
 
+@available(visionOS, unavailable)
 public class AVCaptureDevice: NSObject {
   public class Format: NSObject {
     public var videoSupportedFrameRateRanges: [AVFrameRateRange] {
@@ -65,13 +66,14 @@ public class AVCaptureDevice: NSObject {
     StubCamera.script.hasCamera ? AVCaptureDevice(position: .unspecified) : nil
   }
 
-  @available(iOS 17.0, macOS 14.0, *)
+  @available(iOS 17.0, macOS 14.0, macCatalyst 17.0, *)
   public class RotationCoordinator: NSObject {
     public init(device: AVCaptureDevice, previewLayer: CALayer?) {}
     public var videoRotationAngleForHorizonLevelCapture: CGFloat { StubCamera.script.angle }
     public var videoRotationAngleForHorizonLevelPreview: CGFloat { StubCamera.script.previewAngle }
   }
 
+  @available(macOS, unavailable)
   public class SystemPressureState: NSObject {
     public struct Level: Hashable, Sendable {
       let name: String
@@ -84,53 +86,68 @@ public class AVCaptureDevice: NSObject {
     public let level: Level
     init(level: Level) { self.level = level }
   }
+  @available(macOS, unavailable)
   public var systemPressureState: SystemPressureState {
     SystemPressureState(level: StubCamera.script.pressure)
   }
 }
 
-public struct AVError: Error {
-  public enum Code: Int, Sendable { case unknown, mediaServicesWereReset }
+public let AVFoundationErrorDomain = "AVFoundationErrorDomain"
+
+/// Where Apple's bridges to and from `NSError`, this becomes one: with its domain and code.
+public struct AVError: CustomNSError {
+  public enum Code: Int, Sendable {
+    case unknown = -11800
+    case mediaServicesWereReset = -11819
+  }
   public let code: Code
   /// Stub only.
   public init(stubCode: Code) { code = stubCode }
+
+  public static var errorDomain: String { AVFoundationErrorDomain }
+  public var errorCode: Int { code.rawValue }
+  public var errorUserInfo: [String: Any] {
+    [NSLocalizedDescriptionKey: "camera error \(code.rawValue)"]
+  }
 }
 
-extension AVError: LocalizedError {
-  public var errorDescription: String? { "camera error \(code.rawValue)" }
-}
-
+@available(visionOS, unavailable)
 public class AVCaptureInput: NSObject {}
+@available(visionOS, unavailable)
 public class AVCaptureDeviceInput: AVCaptureInput {
   public init(device: AVCaptureDevice) throws {}
 }
+@available(visionOS, unavailable)
 public class AVCaptureOutput: NSObject {
   fileprivate let theConnection = AVCaptureConnection()
   public func connection(with mediaType: AVMediaType) -> AVCaptureConnection? { theConnection }
 }
 
+@available(visionOS, unavailable)
 public class AVCaptureConnection: NSObject {
   public var isVideoMirroringSupported: Bool { StubCamera.script.canMirror }
   public var automaticallyAdjustsVideoMirroring = true
   public var isVideoMirrored = false
-  @available(iOS 17.0, macOS 14.0, *)
+  @available(iOS 17.0, macOS 14.0, macCatalyst 17.0, *)
   public var videoRotationAngle: CGFloat {
     get { angle }
     set { angle = newValue }
   }
-  @available(iOS 17.0, macOS 14.0, *)
+  @available(iOS 17.0, macOS 14.0, macCatalyst 17.0, *)
   public func isVideoRotationAngleSupported(_ angle: CGFloat) -> Bool {
     StubCamera.script.supportedAngles.contains(angle)
   }
   private var angle: CGFloat = 0
 }
 
+@available(visionOS, unavailable)
 public protocol AVCaptureVideoDataOutputSampleBufferDelegate: NSObjectProtocol {
   func captureOutput(
     _ output: AVCaptureOutput, didOutput sampleBuffer: CMSampleBuffer,
     from connection: AVCaptureConnection)
 }
 
+@available(visionOS, unavailable)
 public class AVCaptureVideoDataOutput: AVCaptureOutput {
   public var alwaysDiscardsLateVideoFrames = true
   public var videoSettings: [String: Any]! = [:]
@@ -160,15 +177,20 @@ public class AVCaptureVideoDataOutput: AVCaptureOutput {
   }
 }
 
+@available(visionOS, unavailable)
 public let AVCaptureSessionErrorKey = "AVCaptureSessionErrorKey"
+@available(macOS, unavailable)
+@available(visionOS, unavailable)
 public let AVCaptureSessionInterruptionReasonKey = "AVCaptureSessionInterruptionReasonKey"
 
+@available(visionOS, unavailable)
 public class AVCaptureSession: NSObject {
   public struct Preset: Hashable, Sendable {
     let name: String
     public static let high = Preset(name: "high")
     public static let hd1280x720 = Preset(name: "1280x720")
   }
+  @available(macOS, unavailable)
   public enum InterruptionReason: Int, Sendable {
     case videoDeviceNotAvailableInBackground = 1
     case audioDeviceInUseByAnotherClient = 2
@@ -188,14 +210,23 @@ public class AVCaptureSession: NSObject {
     }
   }
   public private(set) var isRunning = false
+  @available(macOS, unavailable)
   public var isInterrupted: Bool { StubCamera.script.isInterrupted }
+  @available(iOS 16.0, macCatalyst 16.0, *)
+  @available(macOS, unavailable)
   public var isMultitaskingCameraAccessSupported: Bool { StubCamera.script.allowsMultitasking }
-  public var isMultitaskingCameraAccessEnabled = false {
-    didSet {
+  @available(iOS 16.0, macCatalyst 16.0, *)
+  @available(macOS, unavailable)
+  public var isMultitaskingCameraAccessEnabled: Bool {
+    get { isMultitasking }
+    set {
       StubCamera.demand(isMultitaskingCameraAccessSupported, "multitasking is not supported")
+      isMultitasking = newValue
     }
   }
+  private var isMultitasking = false
   private var inputs: [AVCaptureInput] = []
+  var hasInput: Bool { !inputs.isEmpty }
   private var outputs: [AVCaptureOutput] = []
 
   public override init() {}

@@ -1,6 +1,7 @@
 import Foundation
 
 /// A camera that tests drive by hand, one test at a time.
+@available(visionOS, unavailable)
 public enum StubCamera {
   public struct Script: Sendable {
     public var status: AVAuthorizationStatus = .authorized
@@ -91,6 +92,7 @@ public enum StubCamera {
     lock.withLock { output }?.deliver(Sample(width: width, height: height, seconds: seconds))
   }
 
+  @available(macOS, unavailable)
   public static func post(_ name: Notification.Name, reason: AVCaptureSession.InterruptionReason?) {
     let info = reason.map { [AVCaptureSessionInterruptionReasonKey: NSNumber(value: $0.rawValue)] }
     NotificationCenter.default.post(

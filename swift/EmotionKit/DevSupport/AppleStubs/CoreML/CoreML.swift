@@ -74,24 +74,28 @@ public class MLModel: NSObject {
   }
 }
 
-@available(iOS 17.0, macOS 14.0, *)
+@available(iOS 17.0, macOS 14.0, macCatalyst 17.0, visionOS 1.0, *)
 public enum MLComputeDevice: Sendable {
   case cpu(MLCPUComputeDevice)
   case gpu(MLGPUComputeDevice)
   case neuralEngine(MLNeuralEngineComputeDevice)
+}
+@available(iOS 17.0, macOS 14.0, macCatalyst 17.0, visionOS 1.0, *)
+extension MLComputeDevice {
+  public static var allComputeDevices: [MLComputeDevice] { MLModel.availableComputeDevices }
 }
 public final class MLCPUComputeDevice: NSObject, Sendable {}
 public final class MLGPUComputeDevice: NSObject, Sendable {}
 public final class MLNeuralEngineComputeDevice: NSObject, Sendable {}
 
 extension MLModel {
-  @available(iOS 17.0, macOS 14.0, *)
+  @available(iOS 17.0, macOS 14.0, macCatalyst 17.0, visionOS 1.0, *)
   public static var availableComputeDevices: [MLComputeDevice] {
     [.cpu(MLCPUComputeDevice()), .neuralEngine(MLNeuralEngineComputeDevice())]
   }
 }
 
-@available(iOS 17.4, macOS 14.4, *)
+@available(iOS 17.4, macOS 14.4, macCatalyst 17.4, visionOS 1.1, *)
 public enum MLModelStructure: Sendable {
   public struct Program: Sendable {
     public struct Function: Sendable { public let block: Block }
@@ -110,7 +114,7 @@ public enum MLModelStructure: Sendable {
   case unsupported
 }
 
-@available(iOS 17.4, macOS 14.4, *)
+@available(iOS 17.4, macOS 14.4, macCatalyst 17.4, visionOS 1.1, *)
 public class MLComputePlan {
   public struct DeviceUsage {
     public let preferred: MLComputeDevice

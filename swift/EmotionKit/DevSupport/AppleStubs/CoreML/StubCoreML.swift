@@ -40,7 +40,7 @@ public enum StubCoreML {
   }
 
   /// Two operations on the best device, one on the processor, one without a device.
-  @available(iOS 17.4, macOS 14.4, *)
+  @available(iOS 17.4, macOS 14.4, macCatalyst 17.4, visionOS 1.1, *)
   static func structure(on units: MLComputeUnits) -> MLModelStructure {
     let cpu = MLComputeDevice.cpu(MLCPUComputeDevice())
     let best: MLComputeDevice =

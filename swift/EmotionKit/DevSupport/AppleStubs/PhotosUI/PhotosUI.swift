@@ -5,7 +5,8 @@ public struct PHPickerFilter: Sendable {
   public static let images = PHPickerFilter()
 }
 
-public protocol Transferable: Sendable {}
+/// Not `Sendable`: a type that is transferred may still belong to one task.
+public protocol Transferable {}
 extension Data: Transferable {}
 
 public struct PhotosPickerItem: Hashable, Sendable {
@@ -17,11 +18,12 @@ public struct PhotosPickerItem: Hashable, Sendable {
   }
 }
 
-public struct PhotosPicker: StubPrimitive {
+public struct PhotosPicker<Label: View>: StubPrimitive {
   public let stubChildren: [any View]
-  public init(
+  /// The label is made on no particular actor, so it can be of nothing but values.
+  @preconcurrency nonisolated public init(
     selection: Binding<PhotosPickerItem?>, matching filter: PHPickerFilter? = nil,
-    @ViewBuilder label: () -> some View
+    @ViewBuilder label: @Sendable () -> Label
   ) {
     stubChildren = [label()]
   }

@@ -12,9 +12,15 @@ public struct AccessibilityTraits: Sendable {
 public enum AccessibilityChildBehavior: Sendable { case ignore, combine, contain }
 public enum TextAlignment: Sendable { case leading, center, trailing }
 public enum ContentMode: Sendable { case fit, fill }
-public struct PrimitiveButtonStyle: Sendable {
-  public static let borderedProminent = PrimitiveButtonStyle()
-  public static let bordered = PrimitiveButtonStyle()
+
+@MainActor @preconcurrency public protocol PrimitiveButtonStyle {}
+public struct BorderedProminentButtonStyle: PrimitiveButtonStyle {}
+public struct BorderedButtonStyle: PrimitiveButtonStyle {}
+extension PrimitiveButtonStyle where Self == BorderedProminentButtonStyle {
+  @MainActor @preconcurrency public static var borderedProminent: Self { .init() }
+}
+extension PrimitiveButtonStyle where Self == BorderedButtonStyle {
+  @MainActor @preconcurrency public static var bordered: Self { .init() }
 }
 
 extension View {
@@ -44,7 +50,7 @@ extension View {
   public func background(_ style: some ShapeStyle, in shape: some Shape) -> some View { self }
   public func animation(_ animation: Animation?, value: some Equatable) -> some View { self }
   public func allowsHitTesting(_ enabled: Bool) -> some View { self }
-  public func buttonStyle(_ style: PrimitiveButtonStyle) -> some View { self }
+  public func buttonStyle(_ style: some PrimitiveButtonStyle) -> some View { self }
   public func disabled(_ disabled: Bool) -> some View { self }
   public func alignmentGuide(
     _ guide: VerticalAlignment, computeValue: @escaping (ViewDimensions) -> CGFloat
@@ -58,7 +64,12 @@ extension View {
   public func overlay(
     alignment: Alignment = .center, @ViewBuilder content: () -> some View
   ) -> some View { stub(and: [content()]) }
-  public func navigationTitle(_ title: String) -> some View { stub(title) }
+  public func navigationTitle(_ titleKey: LocalizedStringKey) -> some View {
+    stub(titleKey.stubText)
+  }
+  @_disfavoredOverload public func navigationTitle(_ title: some StringProtocol) -> some View {
+    stub(String(title))
+  }
   public func tabItem(@ViewBuilder _ label: () -> some View) -> some View { stub(and: [label()]) }
   public func toolbar(@ViewBuilder content: () -> some View) -> some View {
     stub(and: [content()])
@@ -68,17 +79,31 @@ extension View {
   public func accessibilityElement(
     children: AccessibilityChildBehavior = .ignore
   ) -> some View { self }
-  public func accessibilityLabel(_ label: String) -> some View { stub("says \(label)") }
-  public func accessibilityValue(_ value: String) -> some View { stub("value \(value)") }
+  public func accessibilityLabel(_ labelKey: LocalizedStringKey) -> some View {
+    stub("says \(labelKey.stubText)")
+  }
+  @_disfavoredOverload public func accessibilityLabel(_ label: some StringProtocol) -> some View {
+    stub("says \(label)")
+  }
+  public func accessibilityValue(_ valueKey: LocalizedStringKey) -> some View {
+    stub("value \(valueKey.stubText)")
+  }
+  @_disfavoredOverload public func accessibilityValue(_ value: some StringProtocol) -> some View {
+    stub("value \(value)")
+  }
   public func accessibilityHidden(_ hidden: Bool) -> some View { self }
   public func accessibilityAddTraits(_ traits: AccessibilityTraits) -> some View { self }
 
   // What runs.
-  public func task(_ action: @escaping @MainActor @Sendable () async -> Void) -> some View {
+  public func task(
+    priority: TaskPriority = .userInitiated,
+    @_inheritActorContext _ action: @escaping @Sendable () async -> Void
+  ) -> some View {
     StubAction(name: "task", run: action, stubChildren: [self])
   }
   public func task(
-    id: some Equatable, _ action: @escaping @MainActor @Sendable () async -> Void
+    id: some Equatable, priority: TaskPriority = .userInitiated,
+    @_inheritActorContext _ action: @escaping @Sendable () async -> Void
   ) -> some View {
     StubAction(name: "task", run: action, stubChildren: [self])
   }

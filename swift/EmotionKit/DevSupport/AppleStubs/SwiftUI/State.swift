@@ -1,8 +1,24 @@
 public protocol ObservableObject: AnyObject {}
 
+/// Only for properties of a class: a struct has no instance to tell of the change.
 @propertyWrapper public struct Published<Value> {
-  public var wrappedValue: Value
-  public init(wrappedValue: Value) { self.wrappedValue = wrappedValue }
+  private var value: Value
+  public init(wrappedValue: Value) { value = wrappedValue }
+
+  @available(*, unavailable, message: "@Published is only available on properties of classes")
+  public var wrappedValue: Value {
+    get { fatalError("never called") }
+    set { fatalError("never called") }
+  }
+
+  public static subscript<Owner: AnyObject>(
+    _enclosingInstance owner: Owner,
+    wrapped wrappedPath: ReferenceWritableKeyPath<Owner, Value>,
+    storage storagePath: ReferenceWritableKeyPath<Owner, Published<Value>>
+  ) -> Value {
+    get { owner[keyPath: storagePath].value }
+    set { owner[keyPath: storagePath].value = newValue }
+  }
 }
 
 public final class StubBox<Value> {
@@ -10,7 +26,8 @@ public final class StubBox<Value> {
   init(_ value: Value) { self.value = value }
 }
 
-@MainActor @preconcurrency @propertyWrapper public struct State<Value> {
+// Not bound to the main actor: only what reads it, a view's body, is.
+@propertyWrapper public struct State<Value> {
   private let box: StubBox<Value>
   public init(wrappedValue: Value) { box = StubBox(wrappedValue) }
   public var wrappedValue: Value {
@@ -22,14 +39,17 @@ public final class StubBox<Value> {
   }
 }
 
+extension State: @unchecked Sendable where Value: Sendable {}
+
 extension State where Value: ExpressibleByNilLiteral {
   public init() { self.init(wrappedValue: nil) }
 }
 
-@MainActor @preconcurrency @propertyWrapper public struct Binding<Value> {
+@propertyWrapper public struct Binding<Value> {
   private let get: () -> Value
   private let set: (Value) -> Void
-  public init(get: @escaping () -> Value, set: @escaping (Value) -> Void) {
+  // Apple's public one takes `@isolated(any) @Sendable` closures, which nobody here needs.
+  init(get: @escaping () -> Value, set: @escaping (Value) -> Void) {
     self.get = get
     self.set = set
   }
@@ -41,12 +61,13 @@ extension State where Value: ExpressibleByNilLiteral {
   public var projectedValue: Binding<Value> { self }
 }
 
-@MainActor @preconcurrency @propertyWrapper
-public final class StateObject<Object: ObservableObject> {
+extension Binding: @unchecked Sendable where Value: Sendable {}
+
+@propertyWrapper public final class StateObject<Object: ObservableObject> {
   private let make: () -> Object
   private lazy var object = make()
   public init(wrappedValue make: @autoclosure @escaping () -> Object) { self.make = make }
-  public var wrappedValue: Object { object }
+  @MainActor @preconcurrency public var wrappedValue: Object { object }
 }
 
 @MainActor @preconcurrency @propertyWrapper public struct ObservedObject<Object: ObservableObject> {

@@ -60,11 +60,12 @@ public struct StubModified: StubPrimitive {
 }
 
 public struct EmptyView: StubPrimitive {
-  public init() {}
+  nonisolated public init() {}
 }
 
 public struct TupleView: StubPrimitive {
   public let stubChildren: [any View]
+  nonisolated init(stubChildren: [any View]) { self.stubChildren = stubChildren }
 }
 
 extension Optional: View where Wrapped: View {
@@ -89,7 +90,7 @@ public enum ConditionalContent<First: View, Second: View>: StubPrimitive {
   }
 }
 
-@MainActor @resultBuilder public enum ViewBuilder {
+@resultBuilder public enum ViewBuilder {
   public static func buildExpression<V: View>(_ view: V) -> V { view }
   public static func buildBlock() -> EmptyView { EmptyView() }
   public static func buildBlock<V: View>(_ view: V) -> V { view }

@@ -1,52 +1,9 @@
-import UIKit
-
-public struct Text: StubPrimitive {
-  private let text: String
-  public init(_ text: String) { self.text = text }
-  public var stubNotes: [String] { [text] }
-  public func font(_ font: Font?) -> Text { self }
-  public func monospacedDigit() -> Text { self }
-}
-
 public struct Image: StubPrimitive {
   private let note: String
-  public init(systemName: String) { note = "image \(systemName)" }
-  public init(uiImage: UIImage) { note = "picture" }
+  nonisolated public init(systemName: String) { note = "image \(systemName)" }
+  nonisolated init(stubNote: String) { note = stubNote }
   public var stubNotes: [String] { [note] }
   public func resizable() -> Image { self }
-}
-
-public struct Label: StubPrimitive {
-  private let text: String
-  public init(_ text: String, systemImage: String) { self.text = text }
-  public var stubNotes: [String] { [text] }
-}
-
-public struct Button: StubPrimitive {
-  private let title: [any View]
-  private let action: @MainActor () -> Void
-  public init(_ title: String, action: @escaping @MainActor () -> Void) {
-    self.title = [Text(title)]
-    self.action = action
-  }
-  public init(
-    action: @escaping @MainActor () -> Void, @ViewBuilder label: () -> some View
-  ) {
-    self.title = [label()]
-    self.action = action
-  }
-  public var stubChildren: [any View] {
-    let name = title.flatMap { StubRenderer.notes(of: $0) }.joined(separator: " ")
-    return [StubAction(name: name, run: { [action] in action() }, stubChildren: title)]
-  }
-}
-
-public struct ProgressView: StubPrimitive {
-  private let text: String
-  public init() { text = "progress" }
-  public init(_ text: String) { self.text = text }
-  public init(value: Double?, total: Double = 1) { text = "progress \(value ?? 0)" }
-  public var stubNotes: [String] { [text] }
 }
 
 public struct Spacer: StubPrimitive {
@@ -97,8 +54,8 @@ public struct List: StubPrimitive {
 public struct Section: StubPrimitive {
   public let stubNotes: [String]
   public let stubChildren: [any View]
-  public init(_ title: String, @ViewBuilder content: () -> some View) {
-    stubNotes = [title]
+  public init(_ titleKey: LocalizedStringKey, @ViewBuilder content: () -> some View) {
+    stubNotes = [titleKey.stubText]
     stubChildren = [content()]
   }
 }
@@ -189,27 +146,6 @@ public struct Font: Sendable {
   public static let subheadline = Font()
   public static let largeTitle = Font()
   public func bold() -> Font { self }
-}
-
-@MainActor @preconcurrency public protocol UIViewRepresentable: StubPrimitive {
-  associatedtype UIViewType: UIView
-  typealias Context = UIViewRepresentableContext<Self>
-  func makeUIView(context: Context) -> UIViewType
-  func updateUIView(_ view: UIViewType, context: Context)
-}
-
-@MainActor public struct UIViewRepresentableContext<Representable> {
-  public init() {}
-}
-
-extension UIViewRepresentable {
-  /// The stub makes and updates the view, so that both are run.
-  public var stubNotes: [String] {
-    let view = makeUIView(context: Context())
-    updateUIView(view, context: Context())
-    view.layoutSubviews()
-    return ["\(type(of: view))"]
-  }
 }
 
 @MainActor @preconcurrency public protocol App {

@@ -8,32 +8,44 @@
   public static let willEnterForegroundNotification = Notification.Name("stub.willEnterForeground")
   public static let openSettingsURLString = "app-settings:"
   public enum State: Int, Sendable { case active, inactive, background }
+  @available(iOSApplicationExtension, unavailable)
   public static let shared = UIApplication()
   /// Stub only: tests launch the app in the background.
   public var applicationState = State.active
 }
 
+@available(visionOS, unavailable)
 public enum UIDeviceOrientation: Int, Sendable {
   case unknown, portrait, portraitUpsideDown, landscapeLeft, landscapeRight, faceUp, faceDown
 }
 
+@available(visionOS, unavailable)
 public enum UIInterfaceOrientation: Int, Sendable {
   case unknown, portrait, portraitUpsideDown, landscapeRight, landscapeLeft
 }
 
 @MainActor public class UIDevice: NSObject {
   public static let current = UIDevice()
+  @available(visionOS, unavailable)
   public static let orientationDidChangeNotification = Notification.Name("stub.orientation")
   /// Stub only: tests turn the device.
-  public var orientation = UIDeviceOrientation.portrait
+  @available(visionOS, unavailable)
+  public var orientation: UIDeviceOrientation {
+    get { theOrientation as? UIDeviceOrientation ?? .portrait }
+    set { theOrientation = newValue }
+  }
+  private var theOrientation: Any?
   /// Stub only.
   public private(set) var generators = 0
+  @available(visionOS, unavailable)
   public func beginGeneratingDeviceOrientationNotifications() { generators += 1 }
+  @available(visionOS, unavailable)
   public func endGeneratingDeviceOrientationNotifications() { generators -= 1 }
 }
 
 @MainActor public class UIWindowScene: NSObject {
-  public var interfaceOrientation = UIInterfaceOrientation.portrait
+  @available(visionOS, unavailable)
+  public var interfaceOrientation: UIInterfaceOrientation { .portrait }
 }
 
 @MainActor public class UIWindow: UIView {

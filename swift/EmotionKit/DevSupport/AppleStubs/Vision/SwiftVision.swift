@@ -1,6 +1,7 @@
 // The Swift-only interface of iOS 18. Its own file, because it is another interface to the same work.
 
-@available(iOS 18.0, macOS 15.0, *)
+@available(iOS 18.0, macOS 15.0, visionOS 2.0, *)
+@available(macCatalyst, unavailable)
 public struct NormalizedRect: Hashable, Sendable {
   public let cgRect: CGRect
   public init(x: CGFloat, y: CGFloat, width: CGFloat, height: CGFloat) {
@@ -10,23 +11,27 @@ public struct NormalizedRect: Hashable, Sendable {
   public func hash(into hasher: inout Hasher) { hasher.combine(cgRect.width) }
 }
 
-@available(iOS 18.0, macOS 15.0, *)
+@available(iOS 18.0, macOS 15.0, visionOS 2.0, *)
+@available(macCatalyst, unavailable)
 public protocol VisionObservation: Sendable {}
 
-@available(iOS 18.0, macOS 15.0, *)
+@available(iOS 18.0, macOS 15.0, visionOS 2.0, *)
+@available(macCatalyst, unavailable)
 public enum VisionError: Error, Sendable {
   case requestCancelled
   case internalError(String)
 }
 
-@available(iOS 18.0, macOS 15.0, *)
+@available(iOS 18.0, macOS 15.0, visionOS 2.0, *)
+@available(macCatalyst, unavailable)
 public protocol VisionRequest: Sendable {
   associatedtype Result
   /// Stub only.
   func stubPerform(_ orientation: CGImagePropertyOrientation) throws -> Result
 }
 
-@available(iOS 18.0, macOS 15.0, *)
+@available(iOS 18.0, macOS 15.0, visionOS 2.0, *)
+@available(macCatalyst, unavailable)
 public struct FaceObservation: VisionObservation {
   public struct CaptureQuality: Sendable {
     public let score: Float
@@ -36,13 +41,15 @@ public struct FaceObservation: VisionObservation {
   public internal(set) var captureQuality: CaptureQuality?
 }
 
-@available(iOS 18.0, macOS 15.0, *)
+@available(iOS 18.0, macOS 15.0, visionOS 2.0, *)
+@available(macCatalyst, unavailable)
 public struct ClassificationObservation: VisionObservation {
   public let identifier: String
   public let confidence: Float
 }
 
-@available(iOS 18.0, macOS 15.0, *)
+@available(iOS 18.0, macOS 15.0, visionOS 2.0, *)
+@available(macCatalyst, unavailable)
 public struct DetectFaceRectanglesRequest: VisionRequest {
   public enum Revision: Sendable { case revision3 }
   public init(_ revision: Revision? = nil) {}
@@ -55,7 +62,8 @@ public struct DetectFaceRectanglesRequest: VisionRequest {
   }
 }
 
-@available(iOS 18.0, macOS 15.0, *)
+@available(iOS 18.0, macOS 15.0, visionOS 2.0, *)
+@available(macCatalyst, unavailable)
 public struct DetectFaceCaptureQualityRequest: VisionRequest {
   public enum Revision: Sendable { case revision3 }
   public var inputFaceObservations: [FaceObservation]?
@@ -70,16 +78,19 @@ public struct DetectFaceCaptureQualityRequest: VisionRequest {
   }
 }
 
-@available(iOS 18.0, macOS 15.0, *)
+@available(iOS 18.0, macOS 15.0, visionOS 2.0, *)
+@available(macCatalyst, unavailable)
 public struct CoreMLModelContainer: @unchecked Sendable {
   let model: MLModel
   public init(model: MLModel) throws { self.model = model }
 }
 
-@available(iOS 18.0, macOS 15.0, *)
+@available(iOS 18.0, macOS 15.0, visionOS 2.0, *)
+@available(macCatalyst, unavailable)
 public enum ImageCropAndScaleAction: Sendable { case centerCrop, scaleToFit, scaleToFill }
 
-@available(iOS 18.0, macOS 15.0, *)
+@available(iOS 18.0, macOS 15.0, visionOS 2.0, *)
+@available(macCatalyst, unavailable)
 public struct CoreMLRequest: VisionRequest {
   public enum Revision: Sendable { case revision1 }
   public var cropAndScaleAction = ImageCropAndScaleAction.centerCrop
@@ -103,7 +114,8 @@ public struct CoreMLRequest: VisionRequest {
   }
 }
 
-@available(iOS 18.0, macOS 15.0, *)
+@available(iOS 18.0, macOS 15.0, visionOS 2.0, *)
+@available(macCatalyst, unavailable)
 public final class ImageRequestHandler: @unchecked Sendable {
   private let orientation: CGImagePropertyOrientation
 

@@ -8,6 +8,10 @@ public let VNErrorDomain = "com.apple.vis"
 
 public enum VNErrorCode: Int, Sendable { case ok, requestCancelled }
 
+public struct VNComputeStage: Hashable, Sendable {
+  public static let main = VNComputeStage()
+}
+
 public struct VNImageOption: Hashable, Sendable {}
 
 public class VNObservation: NSObject {
@@ -44,7 +48,16 @@ public enum VNImageCropAndScaleOption: UInt, Sendable {
 
 public class VNRequest: NSObject {
   fileprivate var stored: [VNObservation]?
-  public var usesCPUOnly = false
+  @available(iOS, deprecated: 17.0)
+  @available(macOS, deprecated: 14.0)
+  @available(macCatalyst, deprecated: 17.0)
+  @available(visionOS, deprecated: 1.0)
+  public var usesCPUOnly: Bool {
+    get { false }
+    set {}
+  }
+  @available(iOS 17.0, macOS 14.0, macCatalyst 17.0, visionOS 1.0, *)
+  public func setComputeDevice(_ device: MLComputeDevice?, for stage: VNComputeStage) {}
   // Apple declares `results` here and narrows it below, which Swift without Objective-C cannot.
 }
 
