@@ -19,7 +19,7 @@ public struct PhotosPickerItem: Hashable, Sendable {
 }
 
 public struct PhotosPicker<Label: View>: StubPrimitive {
-  public let stubChildren: [any View]
+  nonisolated(unsafe) public let stubChildren: [any View]
   /// The label is made on no particular actor, so it can be of nothing but values.
   @preconcurrency nonisolated public init(
     selection: Binding<PhotosPickerItem?>, matching filter: PHPickerFilter? = nil,

@@ -64,7 +64,8 @@ public struct EmptyView: StubPrimitive {
 }
 
 public struct TupleView: StubPrimitive {
-  public let stubChildren: [any View]
+  // `ViewBuilder` is not isolated (as in Apple's interface), so it makes this wherever it is called; set once.
+  nonisolated(unsafe) public let stubChildren: [any View]
   nonisolated init(stubChildren: [any View]) { self.stubChildren = stubChildren }
 }
 
