@@ -275,7 +275,9 @@ def _open(path: Path, engine: str) -> Callable[[Any], Any]:
 
 
 def _probabilities(runner: Any) -> Callable[[Any], Any]:
-    return lambda image: runner.predict(image).probabilities
+    from fer_convert.parity.runners import predict_one
+
+    return lambda image: predict_one(runner, image).probabilities
 
 
 def _source(folder: Path, arguments: argparse.Namespace, arch: str) -> Any:

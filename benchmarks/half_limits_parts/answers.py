@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fer_convert.artefact import FILE_NAMES, contract_record, contract_text, describe
 from fer_convert.export.artefacts import convert_all
+from fer_convert.parity.compare import run_all
 from fer_convert.parity.damage.mutations import ARTEFACT_MUTATIONS, PIXEL_MUTATIONS, mutate_artefact
 from fer_convert.parity.fixtures import Fixture, load_fixtures
 from fer_convert.parity.result import Prediction, Runner
@@ -98,7 +99,7 @@ def _ask(
 
 
 def _run(runner: Runner, images: Sequence[Fixture]) -> NDArray[np.float64]:
-    return np.stack([runner.predict(image.image).logits for image in images])
+    return np.stack([answer.logits for answer in run_all(runner, images)[0]])
 
 
 def _damaged(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fer_convert import coreml_runtime
 from fer_convert.artefact import FILE_NAMES, ArtefactKind
 from fer_convert.coreml_runtime.reference.operations import Precision
+from fer_convert.parity.compare import run_all
 from fer_convert.parity.fixtures import Fixture, load_fixtures
 from fer_convert.parity.measures import decision_margin
 from fer_convert.parity.runners import CheckpointRunner, ModuleRunner
@@ -97,7 +98,7 @@ def _centred(logits: Array) -> Array:
 
 
 def _torch(runner: CheckpointRunner | ModuleRunner, images: Sequence[Fixture]) -> Answers:
-    predictions = [runner.predict(image.image) for image in images]
+    predictions, _ = run_all(runner, images)
     return Answers(
         np.stack([p.probabilities for p in predictions]), np.stack([p.logits for p in predictions])
     )

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torchvision_networks.networks import Classifier, as_batch, pictures
 
-from fer_convert.parity.runners import open_runner
+from fer_convert.parity.runners import open_runner, predict_one
 from fer_convert.source.model import named_network
 from fer_train.contract.labels import LABEL_ORDERS
 from fer_train.contract.timm_networks import PREFIX
@@ -37,7 +37,7 @@ def compare(work: Path, name: str) -> None:
             continue
         try:
             runner = open_runner(kind, work / name / "build" / file["name"])
-            answers = np.stack([runner.predict(image).logits for image in images])
+            answers = np.stack([predict_one(runner, image).logits for image in images])
         except Exception as error:  # whatever keeps a file from running is a cell of the table
             found[kind] = f"{type(error).__name__}: {error}".splitlines()[0]
             continue

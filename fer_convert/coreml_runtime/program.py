@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -63,6 +63,7 @@ class Program:
         self._plans: dict[Precision, Plan] = {}
         self._fast: FastEngine | None = None
         self._refusal: NotLowered | None = None  # of the fast engine
+        self._lifts = True  # as far as is known, every operation can be lifted over many inputs
 
     @property
     def metadata(self) -> Metadata:
@@ -145,6 +146,44 @@ class Program:
         self._check_known("value", capture, self._value_names)
         values = self._plan(precision).run(self._feeds(inputs), capture=capture)
         return self._results({name: value.numpy() for name, value in values.items()}, capture)
+
+    def run_many(
+        self,
+        inputs: Sequence[Mapping[str, Any]],
+        *,
+        precision: Precision = "declared",
+        capture: Collection[str] = (),
+    ) -> list[dict[str, Array]]:
+        """Run the model on several sets of inputs: what `run` returns for each, computed together.
+
+        A saved graph is written for one set; every operation of it is lifted over them all
+        (`torch.vmap`), so that no shape of the file is touched. Where an operation cannot be
+        lifted, one set is run after another, as ever after.
+
+        Raises:
+            RefusedInput, ExecutionFailed, UnsupportedOperation: see `run`.
+        """
+        self._check_known("value", capture, self._value_names)
+        feeds = [self._feeds(one) for one in inputs]
+        if len(feeds) > 1 and self._lifts:
+            try:
+                return self._lifted(feeds, precision, capture)
+            except ExecutionFailed:
+                self._lifts = False
+        return [
+            self._results({n: v.numpy() for n, v in values.items()}, capture)
+            for values in (self._plan(precision).run(one, capture=capture) for one in feeds)
+        ]
+
+    def _lifted(
+        self, feeds: Sequence[Mapping[str, Tensor]], precision: Precision, capture: Collection[str]
+    ) -> list[dict[str, Array]]:
+        stacked = {name: [one[name] for one in feeds] for name in feeds[0]}
+        values = self._plan(precision).run_lifted(stacked, capture=capture)
+        return [
+            self._results({name: value[i].numpy() for name, value in values.items()}, capture)
+            for i in range(len(feeds))
+        ]
 
     @overload
     def predict(

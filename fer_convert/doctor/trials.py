@@ -114,10 +114,10 @@ def write_artefact(kind: ArtefactKind, folder: Path) -> str:
 
 def run_artefact(kind: ArtefactKind, folder: Path) -> str:
     """Run TorchScript or ONNX as a build does; return the runtime's name."""
-    from fer_convert.parity.runners import open_runner
+    from fer_convert.parity.runners import open_runner, predict_one
 
     runner = open_runner(kind, folder / FILE_NAMES[kind])
-    _expect(_reference(folder), runner.predict(_picture()))
+    _expect(_reference(folder), predict_one(runner, _picture()))
     return runner.name
 
 
@@ -144,10 +144,10 @@ def run_apple(folder: Path) -> str:
     Raises:
         ParityNotRun: this is no Mac.
     """
-    from fer_convert.parity.runners import AppleRunner
+    from fer_convert.parity.runners import AppleRunner, predict_one
 
     runner = AppleRunner(folder / FILE_NAMES["mlpackage-fp16"], units="CPU_ONLY")
-    _expect(_reference(folder), runner.predict(_picture()))
+    _expect(_reference(folder), predict_one(runner, _picture()))
     return runner.name
 
 
@@ -234,9 +234,9 @@ def _picture() -> NDArray[np.uint8]:
 
 
 def _reference(folder: Path) -> Prediction:
-    from fer_convert.parity.runners import CheckpointRunner
+    from fer_convert.parity.runners import CheckpointRunner, predict_one
 
-    return CheckpointRunner(_source(folder)).predict(_picture())
+    return predict_one(CheckpointRunner(_source(folder)), _picture())
 
 
 def _expect(expected: Prediction, answer: Prediction) -> None:

@@ -17,12 +17,22 @@ from fer_convert.parity.compare import (
     not_converted,
     not_run,
     parity_of_error,
+    run_all,
 )
 from fer_convert.parity.fixtures import Fixture
 from fer_convert.parity.result import ArtefactParity, Prediction, Runner, Subject
 from fer_convert.parity.thresholds import THRESHOLDS, limits_of
 from fer_convert.progress import Progress
 from fer_convert.source.model import Source
+
+#: PyTorch computes half precision on a CPU many times slower than everything else here, and the
+#: yardstick is a mean over images, which these are enough for.
+MOST_HALVED = 64
+
+
+def spread(count: int, *, most: int) -> list[int]:
+    """Return ``most`` positions of ``count``, evenly spread; all of them where they are fewer."""
+    return list(range(count)) if count <= most else [i * count // most for i in range(most)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +41,8 @@ class Bench:
 
     Attributes:
         reference: the checkpoint's predictions, one per image.
-        half: PyTorch's own half precision, one per image; None when no artefact needs it or PyTorch
-            cannot run the network so.
+        half: PyTorch's own half precision on the images ``half_of``; None when no artefact needs it
+            or PyTorch cannot run the network so.
         no_half: why PyTorch cannot.
         foreign_reference: the predictions are another runtime's than torch's.
     """
@@ -40,6 +50,7 @@ class Bench:
     images: Sequence[Fixture]
     reference: Sequence[Prediction]
     half: Sequence[Prediction] | None
+    half_of: Sequence[int]
     no_half: str | None
     foreign_reference: bool
     contract: Mapping[str, Any]
@@ -57,6 +68,7 @@ class Bench:
                     key,
                     reference=self.reference,
                     half=self.half,
+                    half_of=self.half_of,
                     no_half=self.no_half,
                     runner=runner,
                     images=self.images,
@@ -115,13 +127,14 @@ def _set_up(
 ) -> Bench:
     with progress.stage("run checkpoint"):
         checkpoint = runners.CheckpointRunner(source)
-        reference = [checkpoint.predict(image.image) for image in images]
+        reference, _ = run_all(checkpoint, images)
     half, no_half = None, None
+    half_of = spread(len(images), most=MOST_HALVED)
     if any(THRESHOLDS[artefact.kind].reduced is not None for artefact in artefacts):
         with progress.stage("run checkpoint in torch's fp16") as stage:
             try:
                 halved = runners.ModuleRunner(source, half=True)
-                half = [halved.predict(image.image) for image in images]
+                half, _ = run_all(halved, [images[i] for i in half_of])
             except MemoryError:
                 raise
             # A trace may hold float32 constants, and some operations have no half precision.
@@ -132,6 +145,7 @@ def _set_up(
         images=images,
         reference=reference,
         half=half,
+        half_of=half_of,
         no_half=no_half,
         foreign_reference=source.reference is not None,
         contract=contract,

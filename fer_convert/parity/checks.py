@@ -211,6 +211,7 @@ def check_same_network(
     luck.
 
     Args:
+        measures: of the images on which PyTorch's half precision was run; not always of all.
         half: PyTorch's own half precision on the same images.
         no_half: why there is none, where PyTorch could not run in half precision.
     """
@@ -231,8 +232,8 @@ def check_same_network(
         name="same-network",
         verdict=_verdict(seen <= allowed),
         detail=(
-            f"|Δp| is {seen:.2e} in the root mean square over the images; PyTorch's own half "
-            f"precision errs by {own:.2e}, so {allowed:.2e} is allowed."
+            f"|Δp| is {seen:.2e} in the root mean square over {len(half)} images; PyTorch's own "
+            f"half precision errs by {own:.2e}, so {allowed:.2e} is allowed."
         ),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fer_convert.parity import checks
 from fer_convert.parity.fixtures import Fixture
@@ -28,12 +29,17 @@ Progress = Callable[[int, int], None]  # images done, images in all
 
 _MOST_DIFFERENCES = 3
 
+#: Images that a runner is given at once: enough that no operation is too small for its overhead,
+#: few enough that what a large network computes on the way fits into memory (10 of 224 px).
+_MOST_TOGETHER, _PIXELS_TOGETHER = 64, 1 << 19
+
 
 def compare_artefact(
     key: str,
     *,
     reference: Sequence[Prediction],
     half: Sequence[Prediction] | None,
+    half_of: Sequence[int] | None = None,
     no_half: str | None = None,
     runner: Runner,
     images: Sequence[Fixture],
@@ -46,11 +52,12 @@ def compare_artefact(
     Args:
         key: ``module`` or an artefact kind.
         reference: the checkpoint's predictions, one per image.
-        half: PyTorch's own half-precision predictions, one per image; only used for artefacts of
-            reduced precision.
+        half: PyTorch's own half-precision predictions; only used for artefacts of reduced
+            precision.
+        half_of: the positions of the images they are of; None means one per image.
         no_half: why ``half`` is None, where PyTorch could not run in half precision.
         contract: what the artefact's metadata must repeat.
-        progress: called after each image.
+        progress: called after each batch of images.
 
     Returns:
         The verdict. Errors of the runner are verdicts too, see `parity_of_error`.
@@ -58,11 +65,12 @@ def compare_artefact(
     if not images:
         nothing = _fail_to_compare("There are no images: comparing nothing is no pass.")
         return conclude(key, [nothing], runtime=runner.name, thresholds=thresholds)
-    if len(reference) != len(images) or (half is not None and len(half) != len(images)):
+    measured = range(len(images)) if half_of is None else half_of
+    if len(reference) != len(images) or (half is not None and len(half) != len(measured)):
         raise ValueError("compare_artefact needs one reference prediction per image.")
     try:
         metadata = runner.metadata
-        predictions, milliseconds = _run(runner, images, progress=progress)
+        predictions, milliseconds = run_all(runner, images, progress=progress)
     except (MemoryError, AssertionError):
         raise
     # A damaged artefact makes each runtime raise its own kind of exception.
@@ -88,12 +96,18 @@ def compare_artefact(
     halved = None
     if (limits := thresholds.reduced) is not None:
         if half is not None:
-            halved = measure_all(names, reference=reference, candidate=half)
+            halved = measure_all(
+                [names[i] for i in measured],
+                reference=[reference[i] for i in measured],
+                candidate=half,
+            )
         found += [
             checks.check_accuracy(
                 images, reference=reference, predictions=predictions, limits=limits
             ),
-            checks.check_same_network(measures, half=halved, no_half=no_half, limits=limits),
+            checks.check_same_network(
+                [measures[i] for i in measured], half=halved, no_half=no_half, limits=limits
+            ),
         ]
     return ArtefactParity(
         key=key,
@@ -200,18 +214,31 @@ def conclude(
     )
 
 
-def _run(
-    runner: Runner, images: Sequence[Fixture], *, progress: Progress | None
+def run_all(
+    runner: Runner, images: Sequence[Fixture], *, progress: Progress | None = None
 ) -> tuple[list[Prediction], float]:
+    """Run every image, a bounded number at a time.
+
+    Returns:
+        The predictions, and the median over the batches of the milliseconds per image.
+    """
     predictions: list[Prediction] = []
-    seconds: list[float] = []
-    for done, image in enumerate(images, start=1):
+    each: list[float] = []
+    size = _together(images[0].image)
+    for first in range(0, len(images), size):
+        batch = np.stack([image.image for image in images[first : first + size]])
         start = time.perf_counter()
-        predictions.append(runner.predict(image.image))
-        seconds.append(time.perf_counter() - start)
+        predictions += runner.run_many(batch)
+        each.append((time.perf_counter() - start) / len(batch))
         if progress is not None:
-            progress(done, len(images))
-    return predictions, 1000 * float(np.median(seconds))
+            progress(len(predictions), len(images))
+    return predictions, 1000 * float(np.median(each))
+
+
+def _together(image: NDArray[np.uint8]) -> int:
+    """How many images of this size are run at once."""
+    pixels = int(image.shape[0] * image.shape[1])
+    return max(1, min(_MOST_TOGETHER, _PIXELS_TOGETHER // pixels))
 
 
 def _comparable(reference: Sequence[Prediction], predictions: Sequence[Prediction]) -> bool:

@@ -57,7 +57,7 @@ class Prediction:
 
 
 class Runner(Protocol):
-    """Runs one artefact with one runtime. ``image`` is uint8 RGB ``[S, S, 3]``."""
+    """Runs one artefact with one runtime."""
 
     @property
     def name(self) -> str:
@@ -69,7 +69,9 @@ class Runner(Protocol):
         """Key-value metadata read back from the artefact (empty for the checkpoint)."""
         ...
 
-    def predict(self, image: NDArray[np.uint8]) -> Prediction: ...
+    def run_many(self, images: NDArray[np.uint8]) -> list[Prediction]:
+        """Answer each of uint8 RGB ``[N, S, S, 3]``; how many at once is the runner's affair."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +127,9 @@ class ArtefactParity:
         required: a NOT RUN here keeps the whole build from passing (false for runtimes this
             machine cannot have, such as Apple's on Linux).
         measures, references, predictions: one per image, aligned; empty when nothing was run.
-        half: PyTorch's own half precision on the same images, where it is the yardstick.
-        milliseconds: median wall time of one prediction; None when nothing was run.
+        half: PyTorch's own half precision on the same images, or on some of many, where it is the
+            yardstick.
+        milliseconds: wall time per image, the median over the batches; None when nothing was run.
     """
 
     key: str

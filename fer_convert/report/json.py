@@ -108,6 +108,7 @@ def _summary(parity: ArtefactParity) -> Document:
         "flips": list(parity.flips),
         "rms_abs_dp": rms_abs_dp(measures),
         "half_max_abs_dp": _extreme(parity.half, "max_abs_dp", largest=True),
+        "half_images": len(parity.half),
         "half_rms_abs_dp": rms_abs_dp(parity.half) if parity.half else None,
         "milliseconds_per_image": parity.milliseconds,
     }

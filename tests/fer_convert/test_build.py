@@ -274,9 +274,9 @@ def test_half_that_is_too_coarse_and_asked_for_fails(
 def test_what_is_forgiven_is_not_blamed(
     ferconv: Ferconv, script_options: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = runners.OnnxRunner.predict
+    honest = runners.OnnxRunner.run_many
     monkeypatch.setattr(
-        runners.OnnxRunner, "predict", lambda self, image: honest(self, image[..., ::-1].copy())
+        runners.OnnxRunner, "run_many", lambda self, images: honest(self, images[..., ::-1].copy())
     )
     save_script(coarse_network(), tmp_path / "net.pt")
     kinds = ("onnx", "mlpackage-fp16", "mlpackage-fp32")
@@ -384,9 +384,11 @@ def test_comparing_nothing_is_a_failure(
 
 def _mutate_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     """Swap red and blue on the way into the portable runtime."""
-    honest = runners.PortableRunner.predict
+    honest = runners.PortableRunner.run_many
     monkeypatch.setattr(
-        runners.PortableRunner, "predict", lambda self, image: honest(self, image[..., ::-1].copy())
+        runners.PortableRunner,
+        "run_many",
+        lambda self, images: honest(self, images[..., ::-1].copy()),
     )
 
 

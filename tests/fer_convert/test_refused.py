@@ -81,10 +81,10 @@ def test_a_failure_beside_a_refusal_is_still_a_failure(
     ferconv: Ferconv, script_options: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse(monkeypatch, "onnx")
-    honest = runners.TorchScriptRunner.predict
+    honest = runners.TorchScriptRunner.run_many
     monkeypatch.setattr(
-        *(runners.TorchScriptRunner, "predict"),
-        lambda self, image: honest(self, image[..., ::-1].copy()),
+        *(runners.TorchScriptRunner, "run_many"),
+        lambda self, images: honest(self, images[..., ::-1].copy()),
     )
     only = ("--only", "torchscript", "--only", "onnx")
     ran = ferconv("build", *script_options, "--out", tmp_path / "b", *only)
@@ -120,14 +120,14 @@ def test_nothing_is_written_where_nothing_is_of_use(
 def test_a_yardstick_that_pytorch_cannot_run_is_not_run(
     ferconv: Ferconv, script_options: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = runners.ModuleRunner.predict
+    honest = runners.ModuleRunner.run_many
 
-    def predict(self: runners.ModuleRunner, image: Any) -> Any:
+    def run_many(self: runners.ModuleRunner, images: Any) -> Any:
         if "fp16" in self.name:
             raise RuntimeError("expected m1 and m2 to have the same dtype")
-        return honest(self, image)
+        return honest(self, images)
 
-    monkeypatch.setattr(runners.ModuleRunner, "predict", predict)
+    monkeypatch.setattr(runners.ModuleRunner, "run_many", run_many)
     ran = ferconv("build", *script_options, "--out", tmp_path / "b", "--only", PUBLISHED)
     assert ran.code == 41
     (row,) = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_convert.artefact import FILE_NAMES
-from fer_convert.parity.runners import CheckpointRunner, open_runner, softmax
+from fer_convert.parity.runners import CheckpointRunner, open_runner, predict_one, softmax
 from fer_convert.source import load_source
 from fer_train.contract.checkpoint import read_checkpoint
 from tests.fer_convert.nets import Ferconv, smooth_picture
@@ -43,8 +43,8 @@ def test_what_a_run_fitted_is_in_every_artefact(
     # The raw network's logits, divided here once more by hand.
     source = load_source(best)
     picture = smooth_picture(0, side=32)
-    scaled = CheckpointRunner(source).predict(picture).logits
-    seen = open_runner("onnx", out / FILE_NAMES["onnx"]).predict(picture)
+    scaled = predict_one(CheckpointRunner(source), picture).logits
+    seen = predict_one(open_runner("onnx", out / FILE_NAMES["onnx"]), picture)
     np.testing.assert_allclose(seen.probabilities, softmax(scaled), atol=1e-5)
     raw = scaled * temperature
     assert np.abs(seen.probabilities - softmax(raw)).max() > 1e-3

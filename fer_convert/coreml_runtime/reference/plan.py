@@ -9,7 +9,8 @@ half precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -76,6 +77,29 @@ class Plan:
                     if name not in wanted:
                         del alive[name]
         return {name: alive[name] for name in wanted}
+
+    def run_lifted(
+        self, feeds: Mapping[str, Sequence[Tensor]], *, capture: Collection[str]
+    ) -> dict[str, Tensor]:
+        """Compute `run` for several sets of feeds at once; the results are stacked in front.
+
+        Raises:
+            ExecutionFailed: as `run`, or an operation cannot be lifted: its function looks into the
+                numbers, or a set of feeds has another shape than the first.
+        """
+
+        def lifted(stacked: dict[str, Tensor]) -> dict[str, Tensor]:
+            return self.run(stacked, capture=capture)
+
+        try:
+            # torch.vmap tells of operations that it runs one by one, which costs time only.
+            with warnings.catch_warnings(), torch.inference_mode():
+                warnings.simplefilter("ignore", UserWarning)
+                stacked = {name: torch.stack(list(every)) for name, every in feeds.items()}
+                computed: dict[str, Tensor] = torch.vmap(lifted)(stacked)
+                return computed
+        except _KERNEL_ERRORS as error:
+            raise ExecutionFailed(f"The operations cannot be lifted: {error}") from error
 
     def _enter(self, value: Value, feed: Tensor) -> Tensor:
         return _as_declared(feed, value, rounds(value, self.precision), f"input '{value.name}'")

@@ -47,7 +47,10 @@ class FakeRunner:
     metadata: dict[str, str] = field(default_factory=dict)
     name: str = "fake 1.0"
 
-    def predict(self, image: NDArray[np.uint8]) -> Prediction:
+    def run_many(self, images: NDArray[np.uint8]) -> list[Prediction]:
+        return [self._answer(image) for image in images]
+
+    def _answer(self, image: NDArray[np.uint8]) -> Prediction:
         low, high, _ = image[0, 0].tolist()
         answer = self.answers[low + 256 * high]
         if isinstance(answer, Exception):

@@ -6,16 +6,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from fer_convert.parity.bench import spread
+from fer_convert.parity.compare import compare_artefact, run_all
 from fer_convert.parity.fixtures import Fixture
 from fer_convert.parity.result import ArtefactParity, Prediction, Verdict
 from fer_convert.parity.thresholds import (
     HALF_RMS_FLOOR,
 )
 from fer_convert.report.questions import half_precision_questions
-from tests.fer_convert.parity.answers import picture, predict
-from tests.fer_convert.parity.comparing import HALF, compare, failed, verdicts
+from tests.fer_convert.parity.answers import CONTRACT, FakeRunner, picture, predict
+from tests.fer_convert.parity.comparing import HALF, METADATA, compare, failed, verdicts
 
 
 def many(
@@ -48,6 +51,41 @@ def test_half_precision_is_judged_against_pytorchs_own_half() -> None:
     assert same_network(3.1 * HALF_RMS_FLOOR, 0.0) == "FAIL"
     # One unlucky image of many is no other network: two worst images are compared by luck.
     assert verdicts(many([0.002] * 40 + [0.019], half=[0.002] * 41))["same-network"] == "PASS"
+
+
+def test_the_yardstick_may_be_of_some_of_the_images() -> None:
+    """Both errors are then of those: the fourth image is not among them."""
+    reference = [_two_classes(0.9)] * 4
+    answers = [_with_error(reference[0], error) for error in (0.001, 0.001, 0.001, 0.04)]
+    parity = compare_artefact(
+        "mlpackage-fp16",
+        reference=reference,
+        half=[_with_error(reference[0], 0.001)] * 2,
+        half_of=[0, 2],
+        runner=FakeRunner(list(answers), metadata=METADATA),
+        images=[picture(f"{i}.png", i) for i in range(4)],
+        thresholds=HALF,
+        contract=CONTRACT,
+    )
+    assert verdicts(parity)["same-network"] == "PASS"
+    assert any("over 2 images" in check.detail for check in parity.checks)
+    assert [measure.image for measure in parity.half] == ["0.png", "2.png"]
+    assert spread(3, most=4) == [0, 1, 2]
+    assert spread(10, most=4) == [0, 2, 5, 7]
+
+
+def test_many_images_are_run_some_at_a_time() -> None:
+    """No batch is larger than what fits, and none of the images is lost or asked twice."""
+    answers: list[Prediction | Exception] = [predict(i / 100, 0, 0) for i in range(150)]
+    runner, done = FakeRunner(answers, metadata=METADATA), []
+    images = [picture(f"{i}.png", i) for i in range(150)]
+    seen, milliseconds = run_all(runner, images, progress=lambda now, of: done.append((now, of)))
+    assert [p.logits[0] for p in seen] == [i / 100 for i in range(150)] and milliseconds >= 0
+    assert done == [(64, 150), (128, 150), (150, 150)]
+    large = replace(images[0], image=np.zeros((400, 400, 3), np.uint8))
+    done.clear()
+    run_all(runner, [large] * 4, progress=lambda now, of: done.append((now, of)))
+    assert done == [(3, 4), (4, 4)]
 
 
 @pytest.mark.parametrize(

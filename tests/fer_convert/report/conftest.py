@@ -28,8 +28,8 @@ class Answers:
         self.metadata = {"emotionkit.contract": json.dumps(CONTRACT)}
         self._predictions = iter(predictions)
 
-    def predict(self, image: np.ndarray) -> Prediction:
-        return next(self._predictions)
+    def run_many(self, images: np.ndarray) -> list[Prediction]:
+        return [next(self._predictions) for _ in images]
 
 
 def predict(*logits: float) -> Prediction:

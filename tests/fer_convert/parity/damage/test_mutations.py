@@ -19,12 +19,18 @@ from torch import nn
 
 from fer_convert.artefact import FILE_NAMES, ArtefactKind, contract_record, contract_text, describe
 from fer_convert.export.artefacts import convert_all
-from fer_convert.parity.compare import compare_artefact, parity_of_error
+from fer_convert.parity.compare import compare_artefact, parity_of_error, run_all
 from fer_convert.parity.damage.editing import open_editable
 from fer_convert.parity.damage.mutations import ARTEFACT_MUTATIONS, PIXEL_MUTATIONS, mutate_artefact
 from fer_convert.parity.fixtures import Fixture, load_fixtures
 from fer_convert.parity.result import ArtefactParity, Prediction
-from fer_convert.parity.runners import CheckpointRunner, ModuleRunner, open_runner, softmax
+from fer_convert.parity.runners import (
+    CheckpointRunner,
+    ModuleRunner,
+    open_runner,
+    predict_one,
+    softmax,
+)
 from fer_convert.parity.thresholds import THRESHOLDS
 from fer_convert.progress import Progress
 from fer_convert.source import load_source
@@ -120,8 +126,8 @@ def build(
         spec=spec,
         contract=contract,
         images=every,
-        reference=[checkpoint_runner.predict(image.image) for image in every],
-        half=[half_runner.predict(image.image) for image in every],
+        reference=run_all(checkpoint_runner, every)[0],
+        half=run_all(half_runner, every)[0],
     )
 
 
@@ -252,7 +258,7 @@ def test_the_contract_names_the_temperature(gray: Built) -> None:
 def test_logits_are_those_of_the_probabilities(gray: Built, kind: ArtefactKind) -> None:
     """Scaled in every artefact, so that their softmax gives the probabilities."""
     runner = open_runner(kind, gray.path(kind))
-    seen = runner.predict(gray.images[0].image)
+    seen = predict_one(runner, gray.images[0].image)
     slack = 2e-3 if kind == "mlpackage-fp16" else 1e-6
     np.testing.assert_allclose(softmax(seen.logits), seen.probabilities, atol=slack)
     np.testing.assert_allclose(
