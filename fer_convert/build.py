@@ -25,6 +25,7 @@ from fer_convert.progress import Progress, peak_memory_bytes
 from fer_convert.source import Source, load_source
 from fer_convert.swift_package.golden import golden_record
 from fer_convert.swift_package.write import (
+    EVENTS,
     GOLDEN,
     MANIFEST,
     manifest_record,
@@ -32,7 +33,7 @@ from fer_convert.swift_package.write import (
 )
 from fer_train.contract import timm_networks
 from fer_train.contract.checkpoint import tool_versions
-from fer_train.contract.files import atomic_directory, refuse_foreign_output, write_json
+from fer_train.contract.files import atomic_directory, refuse_foreign_output, write_json, write_text
 
 if TYPE_CHECKING:
     from fer_convert.parity.fixtures import Fixture
@@ -134,7 +135,7 @@ def build(request: BuildRequest, progress: Progress) -> BuildResult:
             source, results, images=images, contract=contract, progress=progress
         )
         report = _report(request, source, contract, subjects, images, progress)
-        packaged = _publish(request, report, images, reference, folder, progress)
+        packaged = _publish(request, source, report, images, reference, folder, progress)
     return BuildResult(
         report=report,
         package=request.out / PACKAGE if packaged else None,
@@ -217,6 +218,7 @@ def _report(
 
 def _publish(
     request: BuildRequest,
+    source: Source,
     report: Report,
     images: Sequence[Fixture],
     reference: Sequence[Prediction],
@@ -243,11 +245,25 @@ def _publish(
         created_at=report.created_at,
     )
     write_json(folder / MANIFEST, manifest)
+    _replay_clip(source, folder, progress)
     if request.emotionkit is None or (request.gate and report.gate_verdict != "PASS"):
         return False
     with progress.stage("write Swift package"):
         write_package(folder, folder / PACKAGE, emotionkit=request.emotionkit, gate=request.gate)
     return True
+
+
+def _replay_clip(source: Source, folder: Path, progress: Progress) -> None:
+    """Write what EmotionKit has to make of the drawn clip with this network's answers."""
+    from fer_convert.bundled import clip_folder
+    from fer_convert.parity.runners import CheckpointRunner
+    from fer_convert.swift_package.events import events_text, model_events
+
+    with progress.stage("replay drawn clip") as stage:
+        record = model_events(clip_folder(), source, CheckpointRunner(source))
+        write_text(folder / EVENTS, events_text(record))
+        told = sum(len(frame["moment"]["events"]) for frame in record["frames"] if frame["moment"])
+        stage.outcome = f"{len(record['frames'])} frames, {told} events"
 
 
 def _versions(source: Source) -> dict[str, str]:

@@ -24,6 +24,10 @@ EMOTIONKIT = ("EmotionKit", "swift/EmotionKit")
 MODELS = Path("Sources/EmotionKitModel/Models")
 _NO_MODEL = "README.md"
 
+#: The drawn clip, beside the faces.
+CLIP = Path("events")
+_CLIP_FILES = (CLIP / "clip.json", CLIP / "faces.png")
+
 #: Build products and editor state of a working copy, and what only EmotionKit's own development
 #: needs: its manifest leaves those targets out where the folders are absent.
 _LEFT_OUT = (
@@ -40,15 +44,20 @@ def fixtures_folder() -> Path:
     return _folder(*FIXTURES)
 
 
+def clip_folder() -> Path:
+    """Return the folder of the drawn clip."""
+    return fixtures_folder() / CLIP
+
+
 def emotionkit_folder() -> Path:
     """Return the folder of EmotionKit's sources."""
     return _folder(*EMOTIONKIT)
 
 
 def fixture_files(folder: Path) -> list[Path]:
-    """Return the manifest and every image that it lists, relative to ``folder``."""
+    """Return the manifest, every image that it lists and the clip, relative to ``folder``."""
     listed = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"]
-    return [Path("manifest.json"), *(Path(entry["name"]) for entry in listed)]
+    return [Path("manifest.json"), *(Path(entry["name"]) for entry in listed), *_CLIP_FILES]
 
 
 def emotionkit_files(folder: Path) -> list[Path]:

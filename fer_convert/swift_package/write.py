@@ -44,6 +44,11 @@ MANIFEST = "manifest.json"
 GOLDEN = "golden.json"
 
 
+#: The drawn clip as the model sees it. The package's own tests look for it; no app needs it.
+EVENTS = "events.json"
+_OWN_EVENTS = Path("Tests/EmotionKitCoreTests/Golden/model-events.json")
+
+
 MODEL_NAME = "EmotionNet"
 
 
@@ -184,6 +189,8 @@ def write_package(
         shutil.copytree(model, partial / MODELS / PACKAGED_FILE)
         write_json(partial / MODELS / MANIFEST, published)
         shutil.copyfile(build / GOLDEN, partial / MODELS / GOLDEN)
+        (partial / _OWN_EVENTS).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_events(build), partial / _OWN_EVENTS)
         write_text(partial / "README.md", package_readme(published, _texts(model)))
         if verify is not None:
             verify(partial)
@@ -205,6 +212,16 @@ def _read_manifest(build: Path) -> dict[str, Any]:
     if manifest.get("schema") != SCHEMA or manifest.get("version") != VERSION:
         raise ArtefactError(f"{path} is not an {SCHEMA} of version {VERSION}.")
     return manifest
+
+
+def _events(build: Path) -> Path:
+    path = build / EVENTS
+    if not path.is_file():
+        raise NotFound(
+            f"{build} holds no {EVENTS}: an earlier version built it.",
+            hint="Run ferconv build again.",
+        )
+    return path
 
 
 def _published_name(build: Path, manifest: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@
 
 The way of a face: `action_units` (what the muscles do) and `identity` (whose face) become curves
 in `geometry` and `creases`; `scene` poses them; `paint_head` and `paint_features` fill a `canvas`;
-`camera` lights and photographs it.
+`camera` lights and photographs it. `moving` shows one person over time.
 """
 
 from fer_train.synthetic.dataset import (
@@ -16,13 +16,19 @@ from fer_train.synthetic.dataset import (
     write_dataset,
 )
 from fer_train.synthetic.face import GENERATOR_VERSION, draw_face
+from fer_train.synthetic.moving import Motion, Person, between_looks, draw_person, photograph
 
 __all__ = [
     "GENERATOR_VERSION",
     "MARKER",
     "SPLITS",
     "DatasetSummary",
+    "Motion",
+    "Person",
+    "between_looks",
     "demo_counts",
     "draw_face",
+    "draw_person",
+    "photograph",
     "write_dataset",
 ]

@@ -51,10 +51,10 @@ def draw_face(emotion: str, *, seed: int, index: int, size: int) -> NDArray[np.u
         LabelMismatch: not one of the eight emotions.
     """
     name = canonical_name(emotion)
-    who = sample_identity(_stream(seed, index, 0))
-    photograph = _stream(seed, index, 1)
+    who = sample_identity(stream(seed, index, 0))
+    photograph = stream(seed, index, 1)
     scene = sample_scene(photograph)
-    face = sample_expression(name, _stream(seed, index, 2 + EMOTIONS.index(name)))
+    face = sample_expression(name, stream(seed, index, 2 + EMOTIONS.index(name)))
     return expose(paint(who, face, scene, size=size), scene, photograph)
 
 
@@ -77,5 +77,6 @@ def paint(who: Identity, face: Expression, scene: Scene, *, size: int) -> Canvas
     return canvas
 
 
-def _stream(seed: int, index: int, purpose: int) -> Generator:
+def stream(seed: int, index: int, purpose: int) -> Generator:
+    """Return random numbers of their own for one purpose of one face."""
     return Generator(PCG64(SeedSequence([seed, index, purpose])))

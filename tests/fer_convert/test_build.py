@@ -20,6 +20,7 @@ from fer_convert.export import artefacts as conversion
 from fer_convert.export import coreml
 from fer_convert.export.log import LOG
 from fer_convert.parity import runners
+from fer_convert.swift_package.events import judged_again
 from fer_convert.swift_package.write import MODELS
 from fer_train.contract.errors import UnsupportedOperation
 from fer_train.contract.files import sha256_file, sha256_tree
@@ -64,7 +65,8 @@ def built(
 
 
 def test_every_promised_file_is_there_and_nothing_else(built: Path) -> None:
-    expected = {*FILE_NAMES.values(), *REPORTS, "manifest.json", "golden.json", LOG, "EmotionKit"}
+    expected = {*FILE_NAMES.values(), *REPORTS, LOG, "EmotionKit"}
+    expected |= {"manifest.json", "golden.json", "events.json"}
     assert {path.name for path in built.iterdir()} == expected
     assert [path.name for path in built.parent.iterdir()] == ["build"]
 
@@ -164,6 +166,18 @@ def test_golden_holds_the_checkpoints_own_answers(built: Path, checkpoint: Path)
     for image in golden["images"]:
         assert sum(image["probabilities"]) == pytest.approx(1)
         assert image["top1"] == EMOTIONS[int(np.argmax(image["probabilities"]))]
+
+
+def test_the_packages_tests_get_the_clip_as_the_checkpoint_sees_it(
+    built: Path, checkpoint: Path
+) -> None:
+    events = _json(built / "EmotionKit/Tests/EmotionKitCoreTests/Golden/model-events.json")
+    assert events == _json(built / "events.json")
+    assert events["labels"] == list(EMOTIONS)
+    assert events["answers_of"]["checkpoint_sha256"] == sha256_file(checkpoint)
+    answers = [face["answer"] for frame in events["frames"] for face in frame["faces"]]
+    assert len({tuple(answer) for answer in answers if answer}) > 20
+    assert judged_again(events) == events
 
 
 def test_the_package_is_a_clean_copy_of_the_sources(built: Path) -> None:

@@ -61,5 +61,9 @@ def test_litter_of_a_working_copy_does_not_travel(tmp_path: Path) -> None:
     assert wheel_files(tmp_path) == {
         **{kit / name: Path("EmotionKit", name) for name in travels},
         **{faces / name: Path("fixtures", name) for name in ("manifest.json", "a.png")},
+        **{
+            faces / "events" / name: Path("fixtures/events", name)
+            for name in ("clip.json", "faces.png")
+        },
         tmp_path / "LICENSE": Path("EmotionKit", "LICENSE"),
     }

@@ -168,6 +168,17 @@ def test_a_folder_without_a_build_is_explained(
     assert "ferconv build" in ran.err
 
 
+def test_a_build_of_before_there_were_events_is_refused(
+    ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path
+) -> None:
+    (build / "events.json").unlink()
+    kit = tmp_path / "kit"
+    ran = ferconv("package", "--build", build, "--out", kit, "--emotionkit", emotionkit)
+    assert ran.code == 4
+    assert "holds no events.json" in ran.err and "ferconv build" in ran.err
+    assert not kit.exists()
+
+
 def test_missing_sources_are_explained_before_anything_is_converted(
     ferconv: Ferconv, script_options: list[object], tmp_path: Path
 ) -> None:
