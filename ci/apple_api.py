@@ -4,8 +4,9 @@
     python ci/apple_api.py --write    write the page anew
 
 Versions come from docs/apple-api.toml, uses and guards from the sources. An error is: a use that
-would be compiled or run on a system without the symbol, and a word that might be an Apple symbol
-and is in no list.
+would be compiled or run on a system without the symbol, or where it is deprecated at the package's
+floor; a row that nothing uses; a stand-in that is kinder than its row; and a word that might be an
+Apple symbol and is in no list.
 """
 
 from __future__ import annotations
@@ -15,25 +16,19 @@ import functools
 import itertools
 import re
 import sys
-import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
+from apple_platforms import NAMES, PLATFORMS, REPOSITORY, SOURCES, Platform, floor, importable
 from apple_sources import Word, code_only, number, words
+from apple_stand_ins import stand_ins
+from apple_table import Symbol, read_table
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-SOURCES = REPOSITORY / "swift" / "EmotionKit" / "Sources"
-TABLE = REPOSITORY / "docs" / "apple-api.toml"
 PAGE = REPOSITORY / "docs" / "apple-api.md"
 
-#: The deployment targets of both manifests.
-FLOOR = {"iOS": "16.0", "macOS": "13.0", "visionOS": "1.0"}
-_MISSING_MODULES = {
-    "iOS": {"AppKit", "FoundationNetworking", "Glibc", "Musl", "Android"},
-    "macOS": {"UIKit", "FoundationNetworking", "Glibc", "Musl", "Android"},
-    "visionOS": {"AppKit", "FoundationNetworking", "Glibc", "Musl", "Android"},
-}
+#: How `#available` names a system that has another name in the table.
+_TITLES = {"macCatalyst": "Mac Catalyst"}
+_DEVICES = {platform.name: platform for platform in reversed(PLATFORMS)}
+_ON_LINUX = {"FoundationNetworking", "Glibc", "Observation"}
 #: Modules that a file need not import to use another's members.
 _BRINGS = {
     "Vision": {"CoreML", "CoreVideo", "ImageIO", "CoreGraphics"},
@@ -47,32 +42,12 @@ _HEADER = """\
 Made by `python ci/apple_api.py --write` from `docs/apple-api.toml` (versions) and the sources
 (uses, guards); a test compares. Nothing here was run on a Mac: a reviewer with one checks the
 versions against Xcode's documentation, row by row. The package's floor is iOS {iOS}, macOS {macOS},
-visionOS {visionOS}; Mac Catalyst follows iOS. Versions above the floor are **bold** and must stand
-behind an `#available` or `@available`; "none" is a system without the symbol, for which the code
-must not be compiled. The check enforces both. Plain Foundation and Swift are left out.
+visionOS {visionOS}, Mac Catalyst {Mac Catalyst}. Versions above the floor are **bold** and must
+stand behind an `#available` or `@available`; "none" is a system without the symbol, for which the
+code must not be compiled; a symbol that is deprecated at the floor must not be compiled there. The
+check enforces these, fails on a row that nothing uses, and compares versions and isolation with
+what the stand-ins declare. Plain Foundation and Swift are left out.
 """
-
-
-@dataclass
-class Symbol:
-    """A row of the table; ``found`` grows with each use."""
-
-    framework: str
-    name: str
-    versions: dict[str, str]
-    note: str
-    found: list[tuple[Path, Word]] = field(default_factory=list)
-
-    @property
-    def is_member(self) -> bool:
-        return "." in self.name
-
-    def matches(self, word: Word) -> bool:
-        if self.name.endswith("()"):
-            return word.name.lstrip(".") == self.name[:-2]
-        if self.is_member:
-            return word.name == "." + self.name.rpartition(".")[2]
-        return word.name == self.name
 
 
 def main() -> int:
@@ -80,7 +55,16 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write the page")
     arguments = parser.parse_args()
     symbols, portable = read_table()
-    problems = [*collect(symbols, portable), *guard_problems(symbols)]
+    problems = [
+        *collect(symbols, portable),
+        *guard_problems(symbols),
+        *stand_in_problems(symbols),
+        *(
+            f"docs/apple-api.toml: {symbol.name} is used nowhere: remove the row"
+            for symbol in symbols
+            if not symbol.found
+        ),
+    ]
     page = render(symbols)
     if arguments.write:
         PAGE.write_text(page, encoding="utf-8")
@@ -90,21 +74,6 @@ def main() -> int:
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     return 1 if problems else 0
-
-
-def read_table() -> tuple[list[Symbol], set[str]]:
-    """Return the rows in their order, and the words that need none."""
-    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    portable = {word for text in table.pop("portable").values() for word in text.split()}
-    symbols = []
-    for framework, rows in table.items():
-        for name, value in rows.items():
-            versions, _, note = value.partition(";")
-            numbers = [part.strip() for part in versions.split("/")]
-            symbols.append(
-                Symbol(framework, name, dict(zip(FLOOR, numbers, strict=True)), note.strip())
-            )
-    return symbols, portable
 
 
 def collect(symbols: list[Symbol], portable: set[str]) -> Iterator[str]:
@@ -133,67 +102,95 @@ def collect(symbols: list[Symbol], portable: set[str]) -> Iterator[str]:
 
 def is_apple_only(word: Word) -> bool:
     """Is this compiled on Apple systems and not on Linux?"""
-    return bool(platforms(word)) and not holds(word.conditions, "Linux")
+    return bool(platforms(word)) and not holds(word.conditions, None)
 
 
 def platforms(word: Word) -> list[str]:
-    """Return the systems on which the word is compiled."""
-    return [system for system in FLOOR if holds(word.conditions, system)]
+    """Return the systems on which the word is compiled, on a device or in the simulator."""
+    return list(dict.fromkeys(p.name for p in PLATFORMS if holds(word.conditions, p)))
 
 
 @functools.cache
-def holds(conditions: tuple[str, ...], system: str) -> bool:
-    """Evaluate ``#if`` conditions; a simulator and a device must both be thought of."""
+def holds(conditions: tuple[str, ...], platform: Platform | None) -> bool:
+    """Evaluate ``#if`` conditions on one of Apple's systems, or on Linux."""
 
-    def truth(condition: str, simulator: bool) -> bool:
-        def test(match: re.Match[str]) -> str:
-            kind, name = match[1], match[2].strip()
-            known = {
-                "os": name == system,
-                "canImport": _has_module(system, name),
-                "targetEnvironment": simulator and name == "simulator",
-            }
-            return str(known.get(kind, True))  # compiler(>=6), swift(>=6)
+    def test(match: re.Match[str]) -> str:
+        kind, name = match[1], match[2].strip()
+        if kind == "os":
+            return str(name == (platform.os if platform else "Linux"))
+        if kind == "canImport":
+            here = importable(platform, name) if platform else name in _ON_LINUX
+            return str(here)
+        if kind == "targetEnvironment":
+            return str(platform is not None and name == platform.environment)
+        return "True"  # compiler(>=6), swift(>=6)
 
+    def truth(condition: str) -> bool:
         expression = re.sub(r"(\w+)\(([^()]*)\)", test, condition)
         expression = re.sub(r"\bDEBUG\b", "True", expression)
         expression = re.sub(r"\b[A-Z_]{3,}\b", "False", expression)
         expression = expression.replace("&&", " and ").replace("||", " or ").replace("!", " not ")
         return bool(eval(expression, {"__builtins__": {}}))  # our own sources' conditions
 
-    return any(
-        all(truth(condition, simulator) for condition in conditions) for simulator in (False, True)
-    )
-
-
-def _has_module(system: str, name: str) -> bool:
-    if system == "Linux":
-        return name in {"FoundationNetworking", "Glibc", "Observation"}
-    return name not in _MISSING_MODULES[system]
+    return all(map(truth, conditions))
 
 
 def guard_problems(symbols: list[Symbol]) -> Iterator[str]:
-    """Yield each use that is compiled or run where the symbol does not exist."""
+    """Yield each use that is compiled or run where the symbol does not exist, or is deprecated."""
     for symbol in symbols:
         for file, word in symbol.found:
             place = f"{file.relative_to(REPOSITORY)}:{word.line}: {symbol.name}"
-            held = dict(word.versions)
+            held = _titled(word.versions)
             for system in platforms(word):
-                needed = symbol.versions[system]
-                promised = held.get(system, FLOOR[system])
+                needed, least = symbol.since[system], floor()[system]
+                promised = held.get(system, least)
                 if needed == "-":
                     yield f"{place} does not exist on {system}, and the file is compiled there"
                 elif number(needed) > number(promised):
                     yield f"{place} needs {system} {needed}, and only {promised} is sure there"
+                old = symbol.deprecated.get(system)
+                older_only = _titled(word.below).get(system)
+                never = older_only is not None and number(older_only) <= number(least)
+                if old and not never and number(old) <= number(least):
+                    yield f"{place} is deprecated since {system} {old}, and the floor is {least}"
+
+
+def _titled(versions: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return {_TITLES.get(system, system): version for system, version in versions}
+
+
+def stand_in_problems(symbols: list[Symbol]) -> Iterator[str]:
+    """Yield each type whose stand-in is older, younger or freer than the table says."""
+    declared = stand_ins()
+    for symbol in symbols:
+        stand_in = declared.get((symbol.framework, symbol.name))
+        if stand_in is None or symbol.is_member:
+            continue
+        place = f"{stand_in.file.relative_to(REPOSITORY)}: {symbol.name}"
+        if stand_in.isolation != symbol.isolation:
+            ours, theirs = symbol.isolation or "no isolation", stand_in.isolation or "no isolation"
+            yield f"{place} has {theirs}, and docs/apple-api.toml says {ours}"
+        for system, version in symbol.since.items() if stand_in.since is not None else ():
+            pretended = stand_in.since.get(system, floor()[system])
+            needed = floor()[system] if version == "-" else version
+            late = number(needed) > number(floor()[system])
+            if pretended == "-":  # stricter, if anything
+                continue
+            missing = version == "-" and importable(_DEVICES[system], symbol.framework)
+            if missing or (late and number(pretended) != number(needed)):
+                yield f"{place} is declared for {system} {pretended}, and the table says {version}"
 
 
 def render(symbols: list[Symbol]) -> str:
     """Return the page."""
-    lines = [_HEADER.format(**FLOOR)]
+    lines = [_HEADER.format(**floor())]
     used = [symbol for symbol in symbols if symbol.found]
     for framework, rows in itertools.groupby(used, key=lambda symbol: symbol.framework):
-        lines += [f"## {framework}\n", "| symbol | iOS | macOS | visionOS | guard | files |"]
-        lines.append("|---|---|---|---|---|---|")
+        lines += [
+            f"## {framework}\n",
+            f"| symbol | {' | '.join(NAMES)} | deprecated | isolation | guard | files |",
+        ]
+        lines.append("|---|" + "---|" * len(NAMES) + "---|---|---|---|")
         lines += [row(symbol) for symbol in rows]
         lines.append("")
     lines.append(f"{len(used)} symbols.")
@@ -206,7 +203,9 @@ def row(symbol: Symbol) -> str:
     note = f" ({symbol.note})" if symbol.note else ""
     cells = [
         f"`{symbol.name}`{note}",
-        *(version_cell(system, version) for system, version in symbol.versions.items()),
+        *(version_cell(system, version) for system, version in symbol.since.items()),
+        ", ".join(f"{system} {version}" for system, version in symbol.deprecated.items()),
+        symbol.isolation,
         "<br>".join(guards),
         ", ".join(files),
     ]
@@ -216,7 +215,7 @@ def row(symbol: Symbol) -> str:
 def version_cell(system: str, version: str) -> str:
     if version == "-":
         return "none"
-    return f"**{version}**" if number(version) > number(FLOOR[system]) else version
+    return f"**{version}**" if number(version) > number(floor()[system]) else version
 
 
 def guard(word: Word) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 _WORD = re.compile(r"\.?[A-Za-z_]\w*")
 _AVAILABLE = re.compile(r"[#@]available\(([^)]*)\)")
-_VERSION = re.compile(r"(iOS|macOS|visionOS)\s+(\d+(?:\.\d+)*)")
+_VERSION = re.compile(r"(iOS|macOS|visionOS|macCatalyst)\s+(\d+(?:\.\d+)*)")
 
 
 @dataclass(frozen=True)
@@ -20,18 +20,22 @@ class Word:
         line: counted from 1.
         conditions: the ``#if`` conditions around it; one of an ``#else`` branch as ``!(…)``.
         versions: the highest version that ``#available`` and ``@available`` promise there.
+        below: what the ``#available`` said whose ``else`` branch it stands in: only older systems
+            come there.
     """
 
     name: str
     line: int
     conditions: tuple[str, ...]
     versions: tuple[tuple[str, str], ...]
+    below: tuple[tuple[str, str], ...] = ()
 
 
 def words(text: str) -> Iterator[Word]:
     """Yield the identifiers of a source file with their guards, in order."""
     conditions: list[str] = []
     scopes: list[tuple[int, dict[str, str]]] = []
+    otherwise: list[tuple[int, dict[str, str]]] = []
     depth = 0
     pending: dict[str, str] = {}
     for number, line in enumerate(code_only(text).splitlines(), start=1):
@@ -46,15 +50,21 @@ def words(text: str) -> Iterator[Word]:
         held = _highest([versions for _, versions in scopes] + [pending])
         if not stripped.startswith(("#if", "#elseif", "#else", "#endif")):
             for match in _WORD.finditer(_AVAILABLE.sub("", line)):
-                yield Word(match[0], number, tuple(conditions), held)
+                below = _highest([versions for _, versions in otherwise])
+                yield Word(match[0], number, tuple(conditions), held, below)
+        closed: dict[str, str] = {}
         for character in line:
             if character == "{":
                 depth += 1
                 if pending:
                     scopes.append((depth, pending))
                     pending = {}
+                elif closed and re.search(r"\}\s*else\s*\{", line):
+                    otherwise.append((depth, closed))
             elif character == "}":
+                closed = next((versions for opened, versions in scopes if opened == depth), {})
                 depth -= 1
+                otherwise = [pair for pair in otherwise if pair[0] <= depth]
                 scopes = [(opened, versions) for opened, versions in scopes if opened <= depth]
 
 
@@ -88,12 +98,15 @@ def _branch(directive: str, conditions: list[str]) -> None:
 
 
 def _promises(line: str) -> dict[str, str]:
-    return {
-        system: version
-        for found in _AVAILABLE.finditer(line)
-        if "unavailable" not in found[1]
-        for system, version in _VERSION.findall(found[1])
-    }
+    """What ``#available`` says of each system; Mac Catalyst follows iOS unless it is named."""
+    promises: dict[str, str] = {}
+    for found in _AVAILABLE.finditer(line):
+        if "unavailable" not in found[1]:
+            named = dict(_VERSION.findall(found[1]))
+            if "iOS" in named:
+                named.setdefault("macCatalyst", named["iOS"])
+            promises |= named
+    return promises
 
 
 def _highest(promises: Sequence[dict[str, str]]) -> tuple[tuple[str, str], ...]:

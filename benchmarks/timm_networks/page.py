@@ -10,7 +10,8 @@ from typing import Any
 from timm_networks.building import IMAGES, LABELS, result_path
 from timm_networks.comparing import logits_path
 from timm_networks.networks import SIZES
-from timm_networks.words import INTRODUCTION, REASONS, TABLE
+from timm_networks.training import EPOCHS, FACES_OF_A_CLASS, PHONES, SIDE, trained_path
+from timm_networks.words import INTRODUCTION, REASONS, TABLE, TRAINED
 
 KINDS = ("torchscript", "onnx", "mlmodel", "mlpackage-fp32", "mlpackage-fp16")
 
@@ -61,6 +62,7 @@ def document(work: Path) -> str:
         REASONS,
         *(reasons or ["Nothing."]),
         *([f"\nNot run: {', '.join(left)}."] if left else []),
+        *_trained(work),
     ]
     return "\n".join(parts) + "\n"
 
@@ -103,6 +105,37 @@ def _reasons(name: str, result: Result) -> Iterator[str]:
         artefact = _of(result, kind)
         for reason in artefact["reasons"]:
             yield f"* {name}, {kind}, {artefact['verdict']}: {_shortened(reason)}"
+
+
+def _trained(work: Path) -> Iterator[str]:
+    found = {
+        name: json.loads(trained_path(work, name).read_text())
+        for name in PHONES
+        if trained_path(work, name).exists()
+    }
+    if not found:
+        return
+    faces = len(next(iter(found.values()))["report"]["images"])
+    yield TRAINED.format(
+        networks=len(found), side=SIDE, epochs=EPOCHS, each=FACES_OF_A_CLASS, faces=faces
+    )
+    kinds = " | ".join(KINDS)
+    yield f"| network | weights before | accuracy | balanced | {kinds} | half precision |"
+    yield "|---|---|---|---|" + "---|" * len(KINDS) + "---|"
+    for name, result in found.items():
+        measured, report = result["eval"], result["report"]
+        cells = [_probability(_of(report, kind)) for kind in KINDS]
+        half = f"{_half(report, 'same_network')}, {_half(report, 'precise_enough')}"
+        figures = f"{measured['accuracy']:.3f} | {measured['balanced_accuracy']:.3f}"
+        yield f"| {name} | {result['weights']} | {figures} | {' | '.join(cells)} | {half} |"
+    reasons = [line for name, result in found.items() for line in _reasons(name, result["report"])]
+    yield "\n" + ("\n".join(reasons) if reasons else "All of them are PASS.")
+
+
+def _probability(artefact: Result) -> str:
+    return f"{artefact['summary']['max_abs_dp']:.0e}" + (
+        "" if artefact["verdict"] == "PASS" else f" {artefact['verdict']}"
+    )
 
 
 def _shortened(text: str) -> str:

@@ -12,11 +12,12 @@ let stubDependencies: [(name: String, needs: [String])] = [
   ("CoreVideo", []),
   ("QuartzCore", []),
   ("ImageIO", ["CoreVideo"]),
+  ("CoreImage", ["CoreVideo"]),
   ("CoreMedia", ["CoreVideo"]),
   ("CoreML", ["CoreVideo"]),
-  ("Vision", ["CoreML", "CoreVideo", "ImageIO"]),
+  ("Vision", ["CoreImage", "CoreML", "CoreVideo", "ImageIO"]),
   ("AVFoundation", ["CoreMedia", "CoreVideo", "QuartzCore"]),
-  ("UIKit", ["QuartzCore"]),
+  ("UIKit", ["CoreImage", "ImageIO", "QuartzCore"]),
   ("UniformTypeIdentifiers", []),
   ("SwiftUI", ["UIKit", "UniformTypeIdentifiers"]),
   ("AVKit", ["AVFoundation", "SwiftUI"]),
@@ -40,6 +41,10 @@ let stubDefine: [SwiftSetting] = useStubs ? [.define("EMOTIONKIT_APPLE_STUBS")] 
 // Only where nobody can depend on the package: SwiftPM refuses such flags in dependencies.
 let noWarnings: [SwiftSetting] = useStubs ? [.unsafeFlags(["-warnings-as-errors"])] : []
 
+// Swift Testing looks for an overlay of its own beside each module named CoreImage.
+let noOverlays: [SwiftSetting] =
+  useStubs ? [.unsafeFlags(["-Xfrontend", "-disable-cross-import-overlays"])] : []
+
 var targets: [Target] = [
   .target(name: "EmotionKitCore", swiftSettings: noWarnings),
   .target(
@@ -60,7 +65,7 @@ if exists("Tests/EmotionKitTests") {
   targets.append(
     .testTarget(
       name: "EmotionKitTests", dependencies: ["EmotionKit", "EmotionKitUI"] + stubs,
-      swiftSettings: stubDefine))
+      swiftSettings: stubDefine + noOverlays))
 }
 if useStubs && exists("Examples/EmotionCamera") {
   targets.append(

@@ -66,7 +66,7 @@ struct FrameWork {
     let pipeline = EmotionPipeline(
       detector: scene, classifier: scene, cropMargin: 0.3,
       configuration: PipelineConfiguration(
-        maximumFaces: faces, thermal: ThermalPolicy(targetRate: 1e6)))
+        maximumFaces: faces, targetRate: 1e6))
     var events = pipeline.events().makeAsyncIterator()
     let start = ContinuousClock.now
     for number in 0..<frames {

@@ -2,6 +2,7 @@
   import AVFoundation
   import CoreMedia
   import Foundation
+  import ImageIO
 
   /// What a preview layer shows. It only displays the session and never changes it.
   package struct CameraPreview: @unchecked Sendable {
@@ -263,7 +264,9 @@
       else { return }
       let time = CMTimeGetSeconds(CMSampleBufferGetPresentationTimeStamp(sampleBuffer))
       guard time.isFinite else { return }
-      handlers.frame(EmotionFrame(pixelBuffer: buffer, orientation: orientation), .seconds(time))
+      let frame = EmotionFrame(
+        pixelBuffer: buffer, orientation: CGImagePropertyOrientation(orientation))
+      handlers.frame(frame, .seconds(time))
     }
 
     /// How the buffer lies, or nil for the one buffer that was under way when the device turned.

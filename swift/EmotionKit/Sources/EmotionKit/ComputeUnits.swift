@@ -18,6 +18,6 @@ public struct InferenceDiagnostics: Hashable, Sendable {
   public let active: ComputeUnits
   /// Why the two differ; nil when they do not.
   public let fallbackReason: String?
-  /// The Vision interface in use.
-  public var backend = VisionBackend.vn
+  /// True when Vision's Swift-only interface is in use.
+  public internal(set) var usesSwiftVision = false
 }

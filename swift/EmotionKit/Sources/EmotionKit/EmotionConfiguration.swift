@@ -1,12 +1,3 @@
-/// Which of Apple's two Vision interfaces is used. Both find the same faces and run the same network.
-public enum VisionBackend: String, CaseIterable, Hashable, Sendable {
-  /// The `VN` classes: every supported system, years of use. The default.
-  case vn
-  /// The Swift-only interface of iOS 18, macOS 15 and visionOS 2. On older systems, and in the
-  /// simulator, ``vn`` is used in its place; ``InferenceDiagnostics/backend`` says which it was.
-  case swift
-}
-
 /// All settings of an ``EmotionMonitor``.
 public struct EmotionConfiguration: Hashable, Sendable {
   /// How faces are chosen, smoothed and decided about, and how often.
@@ -16,8 +7,11 @@ public struct EmotionConfiguration: Hashable, Sendable {
   /// Measure each face's capture quality, so that blurred and badly lit frames count less. Costs
   /// one more Vision request for each analysed frame.
   public var measuresCaptureQuality: Bool
-  /// Which Vision interface is used.
-  public var backend: VisionBackend
+  /// Ask Vision through its Swift-only interface of iOS 18, macOS 15 and visionOS 2 instead of the `VN`
+  /// classes. Both find the same faces and run the same network. On older systems, on Mac Catalyst and
+  /// in the simulator the classes are used in its place;
+  /// ``InferenceDiagnostics/usesSwiftVision`` says which it was.
+  public var usesSwiftVision: Bool
   /// Frames a second that the camera captures at most, for the preview, too; nil leaves it the rate of
   /// its own, usually 30. Twice the analysis rate looks smooth and keeps the device cool.
   public var captureRate: Double?
@@ -26,12 +20,12 @@ public struct EmotionConfiguration: Hashable, Sendable {
   public init(
     pipeline: PipelineConfiguration = PipelineConfiguration(),
     computeUnits: ComputeUnits = .cpuAndNeuralEngine, measuresCaptureQuality: Bool = true,
-    backend: VisionBackend = .vn, captureRate: Double? = 24
+    usesSwiftVision: Bool = false, captureRate: Double? = 24
   ) {
     self.pipeline = pipeline
     self.computeUnits = computeUnits
     self.measuresCaptureQuality = measuresCaptureQuality
-    self.backend = backend
+    self.usesSwiftVision = usesSwiftVision
     self.captureRate = captureRate
   }
 }

@@ -63,7 +63,7 @@
       let fallback = FallbackReporter()
       // Apple lists the Swift-only interface for every system but Mac Catalyst.
       #if !targetEnvironment(simulator) && !targetEnvironment(macCatalyst)
-        if configuration.backend == .swift,
+        if configuration.usesSwiftVision,
           #available(iOS 18.0, macOS 15.0, tvOS 18.0, visionOS 2.0, *)
         {
           return EmotionEngine(

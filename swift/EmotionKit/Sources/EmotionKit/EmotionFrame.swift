@@ -1,4 +1,5 @@
 #if canImport(Vision)
+  import CoreImage
   import CoreVideo
   import Foundation
   import ImageIO
@@ -16,37 +17,59 @@
     enum Pixels {
       case buffer(CVPixelBuffer)
       case image(CGImage)
+      case recipe(CIImage)
     }
 
     /// Read, never written.
     let pixels: Pixels
 
     /// How the pixels are stored.
-    let orientation: ImageOrientation
+    let orientation: CGImagePropertyOrientation
 
     /// Reads the pixels only, and only on the queue of one ``VisionQueue``. One handler for
     /// detection and classification: both then speak of the same upright image.
     let handler: VNImageRequestHandler
 
     /// A frame of a camera, of ARKit or of a video.
-    public init(pixelBuffer: CVPixelBuffer, orientation: ImageOrientation = .up) {
+    public init(pixelBuffer: CVPixelBuffer, orientation: CGImagePropertyOrientation = .up) {
       let stored = PixelSize(
         width: CVPixelBufferGetWidth(pixelBuffer), height: CVPixelBufferGetHeight(pixelBuffer))
-      orientedSize = orientation.orientedSize(of: stored)
+      orientedSize = ImageOrientation(orientation).orientedSize(of: stored)
       pixels = .buffer(pixelBuffer)
       self.orientation = orientation
-      handler = VNImageRequestHandler(
-        cvPixelBuffer: pixelBuffer, orientation: CGImagePropertyOrientation(orientation))
+      handler = VNImageRequestHandler(cvPixelBuffer: pixelBuffer, orientation: orientation)
     }
 
     /// A decoded image.
-    public init(cgImage: CGImage, orientation: ImageOrientation = .up) {
-      orientedSize = orientation.orientedSize(
+    public init(cgImage: CGImage, orientation: CGImagePropertyOrientation = .up) {
+      orientedSize = ImageOrientation(orientation).orientedSize(
         of: PixelSize(width: cgImage.width, height: cgImage.height))
       pixels = .image(cgImage)
       self.orientation = orientation
-      handler = VNImageRequestHandler(
-        cgImage: cgImage, orientation: CGImagePropertyOrientation(orientation))
+      handler = VNImageRequestHandler(cgImage: cgImage, orientation: orientation)
+    }
+
+    /// An image of Core Image, which is computed when the frame is analysed, once for each request.
+    ///
+    /// - Throws: ``EmotionKitError/unreadableImage(reason:)`` for one that is empty or has no end, as
+    ///   a generated colour has: crop it first.
+    public init(
+      ciImage: CIImage, orientation: CGImagePropertyOrientation = .up
+    ) throws(EmotionKitError) {
+      let extent = ciImage.extent
+      guard !extent.isInfinite, extent.width >= 1, extent.height >= 1 else {
+        throw .unreadableImage(reason: "a CIImage whose extent is \(extent) has no pixels to read")
+      }
+      // Cropping moves an extent; regions of interest count from its corner.
+      let image =
+        extent.origin == .zero
+        ? ciImage
+        : ciImage.transformed(by: CGAffineTransform(translationX: -extent.minX, y: -extent.minY))
+      orientedSize = ImageOrientation(orientation).orientedSize(
+        of: PixelSize(width: Int(extent.width), height: Int(extent.height)))
+      pixels = .recipe(image)
+      self.orientation = orientation
+      handler = VNImageRequestHandler(ciImage: image, orientation: orientation)
     }
 
     /// The bytes of a JPEG, PNG, HEIC or other image file. Its EXIF orientation is applied.
@@ -61,7 +84,8 @@
       let properties = CGImageSourceCopyPropertiesAtIndex(source, 0, nil) as? [CFString: Any]
       let exif = (properties?[kCGImagePropertyOrientation] as? NSNumber)?.uint32Value
       self.init(
-        cgImage: image, orientation: exif.flatMap(ImageOrientation.init(rawValue:)) ?? .up)
+        cgImage: image,
+        orientation: exif.flatMap(CGImagePropertyOrientation.init(rawValue:)) ?? .up)
     }
 
     /// An image file. Its EXIF orientation is applied.
@@ -99,6 +123,13 @@
     /// The same EXIF number.
     init(_ orientation: ImageOrientation) {
       self = CGImagePropertyOrientation(rawValue: orientation.rawValue) ?? .up
+    }
+  }
+
+  extension ImageOrientation {
+    /// The same EXIF number.
+    init(_ orientation: CGImagePropertyOrientation) {
+      self = ImageOrientation(rawValue: orientation.rawValue) ?? .up
     }
   }
 #endif

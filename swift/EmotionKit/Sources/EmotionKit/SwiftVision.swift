@@ -129,7 +129,8 @@
         processorContainer = nil
         let reason = error.localizedDescription
         state = InferenceDiagnostics(
-          requested: state.requested, active: .cpuOnly, fallbackReason: reason, backend: .swift)
+          requested: state.requested, active: .cpuOnly, fallbackReason: reason,
+          usesSwiftVision: true)
         fallback.report(reason)
       }
       return answer
@@ -141,7 +142,7 @@
       try await queue.run {
         let opened = try CoreMLModelLoader.open(prepared, units: units)
         var diagnostics = opened.diagnostics
-        diagnostics.backend = .swift
+        diagnostics.usesSwiftVision = true
         do {
           return Ready(
             container: try CoreMLModelContainer(model: opened.model), contract: opened.contract,
@@ -157,10 +158,10 @@
   @available(iOS 18.0, macOS 15.0, tvOS 18.0, visionOS 2.0, *)
   extension EmotionFrame {
     fileprivate func imageRequestHandler() -> ImageRequestHandler {
-      let exif = CGImagePropertyOrientation(orientation)
       switch pixels {
-      case .buffer(let buffer): return ImageRequestHandler(buffer, orientation: exif)
-      case .image(let image): return ImageRequestHandler(image, orientation: exif)
+      case .buffer(let buffer): return ImageRequestHandler(buffer, orientation: orientation)
+      case .image(let image): return ImageRequestHandler(image, orientation: orientation)
+      case .recipe(let image): return ImageRequestHandler(image, orientation: orientation)
       }
     }
   }

@@ -14,7 +14,7 @@
     private let engine: EmotionEngine
     private let configuration: EmotionConfiguration
 
-    /// Loads the model. `configuration.pipeline.thermal.targetRate` is how many frames of each
+    /// Loads the model. `configuration.pipeline.targetRate` is how many frames of each
     /// second of a video are analysed.
     ///
     /// - Throws: ``EmotionKitError``.

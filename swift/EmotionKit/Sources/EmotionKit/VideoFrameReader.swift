@@ -2,6 +2,7 @@
   import AVFoundation
   import CoreMedia
   import Foundation
+  import ImageIO
 
   /// Decodes a video file, one frame for each call.
   ///
@@ -16,7 +17,7 @@
     private let queue: VisionQueue
     private let reader: AVAssetReader
     private let output: AVAssetReaderTrackOutput
-    private let orientation: ImageOrientation
+    private let orientation: CGImagePropertyOrientation
 
     /// Opens a file and starts decoding.
     ///
@@ -45,7 +46,7 @@
     private init(
       _ asset: AVURLAsset, _ track: AVAssetTrack, _ orientation: ImageOrientation
     ) throws {
-      self.orientation = orientation
+      self.orientation = CGImagePropertyOrientation(orientation)
       queue = VisionQueue()
       reader = try AVAssetReader(asset: asset)
       output = AVAssetReaderTrackOutput(

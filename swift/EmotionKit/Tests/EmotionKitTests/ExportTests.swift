@@ -7,6 +7,6 @@ import Testing
     #expect(Emotion.known.count == 8)
     #expect(EmotionModelBundle.folderName == "Models")
     #expect(EmotionConfiguration().computeUnits == .cpuAndNeuralEngine)
-    #expect(EmotionConfiguration().pipeline.thermal.targetRate == 12)
+    #expect(EmotionConfiguration().pipeline.targetRate == 12)
   }
 }

@@ -100,9 +100,9 @@
       #expect(diagnostics.fallbackReason?.contains("cannot predict") == true)
     }
 
-    @Test(arguments: VisionBackend.allCases)
-    func aFrameThatFailsEverywhereMovesNothing(backend: VisionBackend) async throws {
-      let engine = try await world.engine(EmotionConfiguration(backend: backend))
+    @Test(arguments: [false, true])
+    func aFrameThatFailsEverywhereMovesNothing(usesSwiftVision: Bool) async throws {
+      let engine = try await world.engine(EmotionConfiguration(usesSwiftVision: usesSwiftVision))
       world.vision { $0.failingPredictions = [.cpuAndNeuralEngine, .cpuOnly] }
       for _ in 0..<2 {
         await #expect(throws: StubCoreML.Failure.self) {
@@ -124,9 +124,9 @@
       #expect(StubCoreML.loads == [.cpuAndNeuralEngine, .cpuOnly])
     }
 
-    @Test(arguments: VisionBackend.allCases)
-    func aPredictionThatVisionGivesUpIsACancellation(backend: VisionBackend) async throws {
-      let engine = try await world.engine(EmotionConfiguration(backend: backend))
+    @Test(arguments: [false, true])
+    func aPredictionThatVisionGivesUpIsACancellation(usesSwiftVision: Bool) async throws {
+      let engine = try await world.engine(EmotionConfiguration(usesSwiftVision: usesSwiftVision))
       world.vision { $0.cancelsPredictions = true }
       await #expect(throws: CancellationError.self) {
         try await engine.classifier.classify(.full, in: world.frame())
@@ -193,23 +193,24 @@
 
     // MARK: Pictures
 
-    @Test(arguments: VisionBackend.allCases)
-    func theNetworkSeesTheTrainedSquareStretchedToItsInput(backend: VisionBackend) async throws {
+    @Test(arguments: [false, true])
+    func theNetworkSeesTheTrainedSquareStretchedToItsInput(usesSwiftVision: Bool) async throws {
       // 128 x 96 pixels of 640 x 480, whose square with a margin of 0.3 is 166.4 pixels wide.
       world.vision { $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)] }
-      let analyzer = try await world.analyzer(EmotionConfiguration(backend: backend))
+      let analyzer = try await world.analyzer(
+        EmotionConfiguration(usesSwiftVision: usesSwiftVision))
       let readings = try await analyzer.analyze(world.frame())
       #expect(readings.map(\.dominant) == [.happiness])
       let prediction = try #require(StubVision.predictions.last)
-      #expect(prediction.isSwift == (backend == .swift))
+      #expect(prediction.isSwift == usesSwiftVision)
       #expect(prediction.cropAndScale == .scaleFill)
       #expect(abs(prediction.region.width * 640 - 166.4) < 1e-6)
       #expect(abs(prediction.region.height * 480 - 166.4) < 1e-6)
       #expect(abs(prediction.region.midX - 0.5) < 1e-9 && abs(prediction.region.midY - 0.5) < 1e-9)
     }
 
-    @Test(arguments: VisionBackend.allCases)
-    func captureQualityIsMeasuredOnTheFacesThatWereFound(backend: VisionBackend) async throws {
+    @Test(arguments: [false, true])
+    func captureQualityIsMeasuredOnTheFacesThatWereFound(usesSwiftVision: Bool) async throws {
       world.vision {
         $0.faces = [
           CGRect(x: 0.1, y: 0.4, width: 0.3, height: 0.3),
@@ -217,7 +218,8 @@
         ]
         $0.qualities = [0.75, 0.25]
       }
-      let analyzer = try await world.analyzer(EmotionConfiguration(backend: backend))
+      let analyzer = try await world.analyzer(
+        EmotionConfiguration(usesSwiftVision: usesSwiftVision))
       let readings = try await analyzer.analyze(world.frame())
       #expect(readings.map(\.captureQuality) == [0.75, 0.25])
       #expect(StubVision.measurements == 1 && StubVision.detections.count == 1)
@@ -233,7 +235,7 @@
       #expect(try await analyzer.analyze(world.frame()).isEmpty)
       world.vision { $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)] }
       let plain = try await world.analyzer(
-        EmotionConfiguration(measuresCaptureQuality: false, backend: backend))
+        EmotionConfiguration(measuresCaptureQuality: false, usesSwiftVision: usesSwiftVision))
       #expect(try await plain.analyze(world.frame()).count == 1)
       #expect(StubVision.measurements == 0)
     }
@@ -245,8 +247,9 @@
       }
       let data = Data("stub-image 640 480 6".utf8)
       var all: [[EmotionReading]] = []
-      for backend in VisionBackend.allCases {
-        let analyzer = try await world.analyzer(EmotionConfiguration(backend: backend))
+      for usesSwiftVision in [false, true] {
+        let analyzer = try await world.analyzer(
+          EmotionConfiguration(usesSwiftVision: usesSwiftVision))
         all.append(try await analyzer.analyze(imageData: data))
       }
       #expect(all[0] == all[1] && all[0].count == 1)
@@ -254,14 +257,14 @@
     }
 
     @Test func theSwiftInterfaceFallsBackToo() async throws {
-      let configuration = EmotionConfiguration(backend: .swift)
+      let configuration = EmotionConfiguration(usesSwiftVision: true)
       world.vision {
         $0.failingPredictions = [.cpuAndNeuralEngine]
         $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)]
       }
       let monitor = try await world.monitor(configuration)
       let diagnostics = try await monitor.diagnostics()
-      #expect(diagnostics.active == .cpuOnly && diagnostics.backend == .swift)
+      #expect(diagnostics.active == .cpuOnly && diagnostics.usesSwiftVision)
       #expect(diagnostics.fallbackReason?.contains("cannot predict") == true)
       #expect(try await monitor.computePlan()?.operations == [.cpu: 3])
       #expect(try await monitor.analyze(world.frame()).map(\.dominant) == [.happiness])
@@ -273,7 +276,7 @@
 
     @Test func pixelBuffersGoThroughTheSwiftInterface() async throws {
       world.vision { $0.faces = [CGRect(x: 0.4, y: 0.4, width: 0.2, height: 0.2)] }
-      let analyzer = try await world.analyzer(EmotionConfiguration(backend: .swift))
+      let analyzer = try await world.analyzer(EmotionConfiguration(usesSwiftVision: true))
       var buffer: CVPixelBuffer?
       _ = CVPixelBufferCreate(nil, 640, 480, 0, nil, &buffer)
       let frame = EmotionFrame(pixelBuffer: try #require(buffer), orientation: .left)

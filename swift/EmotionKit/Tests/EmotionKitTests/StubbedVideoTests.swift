@@ -22,7 +22,7 @@
 
     private func analyzer(rate: Double = 10) async throws -> VideoAnalyzer {
       let configuration = EmotionConfiguration(
-        pipeline: PipelineConfiguration(thermal: ThermalPolicy(targetRate: rate)))
+        pipeline: PipelineConfiguration(targetRate: rate))
       return VideoAnalyzer(
         engine: try await world.engine(configuration), configuration: configuration)
     }

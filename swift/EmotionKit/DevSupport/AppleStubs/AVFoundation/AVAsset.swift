@@ -1,9 +1,5 @@
 import Foundation
 
-public struct CGAffineTransform: Hashable, Sendable {
-  public var a, b, c, d, tx, ty: CGFloat
-}
-
 public struct AVAsyncProperty<Root, Value>: Sendable {}
 
 extension AVAsyncProperty where Root == AVAssetTrack, Value == CGAffineTransform {

@@ -1,4 +1,6 @@
+import CoreImage
 @_exported import Foundation
+@_exported import ImageIO
 @_exported import QuartzCore
 
 // Everything on the main actor, as in UIKit; stricter than its headers where those are lenient.
@@ -63,7 +65,26 @@ public enum UIInterfaceOrientation: Int, Sendable {
 }
 
 public class UIImage: NSObject, @unchecked Sendable {
+  /// In UIKit's order, which is not that of `CGImagePropertyOrientation`.
+  public enum Orientation: Int, Sendable {
+    case up, down, left, right, upMirrored, downMirrored, leftMirrored, rightMirrored
+  }
+
+  public let cgImage: CGImage?
+  public let ciImage: CIImage?
+  public let imageOrientation: Orientation
+
+  public override init() {
+    (cgImage, ciImage, imageOrientation) = (nil, nil, .up)
+  }
   public init?(data: Data) {
     if data.isEmpty { return nil }
+    (cgImage, ciImage, imageOrientation) = (nil, nil, .up)
+  }
+  public init(cgImage: CGImage, scale: CGFloat, orientation: Orientation) {
+    (self.cgImage, ciImage, imageOrientation) = (cgImage, nil, orientation)
+  }
+  public init(ciImage: CIImage, scale: CGFloat, orientation: Orientation) {
+    (cgImage, self.ciImage, imageOrientation) = (nil, ciImage, orientation)
   }
 }

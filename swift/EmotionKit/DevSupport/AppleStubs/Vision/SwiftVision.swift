@@ -125,6 +125,9 @@ public final class ImageRequestHandler: @unchecked Sendable {
   public init(_ image: CGImage, orientation: CGImagePropertyOrientation? = nil) {
     self.orientation = orientation ?? .up
   }
+  public init(_ image: CIImage, orientation: CGImagePropertyOrientation? = nil) {
+    self.orientation = orientation ?? .up
+  }
 
   public func perform<T: VisionRequest>(_ request: T) async throws -> T.Result {
     try request.stubPerform(orientation)

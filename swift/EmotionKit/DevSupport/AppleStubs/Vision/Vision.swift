@@ -1,3 +1,4 @@
+@_exported import CoreImage
 @_exported import CoreML
 @_exported import CoreVideo
 @_exported import ImageIO
@@ -104,6 +105,13 @@ public class VNImageRequestHandler: NSObject {
     cgImage: CGImage, orientation: CGImagePropertyOrientation, options: [VNImageOption: Any] = [:]
   ) {
     size = (cgImage.width, cgImage.height)
+    self.orientation = orientation
+  }
+
+  public init(
+    ciImage: CIImage, orientation: CGImagePropertyOrientation, options: [VNImageOption: Any] = [:]
+  ) {
+    size = (Int(ciImage.extent.width), Int(ciImage.extent.height))
     self.orientation = orientation
   }
 

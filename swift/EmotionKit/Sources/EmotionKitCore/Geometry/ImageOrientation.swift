@@ -1,6 +1,6 @@
 /// How stored pixels are to be turned to be seen upright: EXIF's `1...8`, the raw values of
 /// `CGImagePropertyOrientation`.
-public enum ImageOrientation: UInt32, CaseIterable, Codable, Hashable, Sendable {
+package enum ImageOrientation: UInt32, CaseIterable, Codable, Hashable, Sendable {
   /// As stored.
   case up = 1
   /// Mirrored left to right.

@@ -53,7 +53,7 @@ where Detector.Frame == Classifier.Frame {
     self.configuration = configuration
     self.clock = clock
     session = FaceSession(configuration: configuration)
-    gate = FrameGate(rate: configuration.thermal.rate(at: .nominal))
+    gate = FrameGate(rate: configuration.rate(at: .nominal))
     let (frames, inbox) = AsyncStream.makeStream(
       of: TimedFrame.self, bufferingPolicy: .bufferingNewest(1))
     self.inbox = inbox
@@ -124,7 +124,7 @@ extension EmotionPipeline {
   package func setThermalLevel(_ level: ThermalLevel) {
     guard level != thermalLevel else { return }
     thermalLevel = level
-    gate.rate = configuration.thermal.rate(at: level)
+    gate.rate = configuration.rate(at: level)
     hub.send(.throttled(level), on: Topic.heat.rawValue, holds: level != .nominal)
   }
 
@@ -160,7 +160,7 @@ extension EmotionPipeline {
   package func reset() {
     generation += 1
     isFailing = false
-    gate = FrameGate(rate: configuration.thermal.rate(at: thermalLevel))
+    gate = FrameGate(rate: configuration.rate(at: thermalLevel))
     for event in session.reset() { hub.send(event) }
   }
 

@@ -6,8 +6,10 @@ public struct PipelineConfiguration: Hashable, Sendable {
   public var minimumFaceHeight: Double
   /// Detections below this confidence are left out, `0...1`.
   public var minimumDetectionConfidence: Double
-  /// Analyses a second.
-  public var thermal: ThermalPolicy
+  /// Analyses a second while the device is cool. At ``ThermalLevel/critical`` analysis pauses.
+  public var targetRate: Double
+  /// Analyses a second at ``ThermalLevel/serious``; never above the target.
+  public var seriousRate: Double
   /// Overlap at which two boxes are the same face.
   public var minimumOverlap: Double
   /// How long an unseen face is remembered.
@@ -26,7 +28,7 @@ public struct PipelineConfiguration: Hashable, Sendable {
   /// Creates a configuration; the defaults suit a live camera.
   public init(
     maximumFaces: Int = 4, minimumFaceHeight: Double = 0.08,
-    minimumDetectionConfidence: Double = 0.5, thermal: ThermalPolicy = ThermalPolicy(),
+    minimumDetectionConfidence: Double = 0.5, targetRate: Double = 12, seriousRate: Double = 5,
     minimumOverlap: Double = 0.3, lostTimeout: Duration = .seconds(1),
     smoothing: Duration = .milliseconds(400), resetGap: Duration = .seconds(1),
     enter: Double = 0.55, leave: Double = 0.40, minimumDwell: Duration = .milliseconds(400)
@@ -34,7 +36,8 @@ public struct PipelineConfiguration: Hashable, Sendable {
     self.maximumFaces = maximumFaces
     self.minimumFaceHeight = minimumFaceHeight
     self.minimumDetectionConfidence = minimumDetectionConfidence
-    self.thermal = thermal
+    self.targetRate = targetRate
+    self.seriousRate = seriousRate
     self.minimumOverlap = minimumOverlap
     self.lostTimeout = lostTimeout
     self.smoothing = smoothing

@@ -26,7 +26,7 @@ where Detector.Frame == Classifier.Frame {
   private var session: FaceSession
   private var gate: FrameGate
 
-  /// Creates an analyzer that has seen nothing. `configuration.thermal.targetRate` is how many
+  /// Creates an analyzer that has seen nothing. `configuration.targetRate` is how many
   /// frames of each second of the recording are analysed.
   package init(
     detector: Detector, classifier: Classifier, cropMargin: Double,
@@ -36,7 +36,7 @@ where Detector.Frame == Classifier.Frame {
       detector: detector, classifier: classifier, cropMargin: cropMargin,
       configuration: configuration)
     session = FaceSession(configuration: configuration)
-    gate = FrameGate(rate: configuration.thermal.targetRate)
+    gate = FrameGate(rate: configuration.targetRate)
   }
 
   /// Analyses one frame. Hand them in by ascending time, one after another.

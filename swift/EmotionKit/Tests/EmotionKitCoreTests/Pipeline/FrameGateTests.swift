@@ -55,9 +55,9 @@ import Testing
   }
 
   @Test func heatLowersTheRate() {
-    let policy = ThermalPolicy(targetRate: 12, seriousRate: 5)
+    let policy = PipelineConfiguration(targetRate: 12, seriousRate: 5)
     #expect(ThermalLevel.allCases.map(policy.rate(at:)) == [12, 12, 5, 0])
-    #expect(ThermalPolicy(targetRate: 3, seriousRate: 5).rate(at: .serious) == 3)
+    #expect(PipelineConfiguration(targetRate: 3, seriousRate: 5).rate(at: .serious) == 3)
     #expect(ThermalLevel.nominal < .critical)
   }
 }

@@ -7,7 +7,7 @@ import Testing
   ) -> RecordingAnalyzer<FakeDetector, C> where C.Frame == FakeFrame {
     RecordingAnalyzer(
       detector: FakeDetector(), classifier: classifier, cropMargin: 0.3,
-      configuration: PipelineConfiguration(thermal: ThermalPolicy(targetRate: rate)))
+      configuration: PipelineConfiguration(targetRate: rate))
   }
 
   @Test func framesOfARecordingAreThinnedNeverDroppedForBeingLate() async throws {

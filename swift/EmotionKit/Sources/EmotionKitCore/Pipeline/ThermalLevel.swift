@@ -13,19 +13,7 @@ public enum ThermalLevel: Int, CaseIterable, Comparable, Hashable, Sendable {
   public static func < (a: ThermalLevel, b: ThermalLevel) -> Bool { a.rawValue < b.rawValue }
 }
 
-/// How many inferences a second are right at each thermal level.
-public struct ThermalPolicy: Hashable, Sendable {
-  /// Inferences a second while the device is cool.
-  public var targetRate: Double
-  /// Inferences a second at ``ThermalLevel/serious``; never above the target.
-  public var seriousRate: Double
-
-  /// Creates a policy. At ``ThermalLevel/critical`` analysis pauses.
-  public init(targetRate: Double = 12, seriousRate: Double = 5) {
-    self.targetRate = targetRate
-    self.seriousRate = seriousRate
-  }
-
+extension PipelineConfiguration {
   /// Inferences a second at a level; zero is a pause.
   package func rate(at level: ThermalLevel) -> Double {
     switch level {
