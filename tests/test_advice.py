@@ -15,10 +15,11 @@ from tests.paths import REPOSITORY
 
 PROGRAMS: dict[str, click.Group] = {"ferconv": ferconv, "fertrain": fertrain}
 
-#: Options of other programs: of ``swift`` and of ``torchrun``.
+#: Options of other programs: of ``swift``, ``torchrun`` and ``git``.
 FOREIGN = {
     *("--disable-xctest", "--package-path", "--scratch-path", "--build-tests", "--skip-build"),
     *("--nproc-per-node", "--no-python"),
+    *("--porcelain", "--git-dir", "--no-filters", "--cached", "--global"),
 }
 
 #: A program, perhaps with a command; or an option.

@@ -43,7 +43,7 @@ def package_readme(manifest: Mapping[str, Any], texts: ModelTexts) -> str:
         **{name: manifest[name] for name in _SHOWN} | {"parity": parity},
         texts=texts,
         version=version,
-        tag=_semantic(version),
+        tag=semantic(version),
         largest=max(file["bytes"] for file in manifest["model"]["files"]),
         large_file=_LARGE_FILE_BYTES,
         confidence=_confidence_text(manifest["contract"].get("temperature", 1.0)),
@@ -64,9 +64,9 @@ def _parity_text(parity: Mapping[str, Any]) -> str:
     return text
 
 
-def _semantic(version: str) -> str:
+def semantic(version: str) -> str:
     """Return the nearest tag SwiftPM understands: ``1.0`` becomes ``1.0.0``, words ``1.0.0``."""
     numbers = version.split(".")
     if not all(number.isdecimal() for number in numbers):
         return "1.0.0"
-    return ".".join([*numbers, "0", "0"][:3])
+    return ".".join([*(str(int(number)) for number in numbers), "0", "0"][:3])

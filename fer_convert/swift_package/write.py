@@ -19,7 +19,7 @@ from fer_convert.bundled import MODELS, emotionkit_files, emotionkit_folder
 from fer_convert.parity.publication import Publication
 from fer_convert.parity.result import ArtefactParity
 from fer_convert.parity.runners import APPLE_RUNTIME
-from fer_convert.swift_package.readme import ModelTexts, package_readme
+from fer_convert.swift_package.readme import ModelTexts, package_readme, semantic
 from fer_train.contract.errors import ArtefactError, NotFound, ParityFailed, ParityNotRun
 from fer_train.contract.file_words import refuse_stand_in
 from fer_train.contract.files import (
@@ -68,6 +68,9 @@ DerivedData/
 Package.resolved
 xcuserdata/
 """
+
+#: A user's own attributes may send weights to Git LFS, or turn line ends; here they do not.
+_GITATTRIBUTES = f"/{MODELS.as_posix()}/** binary -filter\n"
 
 
 def manifest_record(
@@ -150,7 +153,7 @@ def write_package(
     *,
     emotionkit: Path,
     gate: bool,
-    verify: Callable[[Path], None] | None = None,
+    finish: Callable[[Path], None] | None = None,
 ) -> None:
     """Write a Swift package with the model of a build folder inside.
 
@@ -158,8 +161,8 @@ def write_package(
         build: what ``ferconv build`` wrote.
         out: the package's folder; replaced only if this function wrote it.
         gate: refuse a model whose verdict is not PASS. Without it the manifest says so for ever.
-        verify: is given the complete package before it takes its place; what it raises leaves
-            ``out`` as it was.
+        finish: is given the complete package before it takes its place, with the Git repository
+            that ``out`` has; what it raises leaves ``out`` as it was.
 
     Raises:
         NotFound: ``build`` holds no manifest or model.
@@ -192,8 +195,23 @@ def write_package(
         (partial / _OWN_EVENTS).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_events(build), partial / _OWN_EVENTS)
         write_text(partial / "README.md", package_readme(published, _texts(model)))
-        if verify is not None:
-            verify(partial)
+        _keep_repository(out, partial)
+        if finish is not None:
+            finish(partial)
+
+
+def package_tag(package: Path) -> str:
+    """Return the tag for a written package: its model's version, or the nearest to it."""
+    return semantic(_texts(package / MODELS / PACKAGED_FILE).version)
+
+
+def _keep_repository(out: Path, partial: Path) -> None:
+    """Copy the repository of the former package: its history is not ours to lose."""
+    repository = out / ".git"
+    if repository.is_dir():
+        shutil.copytree(repository, partial / ".git", symlinks=True)
+    elif repository.is_file():
+        shutil.copyfile(repository, partial / ".git")
 
 
 def _read_manifest(build: Path) -> dict[str, Any]:
@@ -260,6 +278,7 @@ def _copy_sources(emotionkit: Path, package: Path) -> None:
     if not (package / "LICENSE").exists() and repository_licence.is_file():
         shutil.copyfile(repository_licence, package / "LICENSE")
     write_text(package / ".gitignore", _GITIGNORE)
+    write_text(package / ".gitattributes", _GITATTRIBUTES)
 
 
 def _texts(model: Path) -> ModelTexts:

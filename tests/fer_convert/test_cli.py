@@ -12,7 +12,9 @@ OPTIONS = {
         *("--storage", "--demo", "--author", "--license", "--model-version", "--emotionkit"),
         *("--package", "--publish", "--no-gate", "--json", "--quiet"),
     },
-    "package": {"--build", "--out", "--emotionkit", "--no-gate", "--verify", "--json"},
+    "package": {
+        *("--build", "--out", "--emotionkit", "--no-gate", "--verify", "--git", "--tag", "--json"),
+    },
     "predict": {
         *("artefact", "images", "--top", "--engine", "--precision", "--function", "--json"),
     },

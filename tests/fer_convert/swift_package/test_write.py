@@ -13,15 +13,7 @@ from fer_convert.swift_package.readme import ModelTexts, package_readme
 from fer_convert.swift_package.write import MODELS, find_emotionkit
 from fer_train.contract.errors import NotFound
 from fer_train.contract.files import sha256_tree
-from tests.fer_convert.nets import Ferconv, run_once
-
-
-@pytest.fixture(scope="module")
-def built_once(script_options: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("built") / "b"
-    options = [*script_options, "--no-package", "--only", "mlpackage-fp16", "--quiet"]
-    assert run_once("build", *options, "--out", out).code == 0
-    return out
+from tests.fer_convert.nets import Ferconv
 
 
 @pytest.fixture
