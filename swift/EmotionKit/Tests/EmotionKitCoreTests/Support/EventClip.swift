@@ -71,7 +71,7 @@ struct EventClip: Decodable, Sendable {
     PipelineConfiguration(
       maximumFaces: rules.maximumFaces, minimumFaceHeight: rules.minimumFaceHeight,
       minimumDetectionConfidence: rules.minimumConfidence,
-      thermal: ThermalPolicy(targetRate: rules.targetRate),
+      targetRate: rules.targetRate,
       minimumOverlap: rules.minimumOverlap, lostTimeout: .milliseconds(rules.lostTimeoutMs),
       smoothing: .milliseconds(rules.smoothingMs), resetGap: .milliseconds(rules.resetGapMs),
       enter: rules.enter, leave: rules.leave, minimumDwell: .milliseconds(rules.minimumDwellMs))
