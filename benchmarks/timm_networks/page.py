@@ -123,7 +123,7 @@ def _trained(work: Path) -> Iterator[str]:
     yield f"| network | weights before | accuracy | balanced | {kinds} | half precision |"
     yield "|---|---|---|---|" + "---|" * len(KINDS) + "---|"
     for name, result in found.items():
-        measured, report = result["eval"], result["report"]
+        measured, report = result["eval"]["metrics"], result["report"]
         cells = [_probability(_of(report, kind)) for kind in KINDS]
         half = f"{_half(report, 'same_network')}, {_half(report, 'precise_enough')}"
         figures = f"{measured['accuracy']:.3f} | {measured['balanced_accuracy']:.3f}"

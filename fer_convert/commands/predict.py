@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     type=click.Choice(["auto", "reference", "fast"]),
     default="auto",
     show_default=True,
-    help="fast: onnxruntime, fp32; reference: one operation after another.",
+    help="fast: onnxruntime, fp32; reference: one operation after another; auto: by the number of "
+    "pictures.",
 )
 @click.option(
     "--precision",

@@ -43,8 +43,8 @@ def test_bars_show_the_most_probable_labels(artefact: Path, green: Path, ferconv
 @pytest.mark.parametrize(
     ("options", "how"),
     [
-        ((), ("fast", "fp32")),
-        (("--engine", "reference"), ("reference", "declared")),
+        ((), ("reference", "declared")),
+        (("--engine", "fast"), ("fast", "fp32")),
         (("--precision", "fp16"), ("reference", "fp16")),
     ],
 )
@@ -61,6 +61,14 @@ def test_json_holds_what_the_runtime_computes(
     answer = load(artefact).predict({"image": pixels}, engine="reference")
     assert first["outputs"]["classLabel"] == answer["classLabel"] == "glad"
     assert first["outputs"]["scores"] == pytest.approx(answer["scores"], abs=1e-3)
+
+
+def test_many_pictures_are_worth_compiling_the_model(
+    artefact: Path, green: Path, ferconv: Ferconv
+) -> None:
+    for count, engine in ((8, "reference"), (9, "fast")):
+        record = json.loads(ferconv("predict", artefact, *[green] * count, "--json").out)
+        assert [one["engine"] for one in record["predictions"]] == [engine] * count
 
 
 @pytest.mark.parametrize(
