@@ -16,7 +16,7 @@ import torch
 from fer_train.contract.architectures import build_model
 from fer_train.contract.timm_networks import PREFIX
 
-#: The networks made for phones: one a family, the small ones of it. (mobileone_s0 would be here: the
+#: The networks made for phones: one a family, the small ones of it. (mobileone_s0 would be one: the
 #: backward pass of torch 2.7.1 itself writes past its memory on a CPU at this size.)
 PHONES = (
     "tf_efficientnet_lite0",
