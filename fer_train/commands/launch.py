@@ -86,10 +86,11 @@ def new_config(
 
 def _inherited(options: Mapping[str, Any]) -> Inherited:
     from fer_train.contract.checkpoint import read_checkpoint
+    from fer_train.contract.terms import inherited_terms
     from fer_train.run.inherit import inherited_options, known_labels, split_options
 
     checkpoint = read_checkpoint(options["from_checkpoint"])
-    proposed = known_labels(checkpoint)
+    proposed = known_labels(checkpoint) | inherited_terms(checkpoint.config)
     splits = split_options(checkpoint, {**proposed, **options})
     return Inherited(inherited_options(checkpoint), proposed | splits)
 

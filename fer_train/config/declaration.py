@@ -21,6 +21,7 @@ Group = Literal[
     "Augmentation",
     "Pruning",
     "Machine",
+    "For the papers",
 ]
 
 
@@ -86,6 +87,9 @@ class Option(TypedDict):
     #: The numbers allowed; every option that is a number has it. None is beyond all ranges.
     within: NotRequired[Range]
 
+    #: Text for people, of one line (`terms.require_term`).
+    prose: NotRequired[Literal[True]]
+
     #: The option itself, where it is not the field's name with dashes.
     flag: NotRequired[str]
 
@@ -110,7 +114,7 @@ class Option(TypedDict):
 
     #: Where nobody is told that it differs: from the earlier run's, from the default.
     #: training on: with ``--from`` and ``prune``; it is what they change, or is told otherwise.
-    #: anywhere: nor in reports; it says where and on what machine, not how.
+    #: anywhere: nor in reports; it says where, on what machine or on which terms, not how.
     no_news: NotRequired[Literal["training on", "anywhere"]]
 
 

@@ -16,6 +16,7 @@ from fer_train.config.phase import Phase, require
 from fer_train.contract.architectures import ARCHITECTURES
 from fer_train.contract.labels import LABEL_ORDERS
 from fer_train.contract.preprocess import MAX_INPUT_SIZE, MIN_INPUT_SIZE, TrainingColor
+from fer_train.contract.terms import OPTION_HELP, require_term
 from fer_train.machine.device import DeviceName, Precision, default_workers
 
 Finetune = Literal["auto", "head", "all"]
@@ -551,6 +552,36 @@ class TrainConfig:
         prune="given",
         no_news="training on",
     )
+    purpose: str | None = option(
+        default=None,
+        prose=True,
+        help=OPTION_HELP["purpose"],
+        group="For the papers",
+        resume="used",
+        prune="inherited",
+        absent=None,
+        no_news="anywhere",
+    )
+    data_license: str | None = option(
+        default=None,
+        prose=True,
+        help=OPTION_HELP["data_license"],
+        group="For the papers",
+        resume="used",
+        prune="inherited",
+        absent=None,
+        no_news="anywhere",
+    )
+    weights_license: str | None = option(
+        default=None,
+        prose=True,
+        help=OPTION_HELP["weights_license"],
+        group="For the papers",
+        resume="used",
+        prune="inherited",
+        absent=None,
+        no_news="anywhere",
+    )
     workers: int = option(
         default=0,
         here=default_workers,
@@ -740,6 +771,8 @@ def require_allowed(name: str, value: Any) -> None:
         require(value in words, flag(name), value, ", ".join(words))
     elif within is not None and value is not None:
         require(within.allows(value), flag(name), value, within.describe(value))
+    elif value is not None and OPTIONS[name].get("prose"):
+        require_term(flag(name), value)
 
 
 def require_held_out(val: float | None, test: float | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -16,7 +17,7 @@ from fer_train.contract.checkpoint import read_checkpoint
 from fer_train.contract.errors import FerError
 from fer_train.contract.files import sha256_file, size_bytes
 from fer_train.contract.page.figures import percent
-from fer_train.contract.timm_networks import is_timm
+from fer_train.contract.terms import Terms, starting_point
 from fer_train.learning.calibration import calibration_record, fit_temperature
 from fer_train.learning.pruning import saved_when
 from fer_train.learning.statistics import average_intervals, f1_interval, wilson
@@ -61,6 +62,7 @@ def build_document(record: RunRecord) -> dict[str, Any]:
         "fit": _fit(record, counts),
         "pruning": _pruning(record),
         "recipe": _recipe(record),
+        "terms": asdict(Terms.from_config(record.options)),
         "data": dict(record.data),
         "model": _model(record),
         "machine": _machine(record),
@@ -246,7 +248,7 @@ def _recipe(record: RunRecord) -> dict[str, Any]:
         "class_weights": record.resolved.get("class_weights", {}),
         "augmentation": record.resolved.get("augmentation", {}),
         "preprocess": record.resolved.get("preprocess", {}),
-        "starts_from": _starting_point(record.options),
+        "starts_from": starting_point(record.options),
     }
 
 
@@ -257,17 +259,6 @@ def option_text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _starting_point(options: Mapping[str, Any]) -> str:
-    if options.get("from_checkpoint"):
-        return "an earlier checkpoint"
-    weights = options.get("weights")
-    if weights == "none":
-        return "random weights"
-    known = weights == "default" or str(weights).isidentifier()
-    library = "timm" if is_timm(str(options.get("arch"))) else "torchvision"
-    return f"{library}'s weights ({weights})" if known else "weights from a file"
 
 
 def _model(record: RunRecord) -> dict[str, Any]:

@@ -63,8 +63,6 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
             run.write_answers(split, answers, labels=session.faces.labels, paths=paths)
         if split == "val":
             temperature = fit_temperature(answers)
-            if session.world.leads:
-                _set_temperature(run.best, temperature)
         calibration[split] = calibration_record(answers, temperature=temperature, fitted_on="val")
         session.reporter.note("calibrate", f"{split} {calibration_line(calibration[split])}")
         if split == "test":
@@ -75,6 +73,7 @@ def finish(session: Session, *, complete: bool) -> dict[str, Any]:
                 session.reporter.note("", f"before pruning: {before}")
     summary["calibration"] = calibration
     if session.world.leads:
+        _complete_best(run.best, temperature=temperature, test=summary["test"])
         # A run killed after its last epoch's last.pt has not written that row.
         run.write_history(progress.history)
         records = ("epochs", "metrics", "pruning", "test", "calibration")
@@ -154,11 +153,15 @@ def figures_line(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def _set_temperature(path: Path, temperature: float) -> None:
-    """Write a checkpoint again, unless it has this temperature already (a run that ended twice)."""
+def _complete_best(path: Path, *, temperature: float, test: Mapping[str, Any] | None) -> None:
+    """Put temperature and test figures into a checkpoint, unless it has them (a run ended twice).
+
+    The figures travel with the model: whoever converts it has no other record of the run.
+    """
     checkpoint = read_checkpoint(path)
-    if checkpoint.temperature != temperature:
-        write_checkpoint(path, replace(checkpoint, temperature=temperature))
+    metrics = {**checkpoint.metrics, **({} if test is None else {"test": dict(test)})}
+    if (checkpoint.temperature, checkpoint.metrics) != (temperature, metrics):
+        write_checkpoint(path, replace(checkpoint, temperature=temperature, metrics=metrics))
 
 
 def _files(session: Session, batches: Sequence[Indices], numbers: Sequence[int]) -> list[str]:

@@ -15,6 +15,7 @@ from fer_train.contract.architectures import architecture, require_input_size
 from fer_train.contract.checkpoint import Checkpoint, read_checkpoint
 from fer_train.contract.errors import LabelMismatch, ResumeMismatch
 from fer_train.contract.files import write_text
+from fer_train.contract.terms import missing_terms
 from fer_train.data.layouts import recognise
 from fer_train.learning.weights import StartingWeights, load_starting_weights, read_starting_weights
 from fer_train.machine.distributed import World
@@ -98,6 +99,7 @@ def open_session(
         restore_learner(saved.train_state, learner)
         _forget_cuts_if_rates_changed(config, progress, saved_config=saved.config)
     _describe_learning(config, reporter)
+    _ask_for_terms(config, faces, reporter)
     stop.raise_if_requested()
     root = None
     if world.leads:
@@ -177,6 +179,18 @@ def _describe_learning(config: TrainConfig, reporter: Reporter) -> None:
     if config.early_stop:
         parts.append(f"early stop after {config.early_stop} epochs without a better one")
     reporter.note("recipe", f"{', '.join(parts)}; best by {config.select}")
+
+
+def _ask_for_terms(config: TrainConfig, faces: Faces, reporter: Reporter) -> None:
+    synthetic = bool(faces.record.get("synthetic"))
+    missing = missing_terms(config.to_dict(), synthetic=synthetic)
+    # A rehearsal on drawn faces is for nobody's use.
+    if missing and not synthetic:
+        reporter.note(
+            "warning",
+            f"not recorded, and the model's papers will say so: {', '.join(missing.values())} "
+            f"({' '.join(missing)}, here or with --resume)",
+        )
 
 
 def _write_records(

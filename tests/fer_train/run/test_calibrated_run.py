@@ -38,7 +38,7 @@ def options(data: Path, out: Path) -> tuple[object, ...]:
         # Of the small networks the one that two epochs make sure of anything.
         *("train", "--data", data, "--arch", "resnet18", "--weights", "none"),
         *("--input-size", 32, "--batch-size", 8, "--epochs", 2, "--prune", 0),
-        *("--device", "cpu", "--lr", 1e-3, "--out", out),
+        *("--device", "cpu", "--lr", 1e-3, "--out", out, "--data-license", "CC0 1.0"),
     )
 
 
@@ -49,6 +49,8 @@ def finished_once(
     out = tmp_path_factory.mktemp("finished") / "run"
     ran = run_once(cache, *options(with_test_split, out))
     assert ran.code == 0, ran.err
+    asked = [line for line in ran.err.splitlines() if "not recorded" in line]
+    assert len(asked) == 1 and "(--purpose" in asked[0] and "--data-license" not in asked[0]
     assert "calibrate val ECE " in ran.err and "calibrate test ECE " in ran.err
     return out
 
@@ -57,6 +59,15 @@ def finished_once(
 def finished(finished_once: Path, tmp_path: Path) -> Path:
     """A copy of the run, which a test may change."""
     return shutil.copytree(finished_once, tmp_path / "finished")
+
+
+def test_terms_and_test_figures_travel_in_best_pt(finished: Path) -> None:
+    best = read_checkpoint(finished / "checkpoints" / "best.pt")
+    assert best.config["data_license"] == "CC0 1.0" and best.config["purpose"] is None
+    assert best.metrics["split"] == "val"
+    assert best.metrics["test"] == json.loads((finished / "metrics.json").read_text())["test"]
+    card = (finished / "model-card.md").read_text()
+    assert "- training data: CC0 1.0" in card and "**Purpose: NOT RECORDED**" in card
 
 
 def answers_of(run: Path, split: str) -> Answers:
