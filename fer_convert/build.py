@@ -24,16 +24,19 @@ from fer_convert.export.sparse import StorageChoice, choose_storage
 from fer_convert.progress import Progress, peak_memory_bytes
 from fer_convert.source import Source, load_source
 from fer_convert.swift_package.golden import golden_record
+from fer_convert.swift_package.use import not_recorded, use_record
 from fer_convert.swift_package.write import (
     EVENTS,
     GOLDEN,
     MANIFEST,
+    USE,
     manifest_record,
     write_package,
 )
 from fer_train.contract import timm_networks
 from fer_train.contract.checkpoint import tool_versions
 from fer_train.contract.files import atomic_directory, refuse_foreign_output, write_json, write_text
+from fer_train.contract.terms import NOTHING, Terms
 
 if TYPE_CHECKING:
     from fer_convert.parity.fixtures import Fixture
@@ -66,6 +69,7 @@ class BuildRequest:
         publish: the form of the model that goes into the package; ``auto`` is the smallest that
             passes. An explicit one must be among ``kinds``.
         gate: package only when all that was made is PASS.
+        terms: purpose and licences, where the checkpoint does not say them or says other ones.
     """
 
     checkpoint: Path
@@ -87,6 +91,7 @@ class BuildRequest:
     demo: bool = False
     publish: PublishChoice = "auto"
     gate: bool = True
+    terms: Terms = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +250,11 @@ def _publish(
         created_at=report.created_at,
     )
     write_json(folder / MANIFEST, manifest)
+    use = use_record(source, request.terms, demo=bool(report.contract["demo"]))
+    write_json(folder / USE, use)
+    if missing := not_recorded(use):
+        said = ", ".join(missing.values())
+        progress.say(f"  not recorded: {said} ({' '.join(missing)})")
     _replay_clip(source, folder, progress)
     if request.emotionkit is None or (request.gate and report.gate_verdict != "PASS"):
         return False

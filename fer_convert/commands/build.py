@@ -10,8 +10,10 @@ import click
 from fer_convert.artefact import PUBLISHABLE, ArtefactKind, PublishChoice
 from fer_convert.bundled import fixtures_folder
 from fer_convert.commands.paths import EMOTIONKIT_HELP, FOLDER, NO_GATE_HELP
+from fer_convert.commands.terms import term_options
 from fer_convert.export.sparse import StorageChoice
 from fer_train.contract.lists import list_option
+from fer_train.contract.terms import Terms
 
 
 @click.command()
@@ -76,6 +78,7 @@ from fer_train.contract.lists import list_option
 @click.option("--author", default="fer-toolchain", show_default=True, help="Model metadata.")
 @click.option("--license", default="unspecified", show_default=True, help="Model metadata.")
 @click.option("--model-version", default="1.0", show_default=True, help="Model metadata.")
+@term_options
 @click.option("--emotionkit", type=FOLDER, help=EMOTIONKIT_HELP)
 @click.option("--package/--no-package", default=True, help="Write the Swift package, or not.")
 @click.option(
@@ -112,6 +115,7 @@ def build(
     no_gate: bool,
     as_json: bool,
     quiet: bool,
+    **terms: str | None,
 ) -> None:
     """Convert a checkpoint, run every artefact from disk against it, report, package.
 
@@ -157,6 +161,7 @@ def build(
         emotionkit=find_emotionkit(emotionkit) if packaged else None,
         publish=publish,
         gate=not no_gate,
+        terms=Terms(**terms),
     )
     result = run_build(request, progress)
     if as_json:

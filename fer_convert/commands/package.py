@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from fer_convert.commands.paths import EMOTIONKIT_HELP, FOLDER, NO_GATE_HELP
+from fer_convert.commands.terms import term_options
+from fer_train.contract.terms import Terms
 
 if TYPE_CHECKING:
     from fer_convert.swift_package.git import Committed
@@ -45,6 +47,7 @@ def _semantic_tag(_: click.Context, __: click.Parameter, tag: str | None) -> str
     callback=_semantic_tag,
     help="The tag of --git.  [default: the model's version]",
 )
+@term_options
 @click.option("--json", "as_json", is_flag=True, help="Print a machine-readable summary.")
 def package(
     *,
@@ -56,6 +59,7 @@ def package(
     use_git: bool,
     tag: str | None,
     as_json: bool,
+    **terms: str | None,
 ) -> None:
     """Write a Swift package with the model of a finished build.
 
@@ -103,16 +107,27 @@ def package(
             committed.append(git.commit(written, out=out, tag=name, message=message))
 
     sources = find_emotionkit(emotionkit)
-    write_package(build_folder, out, emotionkit=sources, gate=not no_gate, finish=finish)
+    missing = write_package(
+        build_folder,
+        out,
+        emotionkit=sources,
+        gate=not no_gate,
+        terms=Terms(**terms),
+        finish=finish,
+    )
     if as_json:
         summary = {
             "package": str(out),
             "verified": asdict(verified[0]) if verified else None,
             "git": asdict(committed[0]) if committed else None,
+            "not_recorded": list(missing),
         }
         click.echo(json.dumps(summary, indent=2))
         return
     click.echo(f"Wrote the Swift package {out}.")
+    if missing:
+        said = f"{', '.join(missing.values())} ({' '.join(missing)})"
+        click.secho(f"!! not recorded: {said}; README, ModelCard and AppReview say so.", bold=True)
     for result in verified:
         click.echo(f"Verified: it builds, and its {result.tests} tests pass ({result.toolchain}).")
         if result.not_run:

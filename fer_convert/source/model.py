@@ -38,7 +38,8 @@ class Source:
         weight_bytes: of all tensors in float32.
         temperature: the probabilities are softmax(logits / temperature); 1 for foreign files.
         synthetic: the checkpoint's data were drawn by ``fertrain synth``.
-        metrics, sparsity, created_with: as a fertrain checkpoint records them, else empty.
+        metrics, sparsity, created_with, config, data: as a fertrain checkpoint records them, else
+            empty.
         reference: what its artefacts are judged against, if that is not ``network``: normalised
             float32 ``[1, 3, S, S]`` -> logits float64 ``[K]``.
         notes: sentences that the user should see: what was assumed, taken, left out, changed.
@@ -58,6 +59,8 @@ class Source:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     sparsity: Mapping[str, Any] = field(default_factory=dict)
     created_with: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
     reference: Reference | None = None
     notes: tuple[str, ...] = ()
 
@@ -92,6 +95,8 @@ def make_source(
         metrics=recorded.metrics if recorded else {},
         sparsity=recorded.sparsity if recorded else {},
         created_with=recorded.created_with if recorded else {},
+        config=recorded.config if recorded else {},
+        data=recorded.data if recorded else {},
         reference=reference,
         notes=notes,
     )

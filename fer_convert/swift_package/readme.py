@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fer_convert.swift_package.use import not_recorded
 from fer_train.contract.page import environment
 
 #: GitHub warns about a file above this and refuses one above twice as much.
@@ -27,11 +28,12 @@ class ModelTexts:
     version: str
 
 
-def package_readme(manifest: Mapping[str, Any], texts: ModelTexts) -> str:
+def package_readme(manifest: Mapping[str, Any], use: Mapping[str, Any], texts: ModelTexts) -> str:
     """Return README.md for a package with the model of a manifest inside.
 
     Args:
         manifest: what ``manifest.json`` holds.
+        use: what ``use.json`` holds.
         texts: of the model file; empty ones are named as unspecified.
     """
     version = texts.version or "unspecified"
@@ -42,12 +44,14 @@ def package_readme(manifest: Mapping[str, Any], texts: ModelTexts) -> str:
     return template.render(
         **{name: manifest[name] for name in _SHOWN} | {"parity": parity},
         texts=texts,
+        use=use,
+        missing=not_recorded(use),
         version=version,
         tag=semantic(version),
         largest=max(file["bytes"] for file in manifest["model"]["files"]),
         large_file=_LARGE_FILE_BYTES,
         confidence=_confidence_text(manifest["contract"].get("temperature", 1.0)),
-        compared=_parity_text(manifest["parity"]),
+        compared=parity_text(manifest["parity"]),
     )
 
 
@@ -57,7 +61,8 @@ def _confidence_text(temperature: float) -> str:
     return f"calibrated on validation images: temperature {temperature:.4g}, inside the model"
 
 
-def _parity_text(parity: Mapping[str, Any]) -> str:
+def parity_text(parity: Mapping[str, Any]) -> str:
+    """Say how a model was compared with its checkpoint, and what came of it."""
     text = f"{parity['verdict']} on {parity['images']} images by {parity['runtime']}"
     if parity["max_abs_dp"] is not None:
         text += f", largest difference of a probability {parity['max_abs_dp']:.2g}"

@@ -19,7 +19,9 @@ from fer_convert.bundled import MODELS, emotionkit_files, emotionkit_folder
 from fer_convert.parity.publication import Publication
 from fer_convert.parity.result import ArtefactParity
 from fer_convert.parity.runners import APPLE_RUNTIME
+from fer_convert.swift_package.papers import papers
 from fer_convert.swift_package.readme import ModelTexts, package_readme, semantic
+from fer_convert.swift_package.use import not_recorded, restated
 from fer_train.contract.errors import ArtefactError, NotFound, ParityFailed, ParityNotRun
 from fer_train.contract.file_words import refuse_stand_in
 from fer_train.contract.files import (
@@ -31,6 +33,7 @@ from fer_train.contract.files import (
     write_json,
     write_text,
 )
+from fer_train.contract.terms import NOTHING, Terms
 
 SCHEMA = "emotionkit.manifest"
 
@@ -42,6 +45,9 @@ MANIFEST = "manifest.json"
 
 
 GOLDEN = "golden.json"
+
+
+USE = "use.json"
 
 
 #: The drawn clip as the model sees it. The package's own tests look for it; no app needs it.
@@ -153,14 +159,18 @@ def write_package(
     *,
     emotionkit: Path,
     gate: bool,
+    terms: Terms = NOTHING,
     finish: Callable[[Path], None] | None = None,
-) -> None:
+) -> dict[str, str]:
     """Write a Swift package with the model of a build folder inside.
+
+    Returns what nobody recorded about its use: `not_recorded`.
 
     Args:
         build: what ``ferconv build`` wrote.
         out: the package's folder; replaced only if this function wrote it.
         gate: refuse a model whose verdict is not PASS. Without it the manifest says so for ever.
+        terms: what the user says now about purpose and licences.
         finish: is given the complete package before it takes its place, with the Git repository
             that ``out`` has; what it raises leaves ``out`` as it was.
 
@@ -187,17 +197,23 @@ def write_package(
         "model": {**manifest["model"], "file": PACKAGED_FILE},
         "parity": {**manifest["parity"], "gated": gate},
     }
+    use = restated(_read_json(_part(build, USE)), terms, speaker="packaging")
     with atomic_directory(out, marker=str(MODELS / MANIFEST)) as partial:
         _copy_sources(emotionkit, partial)
         shutil.copytree(model, partial / MODELS / PACKAGED_FILE)
         write_json(partial / MODELS / MANIFEST, published)
         shutil.copyfile(build / GOLDEN, partial / MODELS / GOLDEN)
+        write_json(partial / MODELS / USE, use)
         (partial / _OWN_EVENTS).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(_events(build), partial / _OWN_EVENTS)
-        write_text(partial / "README.md", package_readme(published, _texts(model)))
+        shutil.copyfile(_part(build, EVENTS), partial / _OWN_EVENTS)
+        texts = _texts(model)
+        write_text(partial / "README.md", package_readme(published, use, texts))
+        for name, text in papers(published, use, texts).items():
+            write_text(partial / name, text)
         _keep_repository(out, partial)
         if finish is not None:
             finish(partial)
+    return not_recorded(use)
 
 
 def package_tag(package: Path) -> str:
@@ -217,26 +233,32 @@ def _keep_repository(out: Path, partial: Path) -> None:
 def _read_manifest(build: Path) -> dict[str, Any]:
     path = build / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        manifest = _read_json(path)
     except FileNotFoundError:
         raise NotFound(
             f"{build} holds no {MANIFEST}, so there is nothing to package.",
             hint=f"Run ferconv build --out {build} "
             f"(with {' or '.join(PUBLISHABLE.values())} among its artefacts).",
         ) from None
-    except ValueError as error:
-        refuse_stand_in(path)
-        raise ArtefactError(f"{path} is not JSON: {error}.") from error
     if manifest.get("schema") != SCHEMA or manifest.get("version") != VERSION:
         raise ArtefactError(f"{path} is not an {SCHEMA} of version {VERSION}.")
     return manifest
 
 
-def _events(build: Path) -> Path:
-    path = build / EVENTS
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        refuse_stand_in(path)
+        raise ArtefactError(f"{path} is not JSON: {error}.") from error
+    return record
+
+
+def _part(build: Path, name: str) -> Path:
+    path = build / name
     if not path.is_file():
         raise NotFound(
-            f"{build} holds no {EVENTS}: an earlier version built it.",
+            f"{build} holds no {name}: an earlier version built it.",
             hint="Run ferconv build again.",
         )
     return path

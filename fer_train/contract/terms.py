@@ -46,6 +46,10 @@ class Terms:
         return cls(**{field.name: config.get(field.name) for field in fields(cls)})
 
 
+#: Nobody said anything.
+NOTHING = Terms()
+
+
 def require_term(option: str, text: str) -> None:
     """Raise ValueError unless a text fits into one line of a document."""
     if not text.strip():

@@ -24,9 +24,6 @@ _TEMPLATES = Path(__file__).with_name("templates")
 #: What the calibration's sentence calls equal, as ECE.
 _SAME = 0.005
 
-#: What Markdown or HTML inside it would take for markup.
-_MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
-
 
 def render_page(document: Mapping[str, Any]) -> str:
     """Return report.html for `model.build_document`'s document."""
@@ -76,7 +73,7 @@ def page_environment(*, escape: bool = True) -> Environment:
         escape: every value is text within HTML.
     """
     made = environment(_TEMPLATES, escape=escape)
-    made.filters.update(at_limit=at_limit, figure_name=figure_name, md=markdown)
+    made.filters.update(at_limit=at_limit, figure_name=figure_name)
     return made
 
 
@@ -157,8 +154,3 @@ def made_splits_text(record: Mapping[str, Any]) -> str:
     """Return the record of splits the tool made as one line."""
     shares = ", ".join(f"{name} {share:g}" for name, share in record.get("fractions", {}).items())
     return f"{shares} of the training images, seed {record.get('seed')}, duplicates kept together"
-
-
-def markdown(text: object) -> str:
-    """Return text that Markdown shows as it is: names of folders come from anywhere."""
-    return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))

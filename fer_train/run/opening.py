@@ -189,7 +189,7 @@ def _ask_for_terms(config: TrainConfig, faces: Faces, reporter: Reporter) -> Non
         reporter.note(
             "warning",
             f"not recorded, and the model's papers will say so: {', '.join(missing.values())} "
-            f"({' '.join(missing)}, here or with --resume)",
+            f"(here or later, in `ferconv build`: {' '.join(missing)})",
         )
 
 

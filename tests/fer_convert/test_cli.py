@@ -11,9 +11,11 @@ OPTIONS = {
         *("--custom-labels", "--output", "--allow-class", "--require"),
         *("--storage", "--demo", "--author", "--license", "--model-version", "--emotionkit"),
         *("--package", "--publish", "--no-gate", "--json", "--quiet"),
+        *("--purpose", "--data-license", "--weights-license"),
     },
     "package": {
         *("--build", "--out", "--emotionkit", "--no-gate", "--verify", "--git", "--tag", "--json"),
+        *("--purpose", "--data-license", "--weights-license"),
     },
     "predict": {
         *("artefact", "images", "--top", "--engine", "--precision", "--function", "--json"),

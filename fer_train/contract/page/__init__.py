@@ -6,6 +6,7 @@ templates of a page; ``page.html.j2`` is what each extends, ``page.css`` what th
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).with_name("templates")
+
+#: What Markdown or HTML inside it would take for markup.
+_MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
 
 
 def environment(templates: Path, *, escape: bool = True) -> Environment:
@@ -36,5 +40,10 @@ def environment(templates: Path, *, escape: bool = True) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(figures.FORMATS)
+    made.filters.update(figures.FORMATS, md=markdown)
     return made
+
+
+def markdown(text: object) -> str:
+    """Return text that Markdown shows as it is: names of folders come from anywhere."""
+    return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))

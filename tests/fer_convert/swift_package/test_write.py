@@ -60,16 +60,17 @@ def test_the_readme_is_about_the_model_inside(
     assert (kit / ".spi.yml").is_file()
     assert "Models" not in (kit / ".gitignore").read_text()
     assert sorted(path.name for path in (kit / MODELS).iterdir()) == [
-        *("EmotionNet.mlpackage", "README.md", "golden.json", "manifest.json")
+        *("EmotionNet.mlpackage", "README.md", "golden.json", "manifest.json", "use.json")
     ]
 
 
 def test_the_readme_warns_of_what_must_not_be_shipped(build: Path) -> None:
     manifest = json.loads((build / "manifest.json").read_text())
+    use = json.loads((build / "use.json").read_text())
     manifest["contract"]["demo"] = True
     manifest["parity"] |= {"verdict": "FAIL", "max_abs_dp": None}
     manifest["model"]["files"][0]["bytes"] = 60_000_000
-    readme = package_readme(manifest, ModelTexts(author="", license="", version="spring"))
+    readme = package_readme(manifest, use, ModelTexts(author="", license="", version="spring"))
     assert "> **Demonstration model.**" in readme
     assert "ended with FAIL" in readme
     assert "has 60.0 MB" in readme
@@ -80,7 +81,7 @@ def test_the_readme_warns_of_what_must_not_be_shipped(build: Path) -> None:
     assert "too coarse" not in readme
     del manifest["contract"]["temperature"]  # a build of an earlier version
     del manifest["parity"]["passed_over"]
-    assert package_readme(manifest, ModelTexts(author="", license="", version="1"))
+    assert package_readme(manifest, use, ModelTexts(author="", license="", version="1"))
 
 
 def test_a_manifest_that_names_no_model_of_ours_is_refused(
@@ -160,14 +161,15 @@ def test_a_folder_without_a_build_is_explained(
     assert "ferconv build" in ran.err
 
 
-def test_a_build_of_before_there_were_events_is_refused(
-    ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path
+@pytest.mark.parametrize("part", ["events.json", "use.json"])
+def test_a_build_of_an_earlier_version_is_refused(
+    ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path, part: str
 ) -> None:
-    (build / "events.json").unlink()
+    (build / part).unlink()
     kit = tmp_path / "kit"
     ran = ferconv("package", "--build", build, "--out", kit, "--emotionkit", emotionkit)
     assert ran.code == 4
-    assert "holds no events.json" in ran.err and "ferconv build" in ran.err
+    assert f"holds no {part}" in ran.err and "ferconv build" in ran.err
     assert not kit.exists()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_train.contract.page import environment, figures
+from fer_train.contract.page import environment, figures, markdown
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,7 @@ def test_the_kit_imports_no_template_engine() -> None:
     """Both commands import it; ``--help`` draws no page."""
     code = "import sys, fer_train.contract.page; sys.exit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_markdown_escapes_markup() -> None:
+    assert markdown("a|b_c <i>\n`x`") == r"a\|b\_c \<i\> \`x\`"

@@ -19,7 +19,7 @@ from fer_train.contract.errors import FerError, NotFound
 from fer_train.learning.metrics import Answers
 from fer_train.progress.reporter import PlainReporter
 from fer_train.report import write
-from fer_train.report.html import markdown, render_card, render_page
+from fer_train.report.html import render_card, render_page
 from fer_train.report.mistakes import confident_mistakes, picture_address
 from fer_train.report.model import build_document
 from fer_train.report.write import leave_report, remake_report
@@ -209,10 +209,6 @@ def test_text_from_outside_is_text(tmp_path: Path) -> None:
     assert page.text.count(evil) > 10
     card = (run.root / "model-card.md").read_text(encoding="utf-8")
     assert "<img" not in card.replace("\\<img", "")
-
-
-def test_markdown_escapes_markup() -> None:
-    assert markdown("a|b_c <i>\n`x`") == r"a\|b\_c \<i\> \`x\`"
 
 
 def test_mistakes_are_the_most_confident_ones_first() -> None:

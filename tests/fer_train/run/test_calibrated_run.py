@@ -50,7 +50,7 @@ def finished_once(
     ran = run_once(cache, *options(with_test_split, out))
     assert ran.code == 0, ran.err
     asked = [line for line in ran.err.splitlines() if "not recorded" in line]
-    assert len(asked) == 1 and "(--purpose" in asked[0] and "--data-license" not in asked[0]
+    assert len(asked) == 1 and ": --purpose)" in asked[0]
     assert "calibrate val ECE " in ran.err and "calibrate test ECE " in ran.err
     return out
 
