@@ -63,7 +63,7 @@ class Artefact:
         storage: ``dense``, or ``sparse`` when pruned weights are stored as mask and non-zeros.
         bytes: real size on disk (the sum of a folder's files).
         sha256: of the file, or of the folder's tree (see ``contract.files.sha256_tree``).
-        seconds: wall time of the conversion.
+        seconds: wall time of the conversion; None for a file that was there already.
         note: a sentence on what the converter could not do as it should; mostly empty.
     """
 
@@ -73,7 +73,7 @@ class Artefact:
     storage: Literal["dense", "sparse"]
     bytes: int
     sha256: str
-    seconds: float
+    seconds: float | None
     note: str = ""
 
 

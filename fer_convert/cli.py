@@ -11,6 +11,7 @@ from fer_convert.commands.build import build
 from fer_convert.commands.doctor import doctor
 from fer_convert.commands.golden import golden
 from fer_convert.commands.package import package
+from fer_convert.commands.parity import parity
 from fer_convert.commands.predict import predict
 from fer_train.contract.cli_errors import exit_on_sigterm, main_with_errors
 from fer_train.contract.threads import limit_spinning
@@ -30,7 +31,7 @@ def cli() -> None:
     package."""
 
 
-for command in (build, package, predict, doctor, golden):
+for command in (build, parity, package, predict, doctor, golden):
     cli.add_command(command)
 
 

@@ -71,6 +71,7 @@ SPEAKERS: dict[str, list[click.Command]] = {
     "fer_convert/": [ferconv],
     "fer_convert/predict.py": [named("ferconv", "predict")],
     "fer_convert/coreml_runtime/": [named("ferconv", "predict")],
+    "fer_convert/existing/": [named("ferconv", "parity")],
     "fer_convert/swift_package/": [named("ferconv", "build"), named("ferconv", "package")],
     **{
         f"fer_convert/{room}/": [named("ferconv", "build")]

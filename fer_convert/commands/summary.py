@@ -111,7 +111,7 @@ def _row(subject: Subject) -> str:
     worst = parity.max_abs_dp
     figure = "" if worst is None else f"{worst:.1e}"
     size = "" if artefact is None else size_text(artefact.bytes)
-    seconds = "" if artefact is None else f"{artefact.seconds:.1f}"
+    seconds = "" if artefact is None or artefact.seconds is None else f"{artefact.seconds:.1f}"
     row = f"{parity.key:<16} {parity.verdict:<8} {figure:>9} {size:>10} {seconds:>6}"
     return f"{row}  {parity.runtime}"
 
@@ -172,5 +172,7 @@ def _json_row(subject: Subject) -> dict[str, Any]:
         "file": None if artefact is None else artefact.path.name,
         "note": "" if artefact is None else artefact.note,
         "bytes": None if artefact is None else artefact.bytes,
-        "seconds": None if artefact is None else round(artefact.seconds, 3),
+        "seconds": None
+        if artefact is None or artefact.seconds is None
+        else round(artefact.seconds, 3),
     }

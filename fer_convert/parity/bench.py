@@ -11,6 +11,7 @@ from typing import Any
 from fer_convert.artefact import Artefact, Refusal
 from fer_convert.export.refusal import reason_in_one_line
 from fer_convert.parity import runners
+from fer_convert.parity.checks import PYTORCHS_HALF
 from fer_convert.parity.compare import (
     compare_artefact,
     explain,
@@ -21,7 +22,7 @@ from fer_convert.parity.compare import (
 )
 from fer_convert.parity.fixtures import Fixture
 from fer_convert.parity.result import ArtefactParity, Prediction, Runner, Subject
-from fer_convert.parity.thresholds import THRESHOLDS, limits_of
+from fer_convert.parity.thresholds import THRESHOLDS, Thresholds, limits_of
 from fer_convert.progress import Progress
 from fer_convert.source.model import Source
 
@@ -40,6 +41,7 @@ class Bench:
     """What every artefact is measured against.
 
     Attributes:
+        yardstick: what ``half`` is, in words.
         reference: the checkpoint's predictions, one per image.
         half: PyTorch's own half precision on the images ``half_of``; None when no artefact needs it
             or PyTorch cannot run the network so.
@@ -55,14 +57,31 @@ class Bench:
     foreign_reference: bool
     contract: Mapping[str, Any]
     progress: Progress
+    yardstick: str = PYTORCHS_HALF
 
-    def judge(self, key: str, open_runner: Callable[[], Runner]) -> ArtefactParity:
-        """Open one artefact and compare it; whatever goes wrong is its verdict."""
-        with self.progress.stage(f"check {key}") as stage:
+    def judge(
+        self,
+        key: str,
+        open_runner: Callable[[], Runner],
+        *,
+        title: str | None = None,
+        thresholds: Thresholds | None = None,
+        contract: Mapping[str, Any] | None = None,
+    ) -> ArtefactParity:
+        """Open one artefact and compare it; whatever goes wrong is its verdict.
+
+        Args:
+            title: what it is called on the way; the default is ``key``.
+            thresholds, contract: other ones than ``key``'s and the bench's.
+        """
+        limits = thresholds or limits_of(key, foreign_reference=self.foreign_reference)
+        with self.progress.stage(f"check {title or key}") as stage:
             try:
                 runner = open_runner()
             except Exception as error:  # each runtime has its own words for a damaged file
-                parity = parity_of_error(key, error, runtime="could not be opened")
+                parity = parity_of_error(
+                    key, error, runtime="could not be opened", thresholds=limits
+                )
             else:
                 compared = compare_artefact(
                     key,
@@ -72,8 +91,9 @@ class Bench:
                     no_half=self.no_half,
                     runner=runner,
                     images=self.images,
-                    thresholds=limits_of(key, foreign_reference=self.foreign_reference),
-                    contract=self.contract,
+                    yardstick=self.yardstick,
+                    thresholds=limits,
+                    contract=contract or self.contract,
                     progress=stage.advance,
                 )
                 known = runner.differences if isinstance(runner, runners.PortableRunner) else ()

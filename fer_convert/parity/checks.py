@@ -20,6 +20,9 @@ from fer_train.contract.labels import describe_order
 #: are float64 copies of what the artefact printed as float32.
 _NAMED_LABEL_SLACK = 1e-6
 
+#: The usual yardstick of reduced precision.
+PYTORCHS_HALF = "PyTorch's own half precision"
+
 
 def check_labels(
     predictions: Sequence[Prediction],
@@ -30,7 +33,7 @@ def check_labels(
     """Same names in the same order, in every prediction and in the contract."""
     promised = tuple(contract["labels"])
     for seen, source in [(p.labels, "The artefact") for p in predictions] + [
-        (p.labels, "The checkpoint") for p in reference
+        (p.labels, "The reference") for p in reference
     ]:
         if seen != promised:
             return _fail(
@@ -185,7 +188,7 @@ def check_accuracy(
         name="accuracy",
         verdict=_verdict(chance >= limits.significance),
         detail=(
-            f"Of {len(known)} labelled images the checkpoint answers "
+            f"Of {len(known)} labelled images the reference answers "
             f"{sum(before for before, _ in known)} rightly, the artefact "
             f"{sum(after for _, after in known)}; {lost} lost and {won} won, as chance does in "
             f"{chance:.2g} of all cases (a loss below {limits.significance:g} fails)."
@@ -203,6 +206,7 @@ def check_same_network(
     *,
     half: Sequence[ImageMeasure] | None,
     no_half: str | None,
+    yardstick: str = PYTORCHS_HALF,
     limits: ReducedPrecision,
 ) -> Check:
     """Is the error what half precision itself costs, or did something else change?
@@ -214,36 +218,34 @@ def check_same_network(
         measures: of the images on which PyTorch's half precision was run; not always of all.
         half: PyTorch's own half precision on the same images.
         no_half: why there is none, where PyTorch could not run in half precision.
+        yardstick: what ``half`` is, where it is not PyTorch's.
     """
     if half is None:
-        return _no_yardstick("was not run" if no_half is None else f"was not run ({no_half})")
+        why = "was not run" if no_half is None else f"was not run ({no_half})"
+        return _no_yardstick(yardstick, why)
     broken, overflowing = (sum(not m.finite for m in every) for every in (measures, half))
     if broken and not overflowing:
         return _fail(
             "same-network",
-            f"NaN or infinity on {broken} of {len(measures)} images; PyTorch's own half precision "
-            "has none.",
+            f"NaN or infinity on {broken} of {len(measures)} images; {yardstick} has none.",
         )
     if overflowing == len(half) or broken == len(measures):
-        return _no_yardstick(f"overflows on {overflowing} of {len(half)} images")
+        return _no_yardstick(yardstick, f"overflows on {overflowing} of {len(half)} images")
     seen, own = rms_abs_dp(measures), rms_abs_dp(half)
     allowed = limits.half_factor * max(own, HALF_RMS_FLOOR)
     return Check(
         name="same-network",
         verdict=_verdict(seen <= allowed),
         detail=(
-            f"|Δp| is {seen:.2e} in the root mean square over {len(half)} images; PyTorch's own "
-            f"half precision errs by {own:.2e}, so {allowed:.2e} is allowed."
+            f"|Δp| is {seen:.2e} in the root mean square over {len(half)} images; {yardstick} "
+            f"errs by {own:.2e}, so {allowed:.2e} is allowed."
         ),
     )
 
 
-def _no_yardstick(why: str) -> Check:
-    return Check(
-        name="same-network",
-        verdict="NOT RUN",
-        detail=f"PyTorch's own half precision {why}, so there is nothing to judge against.",
-    )
+def _no_yardstick(yardstick: str, why: str) -> Check:
+    said = f"{yardstick[0].upper()}{yardstick[1:]} {why}, so there is nothing to judge against."
+    return Check(name="same-network", verdict="NOT RUN", detail=said)
 
 
 def _names(names: Sequence[str], *, shown: int = 5, separator: str = ", ") -> str:

@@ -41,6 +41,7 @@ def compare_artefact(
     half: Sequence[Prediction] | None,
     half_of: Sequence[int] | None = None,
     no_half: str | None = None,
+    yardstick: str = checks.PYTORCHS_HALF,
     runner: Runner,
     images: Sequence[Fixture],
     thresholds: Thresholds,
@@ -56,6 +57,7 @@ def compare_artefact(
             precision.
         half_of: the positions of the images they are of; None means one per image.
         no_half: why ``half`` is None, where PyTorch could not run in half precision.
+        yardstick: what ``half`` is, in words.
         contract: what the artefact's metadata must repeat.
         progress: called after each batch of images.
 
@@ -82,7 +84,7 @@ def compare_artefact(
         checks.check_contract(metadata, contract=contract, required=thresholds.requires_contract),
     ]
     if not _comparable(reference, predictions):
-        found.append(_fail_to_compare("The artefact and the checkpoint name different classes."))
+        found.append(_fail_to_compare("The artefact and the reference name different classes."))
         return conclude(key, found, runtime=runner.name, thresholds=thresholds)
     names = [image.name for image in images]
     measures = measure_all(names, reference=reference, candidate=predictions)
@@ -106,7 +108,11 @@ def compare_artefact(
                 images, reference=reference, predictions=predictions, limits=limits
             ),
             checks.check_same_network(
-                [measures[i] for i in measured], half=halved, no_half=no_half, limits=limits
+                [measures[i] for i in measured],
+                half=halved,
+                no_half=no_half,
+                yardstick=yardstick,
+                limits=limits,
             ),
         ]
     return ArtefactParity(

@@ -227,8 +227,10 @@ def worst_verdict(verdicts: Iterable[Verdict]) -> Verdict:
 class Subject:
     """One row of the report: a parity run, and the file it is about.
 
-    ``artefact`` is None for the exportable module (no file) and for a conversion that failed.
+    ``artefact`` is None for the exportable module (no file), for a network that is no artefact, and
+    for a conversion that failed. ``title``: what the row is called, if not by its key.
     """
 
     artefact: Artefact | None
     parity: ArtefactParity
+    title: str = ""

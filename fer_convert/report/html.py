@@ -58,10 +58,20 @@ def render(document: dict[str, Any]) -> str:
             sizes=_sizes(document["artefacts"]),
             limit=GIT_HOST_LIMIT_BYTES,
             correct=_correct(document["images"]),
+            reference=_reference(document),
+            noun="checkpoint" if document["command"] == "build" else "reference",
+            json="report.json" if document["command"] == "build" else "parity.json",
             facts=_flat(document["checkpoint"]["metrics"])
             + _flat(document["checkpoint"]["created_with"]),
         )
     )
+
+
+def _reference(document: dict[str, Any]) -> str:
+    """What everything was compared with, in words."""
+    if document["command"] == "build":
+        return "the trained checkpoint"
+    return f"the reference {document['checkpoint']['file']}"
 
 
 def _cards(document: dict[str, Any]) -> list[Card]:
@@ -83,7 +93,7 @@ def _worst_by_image(artefacts: list[dict[str, Any]]) -> dict[str, tuple[str, dic
             known = worst.get(seen["image"])
             error = figures.as_float(seen["max_abs_dp"])
             if known is None or error > figures.as_float(known[1]["max_abs_dp"]):
-                worst[seen["image"]] = (row["kind"], seen)
+                worst[seen["image"]] = (row["title"], seen)
     return worst
 
 

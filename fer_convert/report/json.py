@@ -25,10 +25,12 @@ Document = dict[str, Any]
 
 def to_document(report: Report) -> Document:
     """Return the report as JSON-ready primitives."""
-    used = dict(THRESHOLDS) | {s.parity.key: s.parity.thresholds for s in report.subjects}
+    own = {subject_name(s): s.parity.thresholds for s in report.subjects}
+    used = dict(THRESHOLDS) | own if report.command == "build" else own
     document = {
         "schema": SCHEMA,
         "version": SCHEMA_VERSION,
+        "command": report.command,
         "verdict": report.verdict,
         "gate_verdict": report.gate_verdict,
         "gated": report.gated,
@@ -42,7 +44,11 @@ def to_document(report: Report) -> Document:
         "created_at": report.created_at,
         "warnings": list(report.warnings),
         "not_run": [
-            {"kind": s.parity.key, "runtime": s.parity.runtime, "reasons": list(s.parity.reasons)}
+            {
+                "kind": subject_name(s),
+                "runtime": s.parity.runtime,
+                "reasons": list(s.parity.reasons),
+            }
             for s in report.subjects
             if s.parity.verdict == "NOT RUN"
         ],
@@ -60,10 +66,16 @@ def to_document(report: Report) -> Document:
     return {key: _plain(value) for key, value in document.items()}
 
 
+def subject_name(subject: Subject) -> str:
+    """What a row is called."""
+    return subject.title or subject.parity.key
+
+
 def _artefact(subject: Subject) -> Document:
     parity, artefact = subject.parity, subject.artefact
     return {
         "kind": parity.key,
+        "title": subject_name(subject),
         "verdict": parity.verdict,
         "required": parity.required,
         "runtime": parity.runtime,

@@ -32,7 +32,7 @@ def _add_suite(root: ElementTree.Element, row: dict[str, Any], *, forgiven: bool
     suite = ElementTree.SubElement(
         root,
         "testsuite",
-        name=_xml(f"{row['kind']} ({row['runtime']})"),
+        name=_xml(f"{row['title']} ({row['runtime']})"),
         tests=str(len(verdicts)),
         failures=str(failures),
         skipped=str(len(verdicts) - verdicts.count("PASS") - failures),

@@ -12,6 +12,9 @@ _LOWEST, _HIGHEST = -9, 0
 
 WIDTH, LEFT, RIGHT, ROW = 920, 150, 20, 34  # px of the SVG's own coordinate system
 
+#: Letters of a title for which LEFT is enough, the width of each further one, and the most.
+_FITTING, _LETTER, _LONGEST = 17, 7.5, 36
+
 
 class Dot(TypedDict):
     x: float
@@ -41,28 +44,34 @@ def ladder(artefacts: list[dict[str, Any]]) -> Ladder | None:
     ran = [row for row in artefacts if row["images"]]
     if not ran:
         return None
-    rows = [_row(row, y=ROW * (index + 0.5)) for index, row in enumerate(ran)]
+    left = LEFT + round(_LETTER * max(0, max(len(_short(row["title"])) for row in ran) - _FITTING))
+    rows = [_row(row, y=ROW * (index + 0.5), left=left) for index, row in enumerate(ran)]
     return Ladder(
         width=WIDTH,
         height=ROW * len(rows) + 30,
-        left=LEFT,
+        left=left,
         right=WIDTH - RIGHT,
-        ticks=[(_x(10.0**power), power) for power in range(_LOWEST, _HIGHEST + 1)],
+        ticks=[(_x(10.0**power, left), power) for power in range(_LOWEST, _HIGHEST + 1)],
         rows=rows,
     )
 
 
-def _row(row: dict[str, Any], *, y: float) -> Row:
+def _row(row: dict[str, Any], *, y: float, left: int) -> Row:
     limit = float(row["thresholds"]["max_abs_dp"])
     dots = []
     for index, image in enumerate(row["images"]):
         error = as_float(image["max_abs_dp"])
         # Five lanes, so that equal errors do not hide one another.
         lane = (index % 5 - 2) * 3.2
-        dots.append(Dot(x=_x(error), y=y + lane, name=image["image"], bad=not error <= limit))
-    return Row(kind=row["kind"], y=y, limit_x=_x(limit), dots=dots)
+        dots.append(Dot(x=_x(error, left), y=y + lane, name=image["image"], bad=not error <= limit))
+    return Row(kind=_short(row["title"]), y=y, limit_x=_x(limit, left), dots=dots)
 
 
-def _x(error: float) -> float:
+def _short(title: str) -> str:
+    """A title that leaves room for the dots: its end says more than its beginning."""
+    return title if len(title) <= _LONGEST else f"…{title[1 - _LONGEST :]}"
+
+
+def _x(error: float, left: int) -> float:
     power = _LOWEST if error <= 0 else max(_LOWEST, min(_HIGHEST, math.log10(error)))
-    return round(LEFT + (WIDTH - LEFT - RIGHT) * (power - _LOWEST) / (_HIGHEST - _LOWEST), 1)
+    return round(left + (WIDTH - left - RIGHT) * (power - _LOWEST) / (_HIGHEST - _LOWEST), 1)

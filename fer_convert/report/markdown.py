@@ -17,7 +17,7 @@ def render(document: dict[str, Any]) -> str:
         f"## {_MARKS[document['verdict']]} Parity {document['verdict']}: "
         f"{_text(document['checkpoint']['arch'])}",
         "",
-        f"Checkpoint {_text(document['checkpoint']['file'])} "
+        f"{_noun(document)} {_text(document['checkpoint']['file'])} "
         f"(sha256 `{document['checkpoint']['sha256'][:12]}`), {len(document['images'])} images. "
         "In full precision the verdict is the worst image's, never the mean's.",
         "",
@@ -31,13 +31,17 @@ def render(document: dict[str, Any]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _noun(document: dict[str, Any]) -> str:
+    return "Checkpoint" if document["command"] == "build" else "Reference"
+
+
 def _table(artefacts: list[dict[str, Any]]) -> Iterable[str]:
     yield "| artefact | verdict | runtime | max abs Δp | logit PSNR | top-1 | size | storage |"
     yield "|---|---|---|---:|---:|---:|---:|---|"
     for row in artefacts:
         summary, file = row["summary"] or {}, row["file"] or {}
         cells = (
-            row["kind"],
+            _text(row["title"]),
             f"{_MARKS[row['verdict']]} {row['verdict']}",
             _text(row["runtime"]),
             figures.scientific(summary.get("max_abs_dp")),
@@ -53,11 +57,11 @@ def _table(artefacts: list[dict[str, Any]]) -> Iterable[str]:
 def _details(document: dict[str, Any]) -> Iterable[str]:
     for row in document["artefacts"]:
         for reason in row["reasons"]:
-            yield f"* **{row['kind']}** ({row['verdict']}): {_text(reason)}"
+            yield f"* **{_text(row['title'])}** ({row['verdict']}): {_text(reason)}"
         for warning in row["warnings"]:
-            yield f"* **{row['kind']}** (warning): {_text(warning)}"
+            yield f"* **{_text(row['title'])}** (warning): {_text(warning)}"
         if row["file"] and row["file"]["note"]:
-            yield f"* **{row['kind']}**: {_text(row['file']['note'])}"
+            yield f"* **{_text(row['title'])}**: {_text(row['file']['note'])}"
     if document["refused"]:
         yield f"* What the converters printed is in {_text(document['log'])}, beside the report."
     yield ""
@@ -66,7 +70,7 @@ def _details(document: dict[str, Any]) -> Iterable[str]:
 def _half_precision(artefacts: list[dict[str, Any]]) -> Iterable[str]:
     for row in artefacts:
         if row["half_precision"]:
-            yield f"**{row['kind']}:** {_text(row['half_precision']['conclusion'])}"
+            yield f"**{_text(row['title'])}:** {_text(row['half_precision']['conclusion'])}"
             yield ""
 
 

@@ -8,7 +8,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from fer_convert.parity.fixtures import Fixture, Kind
 from fer_convert.parity.publication import Publication
 from fer_convert.parity.result import Subject, Verdict
 from fer_train.contract.page.figures import size_text
+
+Command = Literal["build", "parity"]
 
 #: More faces than this make a page nobody scrolls through; the figures of all stay in the JSON.
 MAX_THUMBNAILS = 64
@@ -76,6 +78,9 @@ class Report:
 
     Attributes:
         publication: which form of the model is published, and the verdicts of the whole build.
+        command: that made it; ``parity`` compares files that were there already, and publishes
+            nothing.
+        checkpoint: what everything was compared with; after ``parity`` perhaps an artefact.
         gated: False when the build was told to publish whatever the verdict (``--no-gate``).
         contract: the ``emotionkit.contract`` object.
         faces: one per image, in the order they were compared.
@@ -85,6 +90,7 @@ class Report:
 
     publication: Publication
     gated: bool
+    command: Command
     checkpoint: CheckpointInfo
     contract: Mapping[str, Any]
     subjects: tuple[Subject, ...]
@@ -117,6 +123,7 @@ def assemble_report(
     publication: Publication,
     gated: bool,
     created_at: str,
+    command: Command = "build",
 ) -> Report:
     """Put a build's facts together with what follows: warnings, thumbnails of the worst images.
 
@@ -127,6 +134,7 @@ def assemble_report(
     return Report(
         publication=publication,
         gated=gated,
+        command=command,
         checkpoint=checkpoint,
         contract=contract,
         subjects=tuple(subjects),

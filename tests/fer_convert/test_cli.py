@@ -17,6 +17,11 @@ OPTIONS = {
         *("--build", "--out", "--emotionkit", "--no-gate", "--verify", "--git", "--tag", "--json"),
         *("--purpose", "--data-license", "--weights-license"),
     },
+    "parity": {
+        *("reference", "artefacts", "--fixtures", "--runner", "--foreign", "--out", "--arch"),
+        *("--labels", "--custom-labels", "--preprocess", "--output", "--allow-class"),
+        *("--json", "--quiet"),
+    },
     "predict": {
         *("artefact", "images", "--top", "--engine", "--precision", "--function", "--json"),
     },

@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 
-from fer_convert.artefact import INPUT_NAME, LABEL_OUTPUT, PROBABILITIES_OUTPUT
 from fer_convert.parity.result import Prediction
 from fer_convert.parity.runners.answers import Image, Images, labels_in, prediction
 from fer_train.contract.errors import ArtefactError, ParityNotRun
@@ -31,7 +30,13 @@ def apple_runtime_missing() -> str | None:
 class AppleRunner:
     """A Core ML file in Apple's runtime, on the compute units given."""
 
-    def __init__(self, path: Path, *, units: ComputeUnits) -> None:
+    def __init__(
+        self, path: Path, *, units: ComputeUnits, labels: tuple[str, ...] | None = None
+    ) -> None:
+        """
+        Args:
+            labels: the classes of a file without a contract.
+        """
         reason = apple_runtime_missing()
         if reason is not None:
             raise ParityNotRun(reason)
@@ -40,7 +45,12 @@ class AppleRunner:
         self.name = f"{APPLE_RUNTIME}, macOS {platform.mac_ver()[0]}, {units}"
         self._model = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit[units])
         self.metadata = dict(self._model.user_defined_metadata)
-        self._labels = labels_in(self.metadata, path)
+        self._labels = labels_in(self.metadata, path) if labels is None else labels
+        # Of somebody else's file: whatever its maker called them.
+        description = self._model.get_spec().description
+        self._input = description.input[0].name
+        self._label = description.predictedFeatureName
+        self._scores = description.predictedProbabilitiesName
 
     def run_many(self, images: Images) -> list[Prediction]:
         # One by one, as an app does: a batch may be computed on another unit than a single image.
@@ -49,8 +59,8 @@ class AppleRunner:
     def _predict(self, image: Image) -> Prediction:
         from PIL import Image as PillowImage
 
-        outputs = self._model.predict({INPUT_NAME: PillowImage.fromarray(image)})
-        scores = outputs[PROBABILITIES_OUTPUT]
+        outputs = self._model.predict({self._input: PillowImage.fromarray(image)})
+        scores = outputs[self._scores]
         unknown = [label for label in self._labels if label not in scores]
         if unknown or len(scores) != len(self._labels):
             raise ArtefactError(
@@ -64,5 +74,5 @@ class AppleRunner:
             self._labels,
             logits=logits,
             probabilities=probabilities,
-            top1=str(outputs[LABEL_OUTPUT]),
+            top1=str(outputs[self._label]),
         )

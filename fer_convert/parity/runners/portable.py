@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_convert import __version__
-from fer_convert.artefact import INPUT_NAME
 from fer_convert.parity.result import Prediction
 from fer_convert.parity.runners.answers import Images, prediction
 from fer_train.contract.errors import ArtefactError
@@ -30,6 +29,8 @@ class PortableRunner:
         self._program = coreml_runtime.load_program(path)
         self.metadata = dict(self._program.metadata.user)
         self.differences = self._program.differences
+        # Of somebody else's file: whatever its maker called it.
+        self._input = self._program.inputs[0].name
 
     def run_many(self, images: Images) -> list[Prediction]:
         program = self._program
@@ -37,7 +38,7 @@ class PortableRunner:
         if logits_name is None:
             raise ArtefactError("The artefact has no logits: no softmax feeds its classifier.")
         answers = program.run_many(
-            [{INPUT_NAME: image} for image in images],
+            [{self._input: image} for image in images],
             precision=self._precision,
             capture=[logits_name],
         )

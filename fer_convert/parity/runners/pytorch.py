@@ -87,13 +87,17 @@ class ModuleRunner:
 
 
 class TorchScriptRunner:
-    """A TorchScript file read back from disk."""
+    """A TorchScript file read back from disk, in the float32 it was saved in or in half precision.
 
-    def __init__(self, path: Path) -> None:
+    Half precision fails where the trace holds float32 constants.
+    """
+
+    def __init__(self, path: Path, *, half: bool = False) -> None:
         import torch
 
         extra = {SCHEMA: ""}
-        self.name = f"torch {release('torch')} TorchScript"
+        self.name = f"torch {release('torch')} TorchScript{', fp16' if half else ''}"
+        self._dtype = torch.float16 if half else torch.float32
         self._module = torch.jit.load(  # type: ignore[no-untyped-call]
             str(path), map_location="cpu", _extra_files=extra
         )
@@ -101,15 +105,15 @@ class TorchScriptRunner:
         text = extra[SCHEMA]
         self.metadata = {SCHEMA: text.decode() if isinstance(text, bytes) else text}
         self._labels = labels_in(self.metadata, path)
-        self._ask = Together(self._answer)
+        if half:
+            self._module = self._module.half()
+        self._ask = Together(self._answer, tolerance=HALF_TOLERANCE if half else FULL_TOLERANCE)
 
     def run_many(self, images: Images) -> list[Prediction]:
         return predictions(self._labels, self._ask(images))
 
     def _answer(self, images: Images) -> Answers:
-        import torch
-
-        return _torch_answers(self._module, images, torch.float32)
+        return _torch_answers(self._module, images, self._dtype)
 
 
 def _torch_answers(module: Any, images: Images, dtype: torch.dtype) -> Answers:

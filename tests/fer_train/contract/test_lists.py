@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from fer_convert.commands.build import build
+from fer_convert.commands.parity import parity
 from fer_train.commands.train import train
 from fer_train.contract.lists import list_option
 
@@ -27,7 +28,7 @@ def test_a_list_adds_up(typed: tuple[str, ...], value: str | None) -> None:
     assert seen == [value]
 
 
-@pytest.mark.parametrize("command", [build, train])
+@pytest.mark.parametrize("command", [build, parity, train])
 def test_every_list_of_both_tools_is_one(command: click.Command) -> None:
     several = {p.name for p in command.params if isinstance(p, click.Option) and p.multiple}
     assert several >= {"allow_class", "custom_labels"}

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from fer_convert.artefact import SCHEMA
+from fer_convert.coreml_runtime.read.proto import proto_module
 from fer_convert.parity.runners import COMPUTE_UNITS, AppleRunner
 from fer_convert.parity.runners import apple as module
 from fer_train.contract.errors import ArtefactError, ParityNotRun
@@ -28,6 +29,13 @@ class FakeModel:
     def __init__(self, path: str, *, compute_units: Any) -> None:
         self.opened.append((path, compute_units))
         self.user_defined_metadata = {SCHEMA: json.dumps({"labels": LABELS})}
+
+    def get_spec(self) -> Any:
+        spec = proto_module("Model_pb2").Model()
+        spec.description.input.add(name="image")
+        spec.description.predictedFeatureName = "classLabel"
+        spec.description.predictedProbabilitiesName = "classLabel_probs"
+        return spec
 
     def predict(self, inputs: dict[str, Any]) -> dict[str, Any]:
         (picture,) = inputs.values()
