@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from fer_convert import __version__
 from fer_convert.artefact import (
+    Artefact,
     ArtefactKind,
     PublishChoice,
     contract_record,
@@ -23,6 +24,7 @@ from fer_convert.export.quiet import quiet
 from fer_convert.export.sparse import StorageChoice, choose_storage
 from fer_convert.progress import Progress, peak_memory_bytes
 from fer_convert.source import Source, load_source
+from fer_convert.swift_package.canary import CANARY, canary_record
 from fer_convert.swift_package.golden import golden_record
 from fer_convert.swift_package.use import not_recorded, use_record
 from fer_convert.swift_package.write import (
@@ -70,6 +72,7 @@ class BuildRequest:
             passes. An explicit one must be among ``kinds``.
         gate: package only when all that was made is PASS.
         terms: purpose and licences, where the checkpoint does not say them or says other ones.
+        canary: put faces into the package by which a phone checks itself.
     """
 
     checkpoint: Path
@@ -92,6 +95,7 @@ class BuildRequest:
     publish: PublishChoice = "auto"
     gate: bool = True
     terms: Terms = NOTHING
+    canary: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,15 +241,20 @@ def _publish(
         write_reports(folder, report)
         write_json(folder / GOLDEN, golden_record(images, reference))
     kind = report.publication.kind
-    published = [s.artefact for s in report.subjects if s.parity.key == kind]
+    own = [s for s in report.subjects if s.parity.key == kind]
+    published = [s.artefact for s in own]
     if not published or published[0] is None:
         return False
+    canary = None
+    if request.canary and own[0].parity.verdict == "PASS":
+        canary = _write_canary(source, published[0], folder, progress)
     manifest = manifest_record(
         published[0],
         contract=report.contract,
         publication=report.publication,
         parities=[subject.parity for subject in report.subjects],
         gated=request.gate,
+        canary=canary,
         created_with=report.versions,
         created_at=report.created_at,
     )
@@ -274,6 +283,31 @@ def _replay_clip(source: Source, folder: Path, progress: Progress) -> None:
         write_text(folder / EVENTS, events_text(record))
         told = sum(len(frame["moment"]["events"]) for frame in record["frames"] if frame["moment"])
         stage.outcome = f"{len(record['frames'])} frames, {told} events"
+
+
+def _write_canary(
+    source: Source, published: Artefact, folder: Path, progress: Progress
+) -> Path | None:
+    """Write the faces by which a phone checks itself, with the checkpoint's answers."""
+    from fer_convert.bundled import fixtures_folder
+    from fer_convert.parity.runners import CheckpointRunner, open_runner
+    from fer_convert.parity.thresholds import limits_of
+
+    with progress.stage("choose canary") as stage:
+        record = canary_record(
+            fixtures_folder(),
+            source,
+            checkpoint=CheckpointRunner(source),
+            published=open_runner(published.kind, published.path),
+            thresholds=limits_of(published.kind, foreign_reference=source.reference is not None),
+        )
+        if record is None:
+            stage.outcome = "none: the published file is too far off on the drawn faces"
+            return None
+        path = folder / CANARY
+        write_json(path, record)
+        stage.outcome = f"{len(record['faces'])} faces, {path.stat().st_size / 1000:.0f} kB"
+    return path
 
 
 def _versions(source: Source) -> dict[str, str]:

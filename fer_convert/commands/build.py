@@ -9,7 +9,7 @@ import click
 
 from fer_convert.artefact import PUBLISHABLE, ArtefactKind, PublishChoice
 from fer_convert.bundled import fixtures_folder
-from fer_convert.commands.paths import EMOTIONKIT_HELP, FOLDER, NO_GATE_HELP
+from fer_convert.commands.paths import CANARY_HELP, EMOTIONKIT_HELP, FOLDER, NO_GATE_HELP
 from fer_convert.commands.terms import term_options
 from fer_convert.export.sparse import StorageChoice
 from fer_train.contract.lists import list_option
@@ -88,6 +88,7 @@ from fer_train.contract.terms import Terms
     show_default=True,
     help="Precision of the model in the package; auto: the smallest that passes.",
 )
+@click.option("--canary/--no-canary", default=True, help=CANARY_HELP)
 @click.option("--no-gate", is_flag=True, help=NO_GATE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print a machine-readable summary.")
 @click.option("--quiet", is_flag=True, help="Print only the summary, and errors.")
@@ -112,6 +113,7 @@ def build(
     emotionkit: Path | None,
     package: bool,
     publish: PublishChoice,
+    canary: bool,
     no_gate: bool,
     as_json: bool,
     quiet: bool,
@@ -162,6 +164,7 @@ def build(
         publish=publish,
         gate=not no_gate,
         terms=Terms(**terms),
+        canary=canary,
     )
     result = run_build(request, progress)
     if as_json:

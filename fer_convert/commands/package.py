@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fer_convert.commands.paths import EMOTIONKIT_HELP, FOLDER, NO_GATE_HELP
+from fer_convert.commands.paths import CANARY_HELP, EMOTIONKIT_HELP, FOLDER, NO_GATE_HELP
 from fer_convert.commands.terms import term_options
 from fer_train.contract.terms import Terms
 
@@ -29,6 +29,7 @@ def _semantic_tag(_: click.Context, __: click.Parameter, tag: str | None) -> str
 @click.option("--build", "build_folder", type=FOLDER, default=Path("build"), show_default=True)
 @click.option("--out", type=FOLDER, required=True, help="Folder of the new Swift package.")
 @click.option("--emotionkit", type=FOLDER, help=EMOTIONKIT_HELP)
+@click.option("--canary/--no-canary", default=True, help=CANARY_HELP)
 @click.option("--no-gate", is_flag=True, help=NO_GATE_HELP)
 @click.option(
     "--verify",
@@ -54,6 +55,7 @@ def package(
     build_folder: Path,
     out: Path,
     emotionkit: Path | None,
+    canary: bool,
     no_gate: bool,
     verify: bool,
     use_git: bool,
@@ -112,6 +114,7 @@ def package(
         out,
         emotionkit=sources,
         gate=not no_gate,
+        canary=canary,
         terms=Terms(**terms),
         finish=finish,
     )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fer_convert.parity.result import Prediction
+from fer_convert.swift_package.canary import canary_cases
 from fer_train.contract.labels import EMOTIONS
 from fer_train.contract.pixels import Box, square_region
 
@@ -52,6 +53,7 @@ def golden_record(
             {"labels": list(labels), "accepted": accepted} for labels, accepted in LABEL_LISTS
         ],
         "regions": [_region_vector(*case) for case in _region_cases()],
+        "canaries": canary_cases(),
         "images": [
             {
                 "name": image.name,

@@ -19,6 +19,7 @@ from fer_convert.bundled import MODELS, emotionkit_files, emotionkit_folder
 from fer_convert.parity.publication import Publication
 from fer_convert.parity.result import ArtefactParity
 from fer_convert.parity.runners import APPLE_RUNTIME
+from fer_convert.swift_package.canary import CANARY
 from fer_convert.swift_package.papers import papers
 from fer_convert.swift_package.readme import ModelTexts, package_readme, semantic
 from fer_convert.swift_package.use import not_recorded, restated
@@ -86,6 +87,7 @@ def manifest_record(
     publication: Publication,
     parities: Sequence[ArtefactParity],
     gated: bool,
+    canary: Path | None,
     created_with: Mapping[str, str],
     created_at: str,
 ) -> dict[str, Any]:
@@ -95,6 +97,7 @@ def manifest_record(
         publication: of the whole build.
         parities: of the whole build; the published artefact's own figures are quoted.
         gated: the model is only packaged if the build's verdict is PASS.
+        canary: the build's canary.json, if it has one.
         created_with: versions of the tools.
         created_at: UTC, ISO 8601.
     """
@@ -131,6 +134,7 @@ def manifest_record(
             "top1_agreement": portable.top1_agreement,
             "apple_runtime": _apple_summary(own),
         },
+        "canary": None if canary is None else _file_record(canary),
         "created_with": dict(created_with),
         "created_at": created_at,
     }
@@ -159,6 +163,7 @@ def write_package(
     *,
     emotionkit: Path,
     gate: bool,
+    canary: bool = True,
     terms: Terms = NOTHING,
     finish: Callable[[Path], None] | None = None,
 ) -> dict[str, str]:
@@ -170,6 +175,7 @@ def write_package(
         build: what ``ferconv build`` wrote.
         out: the package's folder; replaced only if this function wrote it.
         gate: refuse a model whose verdict is not PASS. Without it the manifest says so for ever.
+        canary: with the faces by which a phone checks itself, if the build has them.
         terms: what the user says now about purpose and licences.
         finish: is given the complete package before it takes its place, with the Git repository
             that ``out`` has; what it raises leaves ``out`` as it was.
@@ -192,8 +198,10 @@ def write_package(
             f"{model} is not the model that was checked: its sha256 differs from {MANIFEST}'s.",
             hint="Run ferconv build again.",
         )
+    faces = _canary(build, manifest) if canary else None
     published = {
         **manifest,
+        "canary": None if faces is None else manifest["canary"],
         "model": {**manifest["model"], "file": PACKAGED_FILE},
         "parity": {**manifest["parity"], "gated": gate},
     }
@@ -204,6 +212,8 @@ def write_package(
         write_json(partial / MODELS / MANIFEST, published)
         shutil.copyfile(build / GOLDEN, partial / MODELS / GOLDEN)
         write_json(partial / MODELS / USE, use)
+        if faces is not None:
+            shutil.copyfile(faces, partial / MODELS / CANARY)
         (partial / _OWN_EVENTS).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_part(build, EVENTS), partial / _OWN_EVENTS)
         texts = _texts(model)
@@ -262,6 +272,25 @@ def _part(build: Path, name: str) -> Path:
             hint="Run ferconv build again.",
         )
     return path
+
+
+def _canary(build: Path, manifest: Mapping[str, Any]) -> Path | None:
+    """Return the build's canary.json, which must be the manifest's; a build may have none."""
+    recorded, path = manifest.get("canary"), build / CANARY
+    if recorded is None:
+        return None
+    if not path.is_file():
+        raise NotFound(f"There is no {path}.", hint="Run ferconv build again, or give --no-canary.")
+    if recorded != _file_record(path):
+        raise ArtefactError(
+            f"{path} is not the file that {MANIFEST} names: its sha256 differs.",
+            hint="Run ferconv build again.",
+        )
+    return path
+
+
+def _file_record(path: Path) -> dict[str, Any]:
+    return {"file": path.name, "bytes": size_bytes(path), "sha256": sha256_file(path)}
 
 
 def _published_name(build: Path, manifest: Mapping[str, Any]) -> str:

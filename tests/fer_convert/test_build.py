@@ -66,7 +66,7 @@ def built(
 
 def test_every_promised_file_is_there_and_nothing_else(built: Path) -> None:
     expected = {*FILE_NAMES.values(), *REPORTS, LOG, "EmotionKit"}
-    expected |= {"manifest.json", "golden.json", "events.json", "use.json"}
+    expected |= {"manifest.json", "golden.json", "events.json", "use.json", "canary.json"}
     assert {path.name for path in built.iterdir()} == expected
     assert [path.name for path in built.parent.iterdir()] == ["build"]
 

@@ -106,13 +106,16 @@ def test_a_model_is_downloaded_once(app_by_path: App, site: Site, tmp_path: Path
     code, out, err = app_by_path("download", site.manifest, site.sha256, tmp_path)
     assert code == 0, err
     lines = out.splitlines()
-    total = json.loads((site.folder / "manifest.json").read_text())["model"]["bytes"]
+    manifest = json.loads((site.folder / "manifest.json").read_text())
+    total = manifest["model"]["bytes"] + manifest["canary"]["bytes"]
     assert lines[-2] == f"progress {total} {total}"
     model = Path(lines[-1].removeprefix("model "))
     assert model.is_relative_to(tmp_path)
     for file in (site.folder / model.name).rglob("*"):
         copy = model / file.relative_to(site.folder / model.name)
         assert copy.is_dir() if file.is_dir() else copy.read_bytes() == file.read_bytes()
+    canary = model.parent / "canary.json"
+    assert canary.read_bytes() == (site.folder / "canary.json").read_bytes()
     requests = len(site.asked)
     assert app_by_path("download", site.manifest, site.sha256, tmp_path)[0] == 0
     assert len(site.asked) == requests

@@ -60,7 +60,8 @@ def test_the_readme_is_about_the_model_inside(
     assert (kit / ".spi.yml").is_file()
     assert "Models" not in (kit / ".gitignore").read_text()
     assert sorted(path.name for path in (kit / MODELS).iterdir()) == [
-        *("EmotionNet.mlpackage", "README.md", "golden.json", "manifest.json", "use.json")
+        *("EmotionNet.mlpackage", "README.md", "canary.json", "golden.json", "manifest.json"),
+        "use.json",
     ]
 
 
@@ -171,6 +172,41 @@ def test_a_build_of_an_earlier_version_is_refused(
     assert ran.code == 4
     assert f"holds no {part}" in ran.err and "ferconv build" in ran.err
     assert not kit.exists()
+
+
+def test_a_canary_is_the_builds_own_or_none(
+    ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path
+) -> None:
+    canary = json.loads((build / "canary.json").read_text())
+    assert 4 <= len(canary["faces"]) <= 8
+    assert all(face["name"].startswith("faces/") for face in canary["faces"])  # drawn ones
+    kit = tmp_path / "kit"
+    options = ("package", "--build", build, "--out", kit, "--emotionkit", emotionkit)
+    assert ferconv(*options).code == 0
+    assert (kit / MODELS / "canary.json").read_bytes() == (build / "canary.json").read_bytes()
+    entry = json.loads((kit / MODELS / "manifest.json").read_text())["canary"]
+    assert entry["bytes"] == (build / "canary.json").stat().st_size
+    (build / "canary.json").write_text(json.dumps(canary | {"labels": canary["labels"][::-1]}))
+    changed = ferconv(*options)
+    assert changed.code == 50 and "sha256" in changed.err
+    (build / "canary.json").unlink()
+    missing = ferconv(*options)
+    assert missing.code == 4 and "--no-canary" in missing.err
+    assert ferconv(*options, "--no-canary").code == 0
+    assert not (kit / MODELS / "canary.json").exists()
+    assert json.loads((kit / MODELS / "manifest.json").read_text())["canary"] is None
+
+
+def test_a_build_of_before_there_were_canaries_has_none(
+    ferconv: Ferconv, build: Path, emotionkit: Path, tmp_path: Path
+) -> None:
+    manifest = json.loads((build / "manifest.json").read_text())
+    del manifest["canary"]
+    (build / "manifest.json").write_text(json.dumps(manifest))
+    kit = tmp_path / "kit"
+    ran = ferconv("package", "--build", build, "--out", kit, "--emotionkit", emotionkit)
+    assert ran.code == 0
+    assert not (kit / MODELS / "canary.json").exists()
 
 
 def test_missing_sources_are_explained_before_anything_is_converted(

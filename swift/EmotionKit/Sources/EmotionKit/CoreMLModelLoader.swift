@@ -8,6 +8,10 @@
     struct Prepared: Sendable {
       let compiled: URL
       let manifest: ModelManifest?
+      /// Where the manifest lies.
+      let folder: URL
+      /// Of the model's files; nil for a compiled model without a manifest.
+      let sha256: String?
       /// Told the contract of the opened model, for it may be that of a demonstration.
       let announce: @Sendable (ModelContract) -> Void
     }
@@ -25,15 +29,21 @@
 
     private let cache: CompiledModelCache
     private let downloader: ModelDownloader
+    private let memory: CanaryMemory
     private let announce: @Sendable (ModelContract) -> Void
 
     /// - Parameter announce: told the contract of every model that is opened.
     init(
       cache: CompiledModelCache? = nil, downloader: ModelDownloader = ModelDownloader(),
+      memory: CanaryMemory? = nil,
       announce: @escaping @Sendable (ModelContract) -> Void = DemoNotice.log
     ) {
       self.cache = cache ?? Self.sharedCache
       self.downloader = downloader
+      self.memory =
+        memory
+        ?? CanaryMemory(
+          directory: CompiledModelCache.defaultDirectory.appendingPathComponent("Canary"))
       self.announce = announce
     }
 
@@ -57,13 +67,29 @@
         }
       }
       guard located.kind != .mlmodelc else {
-        return Prepared(compiled: located.url, manifest: manifest, announce: announce)
+        return Prepared(
+          compiled: located.url, manifest: manifest, folder: located.directory,
+          sha256: manifest?.model.sha256, announce: announce)
       }
       let hash = try Self.hash(of: located, from: source, manifest: manifest)
       let compiled = try await cache.compiledModel(for: located.url, hash: hash) { url in
         try await MLModel.compileModel(at: url)
       }
-      return Prepared(compiled: compiled, manifest: manifest, announce: announce)
+      return Prepared(
+        compiled: compiled, manifest: manifest, folder: located.directory, sha256: hash,
+        announce: announce)
+    }
+
+    /// The check that a prepared model has to pass; nil for a model without a canary.
+    ///
+    /// - Throws: ``EmotionKitError`` for a canary that is not the manifest's or cannot be understood.
+    func canaryCheck(of prepared: Prepared) throws(EmotionKitError) -> CanaryCheck? {
+      guard let manifest = prepared.manifest, let digest = manifest.canary?.sha256,
+        let canary = try Canary.read(in: prepared.folder, manifest: manifest)
+      else { return nil }
+      return CanaryCheck(
+        canary: canary, model: prepared.sha256 ?? manifest.model.sha256, digest: digest,
+        memory: memory)
     }
 
     /// What is inside the app is covered by its code signature, and a download was hashed before it

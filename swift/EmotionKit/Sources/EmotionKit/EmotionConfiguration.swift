@@ -12,6 +12,8 @@ public struct EmotionConfiguration: Hashable, Sendable {
   /// in the simulator the classes are used in its place;
   /// ``InferenceDiagnostics/usesSwiftVision`` says which it was.
   public var usesSwiftVision: Bool
+  /// What follows when the compute units answer the model's canary wrongly.
+  public var canary: CanaryPolicy
   /// Frames a second that the camera captures at most, for the preview, too; nil leaves it the rate of
   /// its own, usually 30. Twice the analysis rate looks smooth and keeps the device cool.
   public var captureRate: Double?
@@ -20,12 +22,13 @@ public struct EmotionConfiguration: Hashable, Sendable {
   public init(
     pipeline: PipelineConfiguration = PipelineConfiguration(),
     computeUnits: ComputeUnits = .cpuAndNeuralEngine, measuresCaptureQuality: Bool = true,
-    usesSwiftVision: Bool = false, captureRate: Double? = 24
+    usesSwiftVision: Bool = false, captureRate: Double? = 24, canary: CanaryPolicy = .enforced
   ) {
     self.pipeline = pipeline
     self.computeUnits = computeUnits
     self.measuresCaptureQuality = measuresCaptureQuality
     self.usesSwiftVision = usesSwiftVision
     self.captureRate = captureRate
+    self.canary = canary
   }
 }

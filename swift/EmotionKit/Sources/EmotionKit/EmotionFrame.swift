@@ -103,16 +103,30 @@
 
     /// A black square to run the network on before it matters.
     init(blackSquare side: Int) throws(EmotionKitError) {
+      try self.init(rgb: [UInt8](repeating: 0, count: 3 * side * side), side: side)
+    }
+
+    /// A square of the given pixels, row by row, exactly.
+    init(rgb pixels: [UInt8], side: Int) throws(EmotionKitError) {
       var buffer: CVPixelBuffer?
       let status = CVPixelBufferCreate(
         kCFAllocatorDefault, side, side, kCVPixelFormatType_32BGRA, nil, &buffer)
       guard status == kCVReturnSuccess, let buffer else {
         throw .inferenceFailed(reason: "no memory for a pixel buffer (\(status))")
       }
-      // Nobody cleared the memory.
       CVPixelBufferLockBaseAddress(buffer, [])
-      if let bytes = CVPixelBufferGetBaseAddress(buffer) {
-        memset(bytes, 0, CVPixelBufferGetBytesPerRow(buffer) * side)
+      if let start = CVPixelBufferGetBaseAddress(buffer) {
+        let stride = CVPixelBufferGetBytesPerRow(buffer)
+        let bytes = UnsafeMutableRawBufferPointer(start: start, count: stride * side)
+        for y in 0..<side {
+          for x in 0..<side {
+            let (from, to) = (3 * (y * side + x), y * stride + 4 * x)
+            bytes[to] = pixels[from + 2]
+            bytes[to + 1] = pixels[from + 1]
+            bytes[to + 2] = pixels[from]
+            bytes[to + 3] = 255
+          }
+        }
       }
       CVPixelBufferUnlockBaseAddress(buffer, [])
       self.init(pixelBuffer: buffer)

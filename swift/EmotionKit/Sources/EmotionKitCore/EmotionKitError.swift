@@ -7,7 +7,7 @@ import Foundation
 ///     ├── finding     modelNotFound · unsupportedModelFile · modelIsLFSPointer · modelDamaged
 ///     ├── fetching    modelDownloadFailed · storageFailed
 ///     ├── trusting    contractMismatch · modelFileChanged
-///     ├── running     modelCompileFailed · modelLoadFailed · inferenceFailed
+///     ├── running     modelCompileFailed · modelLoadFailed · inferenceFailed · canaryFailed
 ///     └── input       invalidProbabilities · invalidRegion · unreadableImage ·
 ///                     unreadableVideo
 ///
@@ -44,6 +44,8 @@ public enum EmotionKitError: Error, Hashable, Sendable {
   case modelLoadFailed(URL, reason: String)
   /// A prediction failed.
   case inferenceFailed(reason: String)
+  /// No compute unit of this device answers the model's canary as the checkpoint does.
+  case canaryFailed(CanaryReport)
 
   /// The numbers are not eight probabilities.
   case invalidProbabilities(reason: String)
@@ -86,6 +88,9 @@ extension EmotionKitError: LocalizedError {
       "Core ML could not load \(url.lastPathComponent): \(reason)."
     case .inferenceFailed(let reason):
       "The model could not be run: \(reason)."
+    case .canaryFailed(let report):
+      "The model answers wrongly on every compute unit of this \(report.device): "
+        + (report.complaint ?? "no unit was tried") + "."
     case .invalidProbabilities(let reason):
       "These are not probabilities of the eight emotions: \(reason)."
     case .invalidRegion(let reason):
@@ -127,6 +132,9 @@ extension EmotionKitError: LocalizedError {
       "Check the deployment target of the model and the free space on the device."
     case .inferenceFailed:
       "Set EmotionConfiguration.computeUnits to .cpuOnly and try again."
+    case .canaryFailed:
+      "Send the developer the report's json(). An app can go on with the unit that is least wrong: "
+        + "EmotionConfiguration.canary = .reported."
     case .invalidProbabilities:
       "Convert the checkpoint again with `ferconv build`; its parity check runs the same model."
     case .invalidRegion:

@@ -29,7 +29,9 @@ public enum EmotionModelBundle {
   public static func verify() throws(EmotionKitError) -> URL {
     let model = try locate()
     let folder = model.deletingLastPathComponent()
-    try ModelManifest.read(in: folder).verifyFiles(in: folder)
+    let manifest = try ModelManifest.read(in: folder)
+    try manifest.verifyFiles(in: folder)
+    try manifest.verifyCanary(in: folder)
     return model
   }
 

@@ -1,6 +1,7 @@
-import EmotionKitCore
 import Foundation
 import Testing
+
+@testable import EmotionKitCore
 
 @Suite struct EmotionKitErrorTests {
   /// Every case says what happened and what to do.
@@ -15,6 +16,8 @@ import Testing
     .modelFileChanged(path: "p", expected: "e", found: "x"),
     .modelCompileFailed(URL(fileURLWithPath: "/a"), reason: "r"),
     .modelLoadFailed(URL(fileURLWithPath: "/a"), reason: "r"), .inferenceFailed(reason: "r"),
+    .canaryFailed(
+      CanaryReport(model: "m", system: "s", device: "d", chosen: .cpuOnly, verdicts: [])),
     .invalidProbabilities(reason: "r"), .invalidRegion(reason: "r"),
     .unreadableImage(reason: "r"), .unreadableVideo(reason: "r"),
   ])

@@ -19,6 +19,13 @@ struct Golden: Decodable {
     let labels: [String]
     let accepted: Bool
   }
+  struct CanaryCase: Decodable {
+    let limits: Canary.Limits
+    let expected: [[Double]]
+    /// Nil where the network answered NaN.
+    let answers: [[Double?]]
+    let passes: Bool
+  }
   struct Image: Decodable {
     let name: String
     /// The face's true label; nil for a picture that is no face.
@@ -33,10 +40,11 @@ struct Golden: Decodable {
   let softmax: [Softmax]
   let regions: [Region]
   let labelLists: [LabelList]
+  let canaries: [CanaryCase]
   let images: [Image]
 
   private enum CodingKeys: String, CodingKey {
-    case schema, version, labels, softmax, regions, images
+    case schema, version, labels, softmax, regions, canaries, images
     case labelLists = "label_lists"
   }
 
@@ -59,6 +67,22 @@ struct Golden: Decodable {
     #expect(Set(labelLists.map(\.accepted)) == [true, false])
     for list in labelLists {
       #expect((LabelRules.fault(in: list.labels) == nil) == list.accepted, "\(list.labels)")
+    }
+    #expect(Set(canaries.map(\.passes)) == [true, false])
+    for (number, vector) in canaries.enumerated() {
+      let labels: [Emotion] = [.anger, .disgust, .fear]
+      let canary = Canary(
+        inputSize: 1, limits: vector.limits,
+        faces: try vector.expected.map {
+          Canary.Face(
+            name: "face", expected: try EmotionDistribution(weights: $0, labels: labels),
+            pixels: [0, 0, 0])
+        })
+      let answers = vector.answers.map {
+        try? EmotionDistribution(weights: $0.map { $0 ?? .nan }, labels: labels)
+      }
+      let fault = canary.judge(answers).fault
+      #expect((fault == nil) == vector.passes, "case \(number): \(fault ?? "no fault")")
     }
     for vector in regions {
       try #require(vector.image.count == 2 && vector.box.count == 4 && vector.region.count == 4)

@@ -29,7 +29,9 @@
       model = folder.appendingPathComponent("EmotionNet.mlmodel")
       try Data("model".utf8).write(to: model)
       loader = CoreMLModelLoader(
-        cache: CompiledModelCache(directory: folder.appendingPathComponent("cache")))
+        cache: CompiledModelCache(directory: folder.appendingPathComponent("cache")),
+        memory: CanaryMemory(
+          directory: folder.appendingPathComponent("canary"), system: "26.0-1A", device: "stub"))
 
       var coreML = StubCoreML.Script()
       coreML.userDefined = [ModelContract.metadataKey: Self.contract]

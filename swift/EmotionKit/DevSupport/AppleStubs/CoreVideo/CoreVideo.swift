@@ -11,11 +11,22 @@ public class CVBuffer {
   init(width: Int, height: Int) {
     self.width = width
     self.height = height
-    bytes = .allocate(byteCount: width * height * 4, alignment: 16)
+    bytes = .allocate(byteCount: (width * 4 + 64) * height, alignment: 16)
     if width * height <= 1 << 16 { for index in bytes.indices { bytes[index] = 0xAA } }
   }
 
   deinit { bytes.deallocate() }
+
+  /// Rows are longer than their pixels, as Apple's may be.
+  var stride: Int { width * 4 + 64 }
+
+  /// Red, green, blue of every pixel of a BGRA buffer.
+  public var stubRGB: [UInt8] {
+    (0..<width * height).flatMap { position in
+      let start = position / width * stride + position % width * 4
+      return [bytes[start + 2], bytes[start + 1], bytes[start]]
+    }
+  }
 }
 
 // As strict as Apple's: pixel buffers may not cross tasks.
@@ -67,7 +78,7 @@ public func CVPixelBufferGetBaseAddress(_ buffer: CVPixelBuffer) -> UnsafeMutabl
   buffer.isLocked ? buffer.bytes.baseAddress : nil
 }
 
-public func CVPixelBufferGetBytesPerRow(_ buffer: CVPixelBuffer) -> Int { buffer.width * 4 }
+public func CVPixelBufferGetBytesPerRow(_ buffer: CVPixelBuffer) -> Int { buffer.stride }
 
 public func CVPixelBufferCreate(
   _ allocator: CFAllocator?, _ width: Int, _ height: Int, _ format: OSType,

@@ -6,6 +6,8 @@ public enum StubVision {
     /// Lower-left origin, normalised.
     public var faces: [CGRect] = []
     public var classifications: [(String, Float)] = []
+    /// What each compute unit makes of the pixels of a buffer, in place of `classifications`.
+    public var network: (@Sendable (_ rgb: [UInt8], _ units: MLComputeUnits) -> [(String, Float)])?
     public var failingPredictions: Set<MLComputeUnits> = []
     /// Vision gives predictions up, as it does when an app goes to the background.
     public var cancelsPredictions = false
@@ -65,7 +67,7 @@ public enum StubVision {
 
   static func classify(
     _ region: CGRect, _ cropAndScale: VNImageCropAndScaleOption, _ units: MLComputeUnits,
-    isSwift: Bool = false
+    _ buffer: CVPixelBuffer?, isSwift: Bool = false
   ) throws -> [(String, Float)] {
     try lock.withLock {
       guard region.minX >= 0, region.minY >= 0, region.maxX <= 1, region.maxY <= 1 else {
@@ -80,6 +82,7 @@ public enum StubVision {
       if current.failingPredictions.contains(units) {
         throw StubCoreML.Failure(message: "cannot predict on \(units)")
       }
+      if let network = current.network, let buffer { return network(buffer.stubRGB, units) }
       return current.classifications
     }
   }

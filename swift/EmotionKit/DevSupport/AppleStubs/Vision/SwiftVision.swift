@@ -27,7 +27,9 @@ public enum VisionError: Error, Sendable {
 public protocol VisionRequest: Sendable {
   associatedtype Result
   /// Stub only.
-  func stubPerform(_ orientation: CGImagePropertyOrientation) throws -> Result
+  func stubPerform(
+    _ orientation: CGImagePropertyOrientation, _ buffer: CVPixelBuffer?
+  ) throws -> Result
 }
 
 @available(iOS 18.0, macOS 15.0, visionOS 2.0, *)
@@ -53,7 +55,9 @@ public struct ClassificationObservation: VisionObservation {
 public struct DetectFaceRectanglesRequest: VisionRequest {
   public enum Revision: Sendable { case revision3 }
   public init(_ revision: Revision? = nil) {}
-  public func stubPerform(_ orientation: CGImagePropertyOrientation) throws -> [FaceObservation] {
+  public func stubPerform(
+    _ orientation: CGImagePropertyOrientation, _ buffer: CVPixelBuffer?
+  ) throws -> [FaceObservation] {
     try StubVision.detect(orientation).map {
       FaceObservation(
         boundingBox: NormalizedRect(x: $0.minX, y: $0.minY, width: $0.width, height: $0.height),
@@ -68,7 +72,9 @@ public struct DetectFaceCaptureQualityRequest: VisionRequest {
   public enum Revision: Sendable { case revision3 }
   public var inputFaceObservations: [FaceObservation]?
   public init(_ revision: Revision? = nil) {}
-  public func stubPerform(_ orientation: CGImagePropertyOrientation) throws -> [FaceObservation] {
+  public func stubPerform(
+    _ orientation: CGImagePropertyOrientation, _ buffer: CVPixelBuffer?
+  ) throws -> [FaceObservation] {
     let faces = inputFaceObservations ?? []
     return zip(faces, try StubVision.qualities(of: faces.count)).map { face, score in
       var face = face
@@ -100,7 +106,7 @@ public struct CoreMLRequest: VisionRequest {
   public init(model: CoreMLModelContainer, _ revision: Revision? = nil) { container = model }
 
   public func stubPerform(
-    _ orientation: CGImagePropertyOrientation
+    _ orientation: CGImagePropertyOrientation, _ buffer: CVPixelBuffer?
   ) throws -> [any VisionObservation] {
     let option: VNImageCropAndScaleOption =
       switch cropAndScaleAction {
@@ -109,7 +115,8 @@ public struct CoreMLRequest: VisionRequest {
       case .scaleToFill: .scaleFill
       }
     return try StubVision.classify(
-      regionOfInterest.cgRect, option, container.model.configuration.computeUnits, isSwift: true
+      regionOfInterest.cgRect, option, container.model.configuration.computeUnits, buffer,
+      isSwift: true
     ).map { ClassificationObservation(identifier: $0.0, confidence: $0.1) }
   }
 }
@@ -118,18 +125,22 @@ public struct CoreMLRequest: VisionRequest {
 @available(macCatalyst, unavailable)
 public final class ImageRequestHandler: @unchecked Sendable {
   private let orientation: CGImagePropertyOrientation
+  private let buffer: CVPixelBuffer?
 
   public init(_ pixelBuffer: CVPixelBuffer, orientation: CGImagePropertyOrientation? = nil) {
+    buffer = pixelBuffer
     self.orientation = orientation ?? .up
   }
   public init(_ image: CGImage, orientation: CGImagePropertyOrientation? = nil) {
+    buffer = nil
     self.orientation = orientation ?? .up
   }
   public init(_ image: CIImage, orientation: CGImagePropertyOrientation? = nil) {
+    buffer = nil
     self.orientation = orientation ?? .up
   }
 
   public func perform<T: VisionRequest>(_ request: T) async throws -> T.Result {
-    try request.stubPerform(orientation)
+    try request.stubPerform(orientation, buffer)
   }
 }

@@ -91,6 +91,7 @@ public class VNCoreMLRequest: VNImageBasedRequest {
 
 public class VNImageRequestHandler: NSObject {
   private let size: (width: Int, height: Int)
+  private let buffer: CVPixelBuffer?
   private let orientation: CGImagePropertyOrientation
 
   public init(
@@ -98,6 +99,7 @@ public class VNImageRequestHandler: NSObject {
     options: [VNImageOption: Any] = [:]
   ) {
     size = (CVPixelBufferGetWidth(buffer), CVPixelBufferGetHeight(buffer))
+    self.buffer = buffer
     self.orientation = orientation
   }
 
@@ -105,6 +107,7 @@ public class VNImageRequestHandler: NSObject {
     cgImage: CGImage, orientation: CGImagePropertyOrientation, options: [VNImageOption: Any] = [:]
   ) {
     size = (cgImage.width, cgImage.height)
+    buffer = nil
     self.orientation = orientation
   }
 
@@ -112,6 +115,7 @@ public class VNImageRequestHandler: NSObject {
     ciImage: CIImage, orientation: CGImagePropertyOrientation, options: [VNImageOption: Any] = [:]
   ) {
     size = (Int(ciImage.extent.width), Int(ciImage.extent.height))
+    buffer = nil
     self.orientation = orientation
   }
 
@@ -130,7 +134,7 @@ public class VNImageRequestHandler: NSObject {
       case let request as VNCoreMLRequest:
         request.stored = try StubVision.classify(
           request.regionOfInterest, request.imageCropAndScaleOption,
-          request.model.model.configuration.computeUnits
+          request.model.model.configuration.computeUnits, buffer
         ).map { VNClassificationObservation(identifier: $0.0, confidence: $0.1) }
       default:
         throw StubCoreML.Failure(message: "the stub does not know \(type(of: request))")

@@ -113,10 +113,11 @@ public struct ModelDownloader: Sendable {
     let data = try await transport.data(from: model.url, limit: 1 << 20, retries: retries)
     let manifest = try ModelManifest.parse(data)
     // The manifest is believed only as far as the promised hash covers it.
-    let total = try manifest.checkListing(sha256: model.sha256)
+    try manifest.canary?.check()
+    let total = try manifest.checkListing(sha256: model.sha256) + (manifest.canary?.bytes ?? 0)
     let base = model.url.deletingLastPathComponent()
     var done = 0
-    for (path, file) in manifest.listedPaths {
+    for (path, file) in manifest.fetchedPaths {
       let target = staging.appendingPathComponent(path)
       let before = done
       // A file has its name only if its hash was right: it is left from an interrupted download.

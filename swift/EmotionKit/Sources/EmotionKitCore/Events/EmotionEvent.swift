@@ -31,7 +31,8 @@ public enum EmotionEvent: Hashable, Sendable {
   case resumed
   /// The device's temperature changed the rate of analysis; it pauses at ``ThermalLevel/critical``.
   case throttled(ThermalLevel)
-  /// The hardware the app asked for refused the network, which now runs on the processor. Sent once.
+  /// The hardware the app asked for refused the network or failed its canary, and it runs on other
+  /// hardware. Sent once.
   case fellBack(reason: String)
   /// Frames cannot be analysed; sent once for each run of failures.
   case failed(EmotionKitError)

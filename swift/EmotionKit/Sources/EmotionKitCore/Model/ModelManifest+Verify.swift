@@ -43,6 +43,12 @@ extension ModelManifest {
       .map { (isFolder ? "\(model.file)/\($0.path)" : model.file, $0) }
   }
 
+  /// ``listedPaths``, then the canary.
+  var fetchedPaths: [(path: String, file: File)] {
+    listedPaths
+      + (canary.map { [($0.file, File(path: $0.file, bytes: $0.bytes, sha256: $0.sha256))] } ?? [])
+  }
+
   /// Checks a manifest that came from elsewhere, before a file is fetched or written by it.
   ///
   /// - Parameter sha256: what the model must be.
@@ -72,6 +78,18 @@ extension ModelManifest {
         field: "model.files.bytes", expected: "0 to 2^40", found: "\(file.bytes)")
     }
     return model.files.map(\.bytes).reduce(0, &+)
+  }
+
+  /// Checks the canary beside the manifest, if it names one.
+  ///
+  /// - Throws: ``EmotionKitError/modelFileChanged(path:expected:found:)`` or
+  ///   ``EmotionKitError/contractMismatch(field:expected:found:)``.
+  package func verifyCanary(in directory: URL) throws(EmotionKitError) {
+    guard let canary else { return }
+    guard try Canary.read(in: directory, manifest: self) != nil else {
+      throw .modelFileChanged(
+        path: Canary.fileName, expected: canary.sha256, found: "no such file")
+    }
   }
 
   private static func staysInside(_ path: String) -> Bool {
@@ -120,6 +138,25 @@ extension ModelManifest {
     }
     return all.compactMap { $0 as? String }.filter { path in
       root.appendingPathComponent(path).isExistingDirectory == false
+    }
+  }
+}
+
+extension ModelManifest.CanaryFile {
+  /// Checks an entry that may come from elsewhere, before a file is read or written by it.
+  ///
+  /// - Throws: ``EmotionKitError/contractMismatch(field:expected:found:)``.
+  func check() throws(EmotionKitError) {
+    guard file == Canary.fileName else {
+      throw .contractMismatch(field: "canary.file", expected: Canary.fileName, found: file)
+    }
+    guard (1...Canary.mostBytes).contains(bytes) else {
+      throw .contractMismatch(
+        field: "canary.bytes", expected: "1 to \(Canary.mostBytes)", found: "\(bytes)")
+    }
+    guard sha256.count == 64, sha256.allSatisfy(\.isLowercaseHexDigit) else {
+      throw .contractMismatch(
+        field: "canary.sha256", expected: "64 hexadecimal digits", found: sha256)
     }
   }
 }

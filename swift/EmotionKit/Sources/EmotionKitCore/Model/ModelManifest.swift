@@ -38,6 +38,16 @@ package struct ModelManifest: Codable, Hashable, Sendable {
     package let files: [File]
   }
 
+  /// The faces by which a device checks itself, beside the manifest.
+  package struct CanaryFile: Codable, Hashable, Sendable {
+    /// ``Canary/fileName``.
+    package let file: String
+    /// Size in bytes.
+    package let bytes: Int
+    /// 64 hexadecimal digits.
+    package let sha256: String
+  }
+
   /// The exporter's verdict.
   package struct Parity: Codable, Hashable, Sendable {
     /// `PASS`, `FAIL` or `NOT RUN`.
@@ -77,13 +87,15 @@ package struct ModelManifest: Codable, Hashable, Sendable {
   package let contract: ModelContract
   /// The exporter's verdict.
   package let parity: Parity
+  /// `nil` for a model without a canary.
+  package let canary: CanaryFile?
   /// Tool names and versions.
   package let createdWith: [String: String]
   /// ISO 8601.
   package let createdAt: String
 
   private enum CodingKeys: String, CodingKey {
-    case schema, version, model, contract, parity
+    case schema, version, model, contract, parity, canary
     case createdWith = "created_with"
     case createdAt = "created_at"
   }

@@ -10,12 +10,24 @@ package enum SystemBuild {
     return build.map { "\(numbers)-\($0)" } ?? numbers
   }()
 
-  private static var build: String? {
+  /// The device's model, for instance `iPhone16,1` or `Mac15,3`; `unknown` where the system does not
+  /// tell.
+  package static let device: String = {
+    #if os(macOS) || targetEnvironment(macCatalyst)
+      text("hw.model") ?? "unknown"
+    #else
+      text("hw.machine") ?? "unknown"
+    #endif
+  }()
+
+  private static var build: String? { text("kern.osversion") }
+
+  private static func text(_ name: String) -> String? {
     #if canImport(Darwin)
       var size = 0
-      guard sysctlbyname("kern.osversion", nil, &size, nil, 0) == 0, size > 1 else { return nil }
+      guard sysctlbyname(name, nil, &size, nil, 0) == 0, size > 1 else { return nil }
       var bytes = [UInt8](repeating: 0, count: size)
-      guard sysctlbyname("kern.osversion", &bytes, &size, nil, 0) == 0 else { return nil }
+      guard sysctlbyname(name, &bytes, &size, nil, 0) == 0 else { return nil }
       return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     #else
       return nil

@@ -1,7 +1,8 @@
-import EmotionKitCore
 import EmotionKitModel
 import Foundation
 import Testing
+
+@testable import EmotionKitCore
 
 /// Reads the model in `Sources/EmotionKitModel/Models`, which a package that `ferconv package` wrote has.
 @Suite struct BundledModelTests {
@@ -38,6 +39,24 @@ import Testing
     }
     #expect(size == manifest.model.files.map(\.bytes))
     #expect(size.reduce(0, +) == manifest.model.bytes)
+  }
+
+  @Test(.enabled(if: isPresent)) func theCanaryIsTheManifestsAndTheModelsOwn() throws {
+    let manifest = try ModelManifest.read(in: Self.folder())
+    guard let file = manifest.canary else {
+      print("EmotionKit: no canary in this package")
+      return
+    }
+    let canary = try #require(try Canary.read(in: Self.folder(), manifest: manifest))
+    print("EmotionKit: canary of \(canary.faces.count) faces, \(file.bytes) bytes")
+    #expect(canary.judge(canary.faces.map(\.expected)).fault == nil)
+    #expect(canary.judge(canary.faces.map { _ in nil }).fault != nil)
+    #expect(canary.inputSize == manifest.contract.preprocess.inputSize)
+    let own = try canary.faces.map { face in
+      try EmotionDistribution(
+        weights: face.expected.probabilities.reversed(), labels: manifest.contract.displayLabels)
+    }
+    #expect(canary.judge(own).fault != nil, "labels in reverse were not noticed")
   }
 
   @Test(.enabled(if: isPresent)) func theParityVerdictIsPass() throws {
