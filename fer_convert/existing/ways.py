@@ -76,19 +76,28 @@ class Way:
     def runtime(self) -> str:
         """How a row calls a runtime that is missing."""
         unit = _UNITS.get(self.name)
-        return self.name if unit is None else f"{runners.APPLE_RUNTIME}, {unit}"
+        if unit is None:
+            return self.name
+        every = self.missing is not None and not self.required
+        return runners.APPLE_RUNTIME if every else f"{runners.APPLE_RUNTIME}, {unit}"
 
 
 def ways_to_run(side: Side, chosen: Sequence[RunnerName]) -> list[Way]:
-    """Return the runtimes of a file, those that were chosen or else the usual ones; maybe none."""
+    """Return the runtimes of a file, those that were chosen or else the usual ones; maybe none.
+
+    Where nobody asked for Apple's and this machine has none, its four units are one row.
+    """
+    absent = runners.apple_runtime_missing()
     names = [name for name in _POSSIBLE[side.kind] if name in chosen] or (
         [] if chosen else list(_USUAL[side.kind])
     )
+    if absent is not None and not chosen:
+        names = [name for name in names if name not in _UNITS or name == "apple-all"]
     return [
         Way(
             name=name,
             open=_opener(side, name),
-            missing=runners.apple_runtime_missing() if name in _UNITS else None,
+            missing=absent if name in _UNITS else None,
             required=name in chosen or name not in _UNITS,
             rounds=name in _ROUNDING,
         )

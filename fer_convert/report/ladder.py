@@ -13,7 +13,7 @@ _LOWEST, _HIGHEST = -9, 0
 WIDTH, LEFT, RIGHT, ROW = 920, 150, 20, 34  # px of the SVG's own coordinate system
 
 #: Letters of a title for which LEFT is enough, the width of each further one, and the most.
-_FITTING, _LETTER, _LONGEST = 17, 7.5, 36
+_FITTING, _LETTER, _LONGEST = 16, 8.2, 36
 
 
 class Dot(TypedDict):
