@@ -5,3 +5,6 @@ RUNNERS = (
     *("torch", "onnxruntime", "portable", "portable-fp32", "portable-fp16"),
     *("apple-cpu", "apple-gpu", "apple-ne", "apple-all"),
 )
+
+#: Of ``ferconv parity --detector``.
+DETECTORS = ("opencv",)

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from fer_convert.bundled import fixtures_folder
-from fer_convert.commands.names import RUNNERS
-from fer_convert.commands.paths import FOLDER
+from fer_convert.commands.names import DETECTORS, RUNNERS
+from fer_convert.commands.paths import FILE, FOLDER
 from fer_train.contract.lists import list_option
 
 
@@ -22,6 +22,21 @@ from fer_train.contract.lists import list_option
     default=fixtures_folder(),
     show_default="the drawn faces that come with ferconv",
     help="Images to compare on (with or without a manifest.json).",
+)
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path),
+    help="Instead of --fixtures: pictures that enter as files and are cut in two ways.",
+)
+@click.option(
+    "--boxes",
+    type=FILE,
+    help="CSV or JSON: where the faces are in --photos.  [default: faces.csv or .json there]",
+)
+@click.option(
+    "--detector",
+    type=click.Choice(DETECTORS),
+    help="Find the faces in --photos instead (needs fer-toolchain[detector]).",
 )
 @click.option(
     "--runner",
@@ -57,6 +72,9 @@ def parity(
     reference: Path,
     artefacts: tuple[Path, ...],
     fixtures: Path,
+    photos: Path | None,
+    boxes: Path | None,
+    detector: Any,
     runners: tuple[Any, ...],
     foreign: bool,
     out: Path | None,
@@ -74,13 +92,18 @@ def parity(
     """
     from fer_convert.commands.parity_summary import print_json, print_table, raise_unless_passed
     from fer_convert.existing.compare import ParityRequest, compare
+    from fer_convert.existing.pictures import Input
     from fer_convert.existing.side import Words
     from fer_convert.progress import Progress
 
+    if photos is None and (boxes or detector):
+        raise click.UsageError("--boxes and --detector are about --photos.")
+    if boxes and detector:
+        raise click.UsageError("--detector finds the boxes; --boxes says them: choose one.")
     request = ParityRequest(
         reference=reference,
         artefacts=artefacts,
-        fixtures=fixtures,
+        input=Input(fixtures=fixtures, photos=photos, boxes=boxes, detector=detector),
         words=Words(**words),
         runners=runners,
         foreign=foreign,

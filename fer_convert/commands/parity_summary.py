@@ -10,11 +10,13 @@ import click
 
 from fer_convert.existing.compare import REPORT_NAME, ParityResult
 from fer_convert.parity.result import Subject
-from fer_convert.report.json import subject_name, to_document
+from fer_convert.report.costs import costly, points
+from fer_convert.report.json import COST_FIGURES, artefact_row, subject_name, to_document
 from fer_train.contract.errors import ParityFailed, ParityNotRun, harmless
 from fer_train.contract.page.figures import percent, size_text
 
 _MOST_NAME = 34  # characters of a file's name in the table
+_MOST_LOST = 8  # faces that are named; all are in the report
 
 
 def print_table(result: ParityResult, out: Path | None) -> None:
@@ -31,7 +33,7 @@ def print_table(result: ParityResult, out: Path | None) -> None:
             for line in _remarks(subject):
                 click.echo(f"{'':{width}} {line}")
     click.echo()
-    for line in (*_absent(subjects), *_ending(result, out)):
+    for line in (*_costs(subjects), *_absent(subjects), *_ending(result, out)):
         click.echo(line)
 
 
@@ -69,6 +71,26 @@ def _remarks(subject: Subject) -> Iterator[str]:
         yield harmless(reason)
     for warning in subject.parity.warnings:
         yield harmless(f"warning: {warning}")
+
+
+def _costs(subjects: Sequence[Subject]) -> Iterator[str]:
+    """What each file does to accuracy and calibration, where enough images have labels."""
+    for row in costly([artefact_row(subject) for subject in subjects]):
+        cost = row["cost"]
+        yield (
+            f"on {cost['images']:,} labelled faces, {harmless(row['title'])}, {row['runtime']} "
+            "(difference in points, 95 % interval):"
+        )
+        for name, title in COST_FIGURES.items():
+            figure = cost[name]
+            before, after = percent(figure["before"]), percent(figure["after"])
+            yield f"  {title:<18} {before:>8} -> {after:>8}   {points(figure)}"
+        lost, won = cost["right_to_wrong"], cost["wrong_to_right"]
+        yield f"  {len(lost)} from right to wrong, {len(won)} from wrong to right"
+        if lost:
+            more = f" and {len(lost) - _MOST_LOST} more" if len(lost) > _MOST_LOST else ""
+            yield harmless(f"  lost: {', '.join(lost[:_MOST_LOST])}{more}", kept="")
+        yield ""
 
 
 def _is_absent(subject: Subject) -> bool:

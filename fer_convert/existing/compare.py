@@ -13,6 +13,7 @@ from typing import Any
 
 from fer_convert import __version__
 from fer_convert.artefact import Artefact
+from fer_convert.existing.pictures import Input, Pictures, read_pictures
 from fer_convert.existing.reference import Reference, expected_contract, reference_of
 from fer_convert.existing.side import Side, Words, open_side, pixels_of
 from fer_convert.existing.ways import RunnerName, Way, limits, possible, threshold_key, ways_to_run
@@ -20,9 +21,11 @@ from fer_convert.export.quiet import quiet
 from fer_convert.export.refusal import reason_in_one_line
 from fer_convert.parity.bench import MOST_HALVED, Bench, spread
 from fer_convert.parity.compare import not_run
-from fer_convert.parity.fixtures import Fixture, load_fixtures
+from fer_convert.parity.fixtures import Fixture
+from fer_convert.parity.pixels import compare_pixels
 from fer_convert.parity.publication import Publication, overall_verdict
 from fer_convert.parity.result import Prediction, Subject
+from fer_convert.parity.witness import NAME as WITNESS
 from fer_convert.progress import Progress, peak_memory_bytes
 from fer_convert.report import Report, Stage, assemble_report, write_reports
 from fer_train.contract.checkpoint import tool_versions
@@ -41,7 +44,7 @@ class ParityRequest:
     Attributes:
         reference: what is right.
         artefacts: what is compared with it; at least one.
-        fixtures: folder of the images to compare on.
+        input: the images to compare on.
         words: about files that do not say it themselves.
         runners: the runtimes to use; empty means the usual ones of each file.
         foreign: a file without a contract is compared by its answers alone.
@@ -50,7 +53,7 @@ class ParityRequest:
 
     reference: Path
     artefacts: tuple[Path, ...]
-    fixtures: Path
+    input: Input
     words: Words
     runners: tuple[RunnerName, ...] = ()
     foreign: bool = False
@@ -83,17 +86,19 @@ def compare(request: ParityRequest, progress: Progress) -> ParityResult:
     spec, assumed = pixels_of(sides[0], sides[1:], request.words)
     if assumed:
         progress.say(f"  note: {assumed}")
-    with progress.stage("read images") as stage:
-        images = load_fixtures(request.fixtures, spec=spec)
-        stage.outcome = f"{len(images)} images"
+    pictures = read_pictures(request.input, spec=spec, progress=progress)
+    for note in pictures.notes:
+        progress.say(f"  note: {note}")
     reference = reference_of(sides[0])
-    bench = _set_up(reference, sides[1:], images, request, progress)
-    subjects = [
-        _judge(bench, reference, side, way, request)
+    subjects, own, apart = _set_up(reference, sides[1:], pictures, request, progress)
+    subjects += [
+        # A network is fed as training feeds it; an artefact in a way of its own.
+        _judge(own if side.kind == "network" else apart, reference, side, way, request)
         for side in sides[1:]
         for way in ways_to_run(side, request.runners)
     ]
-    report = _report(reference, sides[0], subjects, images, (*notes, assumed), progress)
+    said = (*notes, assumed, *pictures.notes)
+    report = _report(reference, sides[0], subjects, pictures.images, said, progress)
     if request.out is not None:
         with progress.stage("write reports"), atomic_directory(request.out, marker=MARKER) as out:
             write_reports(out, report, name=REPORT_NAME)
@@ -126,12 +131,38 @@ def _open(request: ParityRequest, progress: Progress) -> tuple[list[Side], list[
 def _set_up(
     reference: Reference,
     sides: Sequence[Side],
+    pictures: Pictures,
+    request: ParityRequest,
+    progress: Progress,
+) -> tuple[list[Subject], Bench, Bench]:
+    """Run the reference: a row on the two ways to cut faces, where they are cut in two, and what a
+    network and what an artefact is measured against."""
+    with progress.stage(f"run {reference.info.file}"):
+        answers = reference.answers(pictures.images)
+    if pictures.apart is None:
+        bench = _bench(reference, sides, pictures.images, answers, request, progress)
+        return [], bench, bench
+    with progress.stage("run it on the faces cut anew") as stage:
+        anew = reference.answers(pictures.apart)
+        parity = compare_pixels(
+            pictures.images, pictures.apart, reference=answers, predictions=anew, way=WITNESS
+        )
+        stage.outcome = parity.verdict
+    row = Subject(artefact=None, parity=parity, title="photograph to pixels")
+    apart = _bench(reference, sides, pictures.apart, anew, request, progress)
+    apart = replace(apart, base=answers)
+    # Both share the yardstick: it is a mean over the same faces, a level of 255 apart.
+    return [row], replace(apart, images=pictures.images, reference=answers), apart
+
+
+def _bench(
+    reference: Reference,
+    sides: Sequence[Side],
     images: Sequence[Fixture],
+    answers: Sequence[Prediction],
     request: ParityRequest,
     progress: Progress,
 ) -> Bench:
-    with progress.stage(f"run {reference.info.file}"):
-        answers = reference.answers(images)
     ways = [(side, way) for side in sides for way in ways_to_run(side, request.runners)]
     rounded = any(
         limits(side, way, across=False, reduced=reference.reduced, requires_contract=False).reduced

@@ -42,6 +42,7 @@ class Bench:
 
     Attributes:
         yardstick: what ``half`` is, in words.
+        base: the answers from which a cost counts, if not those of ``reference``.
         reference: the checkpoint's predictions, one per image.
         half: PyTorch's own half precision on the images ``half_of``; None when no artefact needs it
             or PyTorch cannot run the network so.
@@ -58,6 +59,7 @@ class Bench:
     contract: Mapping[str, Any]
     progress: Progress
     yardstick: str = PYTORCHS_HALF
+    base: Sequence[Prediction] | None = None
 
     def judge(
         self,
@@ -94,6 +96,7 @@ class Bench:
                     yardstick=self.yardstick,
                     thresholds=limits,
                     contract=contract or self.contract,
+                    base=self.base,
                     progress=stage.advance,
                 )
                 known = runner.differences if isinstance(runner, runners.PortableRunner) else ()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fer_convert.artefact import SCHEMA
+from fer_convert.parity.exact import sign_test
 from fer_convert.parity.fixtures import Fixture
 from fer_convert.parity.measures import rms_abs_dp
 from fer_convert.parity.result import Check, CheckName, ImageMeasure, Prediction, Verdict, severity
@@ -183,7 +184,7 @@ def check_accuracy(
         return _pass("accuracy", "No image has a label of the model: accuracy was not compared.")
     lost = sum(before and not after for before, after in known)
     won = sum(after and not before for before, after in known)
-    chance = _sign_test(lost, of=lost + won)
+    chance = sign_test(lost, of=lost + won)
     return Check(
         name="accuracy",
         verdict=_verdict(chance >= limits.significance),
@@ -194,11 +195,6 @@ def check_accuracy(
             f"{chance:.2g} of all cases (a loss below {limits.significance:g} fails)."
         ),
     )
-
-
-def _sign_test(lost: int, *, of: int) -> float:
-    """Return how often a fair coin shows at least ``lost`` tails ``of`` as many throws."""
-    return sum(math.comb(of, k) for k in range(lost, of + 1)) / (1 << of)
 
 
 def check_same_network(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_convert.parity import checks
+from fer_convert.parity.cost import cost_of
 from fer_convert.parity.fixtures import Fixture
 from fer_convert.parity.measures import measure, peak_floor
 from fer_convert.parity.result import (
@@ -46,6 +47,7 @@ def compare_artefact(
     images: Sequence[Fixture],
     thresholds: Thresholds,
     contract: Mapping[str, Any],
+    base: Sequence[Prediction] | None = None,
     progress: Progress | None = None,
 ) -> ArtefactParity:
     """Compare an artefact with the checkpoint on every image.
@@ -59,6 +61,7 @@ def compare_artefact(
         no_half: why ``half`` is None, where PyTorch could not run in half precision.
         yardstick: what ``half`` is, in words.
         contract: what the artefact's metadata must repeat.
+        base: the answers from which the cost counts, if not those of ``reference``.
         progress: called after each batch of images.
 
     Returns:
@@ -125,6 +128,12 @@ def compare_artefact(
         references=tuple(reference),
         predictions=tuple(predictions),
         half=tuple(halved or ()),
+        cost=cost_of(
+            names,
+            [image.label for image in images],
+            reference=base or reference,
+            predictions=predictions,
+        ),
         milliseconds=milliseconds,
     )
 

@@ -45,6 +45,8 @@ class Fixture:
         label: the emotion shown, where known.
         image: uint8 RGB ``[S, S, 3]``, S = the network's input size.
         path: the file the pixels came from.
+        box, region: where a face was in a photograph, and the square that was cut; in pixels of the
+            upright picture. None for a picture that is a face already.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Fixture:
     label: str | None
     image: NDArray[np.uint8]
     path: Path
+    box: Box | None = None
+    region: Box | None = None
 
 
 def load_fixtures(folder: Path, *, spec: PreprocessSpec) -> list[Fixture]:

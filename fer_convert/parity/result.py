@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_convert.artefact import Artefact
+from fer_convert.parity.exact import Interval
 from fer_convert.parity.thresholds import Thresholds
 
 Verdict = Literal["PASS", "FAIL", "NOT RUN"]
@@ -18,6 +19,7 @@ Verdict = Literal["PASS", "FAIL", "NOT RUN"]
 #: The named checks of an artefact, in the order a report lists them.
 CheckName = Literal[
     "converted",
+    "pixels",
     "ran",
     "compared",
     "labels",
@@ -116,11 +118,50 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One figure by the reference and by the artefact, and the paired 95 % interval of the
+    difference."""
+
+    before: float
+    after: float
+    interval: Interval
+
+    @property
+    def difference(self) -> float:
+        return self.after - self.before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What changed on labelled faces.
+
+    Attributes:
+        images: labelled faces.
+        accuracy: its interval is exact; the others' are resampled within each class, and those of
+            the next two are at least as wide as exact ones of each class make them.
+        balanced_accuracy, macro_f1: over the classes that have faces.
+        ece: expected calibration error, 15 bins; larger is worse.
+        lost: names of the faces that went from right to wrong; won: the other way.
+        chance: how often chance alone loses so many and wins so few (one-sided sign test).
+    """
+
+    images: int
+    accuracy: Change
+    balanced_accuracy: Change
+    macro_f1: Change
+    ece: Change
+    lost: tuple[str, ...]
+    won: tuple[str, ...]
+    chance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArtefactParity:
     """What one runtime said about one artefact.
 
     Attributes:
-        key: row of the threshold table: ``module`` or an artefact kind.
+        key: row of the threshold table: ``module`` or an artefact kind; ``pixels`` for two
+            ways to cut faces.
         verdict: the worst check; FAIL is worse than NOT RUN, NOT RUN worse than PASS.
         checks: every question asked, in order.
         runtime: the runtime that produced the figures.
@@ -129,6 +170,7 @@ class ArtefactParity:
         measures, references, predictions: one per image, aligned; empty when nothing was run.
         half: PyTorch's own half precision on the same images, or on some of many, where it is the
             yardstick.
+        cost: what it does to accuracy and calibration, where images have labels.
         milliseconds: wall time per image, the median over the batches; None when nothing was run.
     """
 
@@ -142,6 +184,7 @@ class ArtefactParity:
     references: tuple[Prediction, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     half: tuple[ImageMeasure, ...] = ()
+    cost: Cost | None = None
     milliseconds: float | None = None
 
     @property

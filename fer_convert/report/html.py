@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from fer_convert.artefact import GIT_HOST_LIMIT_BYTES
+from fer_convert.report.costs import costly, points
+from fer_convert.report.json import COST_FIGURES
 from fer_convert.report.ladder import ladder
 from fer_train.contract.page import environment, figures
 
@@ -54,6 +56,9 @@ def render(document: dict[str, Any]) -> str:
             marks=_MARKS,
             cards=cards,
             hidden=len(document["images"]) - len(cards),
+            costs=costly(document["artefacts"]),
+            cost_figures=COST_FIGURES,
+            points=points,
             ladder=ladder(document["artefacts"]),
             sizes=_sizes(document["artefacts"]),
             limit=GIT_HOST_LIMIT_BYTES,

@@ -13,12 +13,20 @@ from typing import Any
 
 from fer_convert.export.log import LOG
 from fer_convert.parity.measures import rms_abs_dp
-from fer_convert.parity.result import ArtefactParity, ImageMeasure, Prediction, Subject
+from fer_convert.parity.result import ArtefactParity, Cost, ImageMeasure, Prediction, Subject
 from fer_convert.parity.thresholds import THRESHOLDS
 from fer_convert.report.model import Face, Report
 from fer_convert.report.questions import half_precision_questions
 
 SCHEMA, SCHEMA_VERSION = "ferconv.report", 1
+
+#: The figures of a cost, in the order in which a page lists them, and what it calls them.
+COST_FIGURES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro-F1",
+    "ece": "ECE",
+}
 
 Document = dict[str, Any]
 
@@ -57,7 +65,7 @@ def to_document(report: Report) -> Document:
         "checkpoint": asdict(report.checkpoint),
         "contract": dict(report.contract),
         "thresholds": {key: asdict(limits) for key, limits in used.items()},
-        "artefacts": [_artefact(subject) for subject in report.subjects],
+        "artefacts": [artefact_row(subject) for subject in report.subjects],
         "images": _images(report),
         "stages": [asdict(stage) for stage in report.stages],
         "machine": dict(report.machine),
@@ -71,7 +79,8 @@ def subject_name(subject: Subject) -> str:
     return subject.title or subject.parity.key
 
 
-def _artefact(subject: Subject) -> Document:
+def artefact_row(subject: Subject) -> Document:
+    """Return all that one runtime said about one file."""
     parity, artefact = subject.parity, subject.artefact
     return {
         "kind": parity.key,
@@ -96,6 +105,7 @@ def _artefact(subject: Subject) -> Document:
         "checks": [asdict(check) for check in parity.checks],
         "half_precision": half_precision_questions(parity),
         "summary": _summary(parity) if parity.measures else None,
+        "cost": None if parity.cost is None else _cost(parity.cost),
         "images": [
             {**asdict(measure), **_prediction(prediction)}
             for measure, prediction in zip(parity.measures, parity.predictions, strict=True)
@@ -126,6 +136,25 @@ def _summary(parity: ArtefactParity) -> Document:
     }
 
 
+def _cost(cost: Cost) -> Document:
+    figures = {name: getattr(cost, name) for name in COST_FIGURES}
+    return {
+        "images": cost.images,
+        **{
+            name: {
+                "before": change.before,
+                "after": change.after,
+                "difference": change.difference,
+                "interval": list(change.interval),
+            }
+            for name, change in figures.items()
+        },
+        "right_to_wrong": list(cost.lost),
+        "wrong_to_right": list(cost.won),
+        "chance": cost.chance,
+    }
+
+
 def _mean(measures: tuple[ImageMeasure, ...], field: str) -> float:
     return math.fsum(getattr(m, field) for m in measures) / len(measures)
 
@@ -151,6 +180,8 @@ def _images(report: Report) -> list[Document]:
             "name": face.name,
             "kind": face.kind,
             "label": face.label,
+            "box": face.box,
+            "region": face.region,
             "reference": references.get(face.name),
             "thumbnail": _thumbnail(face),
         }

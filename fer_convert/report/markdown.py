@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from fer_convert.report.costs import costly, points
+from fer_convert.report.json import COST_FIGURES
 from fer_train.contract.page import figures
 
 _MARKS = {"PASS": "✅", "FAIL": "❌", "NOT RUN": "⚠️"}
@@ -26,6 +28,7 @@ def render(document: dict[str, Any]) -> str:
         "",
         *_table(document["artefacts"]),
         *_details(document),
+        *_costs(document["artefacts"]),
         *_half_precision(document["artefacts"]),
     ]
     return "\n".join(lines).rstrip() + "\n"
@@ -64,6 +67,28 @@ def _details(document: dict[str, Any]) -> Iterable[str]:
             yield f"* **{_text(row['title'])}**: {_text(row['file']['note'])}"
     if document["refused"]:
         yield f"* What the converters printed is in {_text(document['log'])}, beside the report."
+    yield ""
+
+
+def _costs(artefacts: list[dict[str, Any]]) -> Iterable[str]:
+    rows = costly(artefacts)
+    if not rows:
+        return
+    yield "On labelled faces (difference in points, paired 95 % interval):"
+    yield ""
+    titles = " | ".join(COST_FIGURES.values())
+    yield f"| artefact | faces | {titles} | right to wrong | wrong to right |"
+    yield f"|---|---:|{'---|' * len(COST_FIGURES)}---:|---:|"
+    for row in rows:
+        cost = row["cost"]
+        cells = (
+            _text(row["title"]),
+            figures.count(cost["images"]),
+            *(f"{figures.percent(cost[k]['after'])}, {points(cost[k])}" for k in COST_FIGURES),
+            str(len(cost["right_to_wrong"])),
+            str(len(cost["wrong_to_right"])),
+        )
+        yield f"| {' | '.join(cells)} |"
     yield ""
 
 

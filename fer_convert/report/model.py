@@ -19,6 +19,7 @@ from fer_convert.parity.fixtures import Fixture, Kind
 from fer_convert.parity.publication import Publication
 from fer_convert.parity.result import Subject, Verdict
 from fer_train.contract.page.figures import size_text
+from fer_train.contract.pixels import Box
 
 Command = Literal["build", "parity"]
 
@@ -62,7 +63,8 @@ class Stage:
 class Face:
     """One image of the run. ``thumbnail`` is a PNG, or None beyond the page's limit.
 
-    ``exact``: the thumbnail holds the very pixels the network gets.
+    ``exact``: the thumbnail holds the very pixels the network gets. ``box``, ``region``: see
+    `Fixture`.
     """
 
     name: str
@@ -70,6 +72,8 @@ class Face:
     label: str | None
     thumbnail: bytes | None
     exact: bool
+    box: Box | None = None
+    region: Box | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +173,15 @@ def _faces(images: Sequence[Fixture], subjects: Sequence[Subject]) -> list[Face]
     for image in images:
         png, exact = thumbnail_png(image.image) if image.name in shown else (None, False)
         faces.append(
-            Face(name=image.name, kind=image.kind, label=image.label, thumbnail=png, exact=exact)
+            Face(
+                name=image.name,
+                kind=image.kind,
+                label=image.label,
+                thumbnail=png,
+                exact=exact,
+                box=image.box,
+                region=image.region,
+            )
         )
     return faces
 

@@ -20,7 +20,7 @@ OPTIONS = {
     "parity": {
         *("reference", "artefacts", "--fixtures", "--runner", "--foreign", "--out", "--arch"),
         *("--labels", "--custom-labels", "--preprocess", "--output", "--allow-class"),
-        *("--json", "--quiet"),
+        *("--photos", "--boxes", "--detector", "--json", "--quiet"),
     },
     "predict": {
         *("artefact", "images", "--top", "--engine", "--precision", "--function", "--json"),

@@ -212,3 +212,28 @@ def test_the_ladder_keeps_every_dot_on_the_axis(document: dict[str, Any]) -> Non
     assert {dot["x"] for dot in module["dots"]} == {float(drawn["left"])}
     assert [dot["bad"] for dot in onnx["dots"]] == [False, False, True]
     assert ladder([]) is None
+
+
+def test_what_a_file_costs_is_shown_where_enough_faces_have_labels(
+    document: dict[str, Any],
+) -> None:
+    """Accuracy of 45 drawn faces says nothing; of sixty it says what an interval says."""
+    row = next(row for row in document["artefacts"] if row["cost"])
+    assert "labelled faces" not in markdown.render(document).partition("Half")[0].lower()
+    change = {"before": 0.6, "after": 0.5, "difference": -0.1, "interval": [-0.21, 0.0001]}
+    row["cost"] = {
+        **dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "ece"), change),
+        "images": 60,
+        "wrong_to_right": [],
+        "chance": 0.002,
+        "right_to_wrong": [HOSTILE, *(f"{i}.png" for i in range(30))],
+    }
+    page = html.render(document)
+    tags = Tags()
+    tags.feed(page)
+    assert "What it costs on labelled faces" in page and "and 7 more, in report.json" in page
+    assert (
+        "\N{MINUS SIGN}10.00 (\N{MINUS SIGN}21.00 to +0.01)" in page and "<script>alert" not in page
+    )
+    short = markdown.render(document)
+    assert "| 60 | 50.0 %, \N{MINUS SIGN}10.00" in short and "| 31 | 0 |" in short
