@@ -10,11 +10,12 @@ OPTIONS = {
         *("--checkpoint", "--out", "--fixtures", "--only", "--arch", "--labels", "--preprocess"),
         *("--custom-labels", "--output", "--allow-class", "--require"),
         *("--storage", "--demo", "--author", "--license", "--model-version", "--emotionkit"),
-        *("--package", "--publish", "--no-gate", "--json", "--quiet"),
+        *("--package", "--publish", "--no-gate", "--canary", "--json", "--quiet"),
         *("--purpose", "--data-license", "--weights-license"),
     },
     "package": {
         *("--build", "--out", "--emotionkit", "--no-gate", "--verify", "--git", "--tag", "--json"),
+        "--canary",
         *("--purpose", "--data-license", "--weights-license"),
     },
     "parity": {
