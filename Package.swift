@@ -8,6 +8,7 @@ let tests = "swift/EmotionKit/Tests/"
 
 let package = Package(
   name: "EmotionKit",
+  defaultLocalization: "en",
   platforms: [.iOS(.v16), .macOS(.v13), .macCatalyst(.v16), .visionOS(.v1)],
   products: [
     .library(name: "EmotionKit", targets: ["EmotionKit"]),
@@ -22,7 +23,9 @@ let package = Package(
     .target(
       name: "EmotionKit", dependencies: ["EmotionKitCore", "EmotionKitModel"],
       path: sources + "EmotionKit"),
-    .target(name: "EmotionKitUI", dependencies: ["EmotionKit"], path: sources + "EmotionKitUI"),
+    .target(
+      name: "EmotionKitUI", dependencies: ["EmotionKit", "EmotionKitModel"],
+      path: sources + "EmotionKitUI", resources: [.process("Localizations")]),
     .testTarget(
       name: "EmotionKitCoreTests", dependencies: ["EmotionKitCore", "EmotionKitModel"],
       path: tests + "EmotionKitCoreTests", resources: [.copy("Golden")]),

@@ -56,7 +56,8 @@ var targets: [Target] = [
     name: "EmotionKit", dependencies: ["EmotionKitCore", "EmotionKitModel"] + stubs,
     swiftSettings: noWarnings),
   .target(
-    name: "EmotionKitUI", dependencies: ["EmotionKit"] + stubs, swiftSettings: noWarnings),
+    name: "EmotionKitUI", dependencies: ["EmotionKit", "EmotionKitModel"] + stubs,
+    resources: [.process("Localizations")], swiftSettings: noWarnings),
   .testTarget(
     name: "EmotionKitCoreTests", dependencies: ["EmotionKitCore", "EmotionKitModel"],
     resources: [.copy("Golden")]),
@@ -91,6 +92,7 @@ if useStubs {
 
 let package = Package(
   name: "EmotionKit",
+  defaultLocalization: "en",
   platforms: [.iOS(.v16), .macOS(.v13), .macCatalyst(.v16), .visionOS(.v1)],
   products: [
     .library(name: "EmotionKit", targets: ["EmotionKit"]),

@@ -9,7 +9,11 @@ import pytest
 
 from tests.swift.apps import EMOTIONKIT, REPOSITORY, STUBS, run
 
-_ARTICLES = sorted((EMOTIONKIT / "Sources" / "EmotionKit" / "EmotionKit.docc").glob("*.md"))
+_ARTICLES = [
+    article
+    for module in ("EmotionKit", "EmotionKitUI")
+    for article in sorted((EMOTIONKIT / "Sources" / module / f"{module}.docc").glob("*.md"))
+]
 
 
 def samples(text: str) -> list[str]:

@@ -64,7 +64,8 @@ def test_a_package_that_passes_its_tests_is_written(model_build: Path, tmp_path:
     assert "Swift version" in said["verified"]["toolchain"]
     assert (out / MODELS / "manifest.json").is_file()
     assert {entry.name for entry in out.iterdir()} == {
-        *("Package.swift", "Sources", "Tests", "README.md", ".gitignore")
+        *("Package.swift", "Sources", "Tests", ".gitignore", ".gitattributes"),
+        *("README.md", "ModelCard.md", "AppReview.md"),
     }
 
 

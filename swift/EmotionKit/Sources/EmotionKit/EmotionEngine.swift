@@ -89,7 +89,7 @@
           open: { try await open(prepared, configuration, units: $0) },
           state: {
             let state = try await $0.classifier.diagnostics()
-            return CanaryCheck.Placement(active: state.active, reason: state.fallbackReason)
+            return CanaryCheck.State(active: state.active, reason: state.fallbackReason)
           },
           ask: {
             try await $0.classifier.classify(.full, in: EmotionFrame(rgb: $1.pixels, side: side))

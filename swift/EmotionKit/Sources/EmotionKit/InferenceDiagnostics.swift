@@ -9,6 +9,6 @@ public struct InferenceDiagnostics: Hashable, Sendable {
   /// True when Vision's Swift-only interface is in use.
   public internal(set) var usesSwiftVision = false
   /// What the model's canary said of the compute units; nil for a model without one, and where
-  /// `CanaryPolicy.off` left it out.
+  /// ``CanaryPolicy/off`` left it out.
   public internal(set) var canary: CanaryReport?
 }

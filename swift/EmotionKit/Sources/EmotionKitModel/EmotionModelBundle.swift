@@ -49,7 +49,8 @@ public enum EmotionModelBundle {
   ///   - override: a resource bundle, or a folder with one, to look at before.
   package static func modelDirectories(roots: [URL], override: String?) -> [URL] {
     let preferred = override.map { [URL(fileURLWithPath: $0)] } ?? []
-    let bundles = preferred + (preferred + roots).flatMap(resourceBundles(in:))
+    let bundles =
+      preferred + (preferred + roots).flatMap { resourceBundles(of: "EmotionKitModel", in: $0) }
     let places = bundles.flatMap { bundle in
       // A flat bundle on iOS and Linux, a deep one on macOS.
       [bundle, bundle.appendingPathComponent("Contents/Resources")]
@@ -60,13 +61,19 @@ public enum EmotionModelBundle {
     return (folders + roots).filter { seen.insert($0.standardizedFileURL.path).inserted }
   }
 
-  /// `<package>_EmotionKitModel.bundle` on Apple systems, `.resources` elsewhere. The package part
-  /// depends on who vendored it; when there is none, the usual name, so that an error can say what
-  /// is missing.
-  private static func resourceBundles(in root: URL) -> [URL] {
+  /// Where the resource bundle of a target of this package may lie, best first.
+  package static func resourceBundles(of target: String) -> [URL] {
+    let override = ProcessInfo.processInfo.environment[overrideVariable]
+    let roots = (override.map { [URL(fileURLWithPath: $0)] } ?? []) + searchRoots()
+    return roots.flatMap { resourceBundles(of: target, in: $0) }
+  }
+
+  /// `<package>_<target>.bundle` on Apple systems, `.resources` elsewhere. The package part depends
+  /// on who vendored it; when there is none, the usual name, so that an error can say what is missing.
+  private static func resourceBundles(of target: String, in root: URL) -> [URL] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? []
-    let found = names.sorted().filter { $0.hasSuffix("_EmotionKitModel.\(bundleExtension)") }
-    return (found.isEmpty ? ["EmotionKit_EmotionKitModel.\(bundleExtension)"] : found)
+    let found = names.sorted().filter { $0.hasSuffix("_\(target).\(bundleExtension)") }
+    return (found.isEmpty ? ["EmotionKit_\(target).\(bundleExtension)"] : found)
       .map(root.appendingPathComponent)
   }
 

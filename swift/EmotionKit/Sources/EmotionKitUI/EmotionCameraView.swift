@@ -89,7 +89,7 @@
       #if canImport(Vision) && !os(visionOS) && !os(tvOS) && !os(watchOS)
         if let preview = viewModel.preview {
           CameraPreviewView(preview: preview)
-            .accessibilityLabel("Camera picture")
+            .accessibilityLabel(Phrase.cameraPicture.text)
           // Frames are analysed as the preview shows them, mirrored for the front camera, but
           // always upright.
           EmotionOverlay(
@@ -104,7 +104,7 @@
     }
 
     private var demoNotice: some View {
-      Label("Demo model: it has only seen drawn faces", systemImage: "paintbrush")
+      Label(Phrase.demo.text, systemImage: "paintbrush")
         .font(.footnote)
         .padding(8)
         .background(.thinMaterial, in: Capsule())

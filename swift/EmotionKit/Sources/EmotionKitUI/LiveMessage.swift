@@ -31,21 +31,20 @@
             .background(.thinMaterial, in: Capsule())
         }
       case .loading:
-        ProgressView("Loading…")
+        ProgressView(Phrase.loading.text)
           .padding(16)
           .background(.thinMaterial, in: RoundedRectangle(cornerRadius: 12))
       case .unauthorized:
         card(
-          "video.slash", title: "The camera is not allowed",
-          text: "Allow it in Settings to see expressions here. Pictures stay on this device."
+          "video.slash", title: Phrase.notAllowed.text, text: Phrase.howToAllow.text
         ) {
           if let settings = Self.settings {
-            Button("Open Settings") { openURL(settings) }
+            Button(Phrase.openSettings.text) { openURL(settings) }
           }
         }
       case .failed(let message, let advice):
         card("exclamationmark.triangle", title: message, text: advice) {
-          Button("Try again") { retry() }
+          Button(Phrase.tryAgain.text) { retry() }
         }
       }
     }

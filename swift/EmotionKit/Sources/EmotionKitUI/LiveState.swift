@@ -71,18 +71,18 @@ public struct LiveState: Hashable, Sendable {
   /// One line about why less is happening than usual; nil when nothing needs saying.
   public var notice: String? {
     switch phase {
-    case .interrupted(.background): return "Paused in the background"
-    case .interrupted(.inUseByAnotherClient): return "Another app is using the camera"
-    case .interrupted(.multipleForegroundApps): return "No camera while apps share the screen"
-    case .interrupted(.systemPressure): return "The camera is off until the device is cooler"
-    case .interrupted(.other): return "The camera is paused"
+    case .interrupted(.background): return Phrase.inBackground.text
+    case .interrupted(.inUseByAnotherClient): return Phrase.usedElsewhere.text
+    case .interrupted(.multipleForegroundApps): return Phrase.sharedScreen.text
+    case .interrupted(.systemPressure): return Phrase.cameraTooHot.text
+    case .interrupted(.other): return Phrase.cameraPaused.text
     case .idle, .loading, .unauthorized, .failed: return nil
     case .running: break
     }
     switch thermalLevel {
     case .nominal, .fair: return nil
-    case .serious: return "Slower, because the device is warm"
-    case .critical: return "Paused until the device is cooler"
+    case .serious: return Phrase.warm.text
+    case .critical: return Phrase.tooHot.text
     }
   }
 }
@@ -124,23 +124,31 @@ extension LiveState {
 extension LiveState {
   /// The text beside a face: the steady answer with its probability, or that there is none.
   package static func caption(for reading: EmotionReading) -> String {
-    guard let emotion = reading.dominant else { return "uncertain" }
-    return "\(emotion.rawValue) \(percent(reading.probabilities[emotion])) %"
+    guard let emotion = reading.dominant else { return Phrase.uncertain.text }
+    return Phrase.caption.text([
+      "expression": Phrase.name(of: emotion),
+      "percent": "\(percent(reading.probabilities[emotion]))",
+    ])
   }
 
   /// What VoiceOver says for a face.
   package static func spoken(for reading: EmotionReading) -> String {
     let answer =
-      reading.dominant.map { "\($0.rawValue), \(percent(reading.probabilities[$0])) percent" }
-      ?? "uncertain"
-    return "Face \(reading.faceID.rawValue): \(answer)"
+      reading.dominant.map { spoken($0, reading.probabilities[$0]) } ?? Phrase.uncertain.text
+    return Phrase.spokenFace.text(["number": "\(reading.faceID.rawValue)", "answer": answer])
   }
 
   /// What VoiceOver says for the bars: the three most probable, so that it ends before it is stale.
   package static func spoken(for distribution: EmotionDistribution) -> String {
     distribution.ranked.prefix(3)
-      .map { "\($0.emotion.rawValue) \(percent($0.probability)) percent" }
-      .joined(separator: ", ")
+      .map { spoken($0.emotion, $0.probability) }
+      .joined(separator: "; ")
+  }
+
+  private static func spoken(_ emotion: Emotion, _ probability: Double) -> String {
+    Phrase.spokenExpression.text([
+      "expression": Phrase.name(of: emotion), "percent": "\(percent(probability))",
+    ])
   }
 
   static func percent(_ probability: Double) -> Int { Int((probability * 100).rounded()) }

@@ -31,7 +31,7 @@
         }
       }
       .accessibilityElement(children: .ignore)
-      .accessibilityLabel("Probabilities")
+      .accessibilityLabel(Phrase.probabilities.text)
       .accessibilityValue(LiveState.spoken(for: probabilities))
       .accessibilityAddTraits(.updatesFrequently)
     }
@@ -44,7 +44,7 @@
 
     private func row(_ emotion: Emotion) -> some View {
       HStack(spacing: 8) {
-        Text(emotion.rawValue)
+        Text(Phrase.name(of: emotion))
           .frame(width: labelWidth, alignment: .leading)
         GeometryReader { geometry in
           Capsule()

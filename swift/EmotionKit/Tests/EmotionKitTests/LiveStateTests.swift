@@ -72,7 +72,7 @@ import Testing
     #expect(LiveState.spoken(for: try reading(nil)) == "Face 1: uncertain")
     #expect(
       LiveState.spoken(for: try reading(nil).probabilities)
-        == "surprise 72 percent, anger 4 percent, disgust 4 percent")
+        == "surprise, 72 percent; anger, 4 percent; disgust, 4 percent")
   }
 }
 

@@ -44,7 +44,7 @@
       let all = notes(bars)
       #expect(Emotion.known.allSatisfy { all.contains($0.rawValue) })
       #expect(all.contains("72 %") && all.contains("says Probabilities"))
-      #expect(all.contains("value surprise 72 percent, anger 4 percent, disgust 4 percent"))
+      #expect(all.contains("value surprise, 72 percent; anger, 4 percent; disgust, 4 percent"))
       EnvironmentValues.stubCurrent.dynamicTypeSize = .accessibility3
       let few = notes(bars).map(Emotion.init(rawValue:)).filter(Emotion.known.contains)
       #expect(few == [.surprise, .anger, .disgust])
@@ -195,8 +195,25 @@
       #expect(viewModel.state.phase == .idle && viewModel.preview == nil)
     }
 
+    @Test @MainActor func theNoticeAsksBeforeAnythingRuns() async throws {
+      var answers: [String] = []
+      let notice = EmotionNoticeView(
+        purpose: "Play.", details: ["Nothing is kept."], onContinue: { answers.append("yes") },
+        onDecline: { answers.append("no") })
+      let shown = notes(notice)
+      let texts = EmotionNoticeView.texts(purpose: "Play.", details: ["Nothing is kept."])
+      #expect(texts.count == 7 && texts.allSatisfy(shown.contains))
+      try await action("Not now", in: notice).run()
+      try await action("Continue", in: notice).run()
+      #expect(answers == ["no", "yes"])
+      let forced = EmotionNoticeView(onContinue: {})
+      #expect(StubRenderer.actions(of: forced).map(\.name) == ["Continue"])
+      #expect(!StubCamera.isRunning)
+    }
+
     @Test @MainActor func thePreviewsNeedNoCamera() {
       _ = notes(EmotionCameraViewPreviews.previews)
+      _ = notes(EmotionNoticeViewPreviews.previews)
       #expect(!StubCamera.isRunning && StubCoreML.loads.isEmpty)
     }
   }

@@ -8,6 +8,7 @@ public struct Animation: Sendable {
 }
 public struct AccessibilityTraits: Sendable {
   public static let updatesFrequently = AccessibilityTraits()
+  public static let isHeader = AccessibilityTraits()
 }
 public enum AccessibilityChildBehavior: Sendable { case ignore, combine, contain }
 public enum TextAlignment: Sendable { case leading, center, trailing }

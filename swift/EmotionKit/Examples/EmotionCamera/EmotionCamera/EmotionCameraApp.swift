@@ -11,7 +11,30 @@ struct EmotionCameraApp: App {
   }
 }
 
+/// The notice first; nothing is read before somebody has agreed.
 struct RootView: View {
+  // Asked at every launch. @AppStorage would remember the answer, and UserDefaults needs a reason in
+  // PrivacyInfo.xcprivacy.
+  @State private var agreed: Bool?
+
+  var body: some View {
+    switch agreed {
+    case true?:
+      Screens()
+    case nil:
+      EmotionNoticeView(
+        purpose: "To show what your face looks like to a network, on this screen.",
+        onContinue: { agreed = true }, onDecline: { agreed = false })
+    case false?:
+      VStack(spacing: 16) {
+        Text("Nothing is read.")
+        Button("Show the notice again") { agreed = nil }
+      }
+    }
+  }
+}
+
+struct Screens: View {
   var body: some View {
     TabView {
       CameraScreen()

@@ -3,7 +3,7 @@ import Foundation
 /// Finds the first compute unit that answers a model's canary rightly.
 package struct CanaryCheck: Sendable {
   /// What an opened model says it runs on.
-  package struct Placement: Sendable {
+  package struct State: Sendable {
     /// What is in use.
     package let active: ComputeUnits
     /// Why that is not what it was opened for.
@@ -18,12 +18,12 @@ package struct CanaryCheck: Sendable {
   /// How a model is opened and asked.
   package struct Handlers<Engine: Sendable>: Sendable {
     let open: @Sendable (ComputeUnits) async throws -> Engine
-    let state: @Sendable (Engine) async throws -> Placement
+    let state: @Sendable (Engine) async throws -> State
     let ask: @Sendable (Engine, Canary.Face) async throws -> EmotionDistribution
 
     package init(
       open: @escaping @Sendable (ComputeUnits) async throws -> Engine,
-      state: @escaping @Sendable (Engine) async throws -> Placement,
+      state: @escaping @Sendable (Engine) async throws -> State,
       ask: @escaping @Sendable (Engine, Canary.Face) async throws -> EmotionDistribution
     ) {
       self.open = open

@@ -175,7 +175,7 @@ private final class FakeUnits: @unchecked Sendable {
         self.lock.withLock { self.units.append(units) }
         return units
       },
-      state: { CanaryCheck.Placement(active: $0, reason: nil) },
+      state: { CanaryCheck.State(active: $0, reason: nil) },
       ask: { units, face in
         self.lock.withLock { self.lying.contains(units) } ? .uniform : face.expected
       })
