@@ -187,7 +187,7 @@ def _ask_for_terms(config: TrainConfig, faces: Faces, reporter: Reporter) -> Non
     # A rehearsal on drawn faces is for nobody's use.
     if missing and not synthetic:
         reporter.note(
-            "warning",
+            "papers",
             f"not recorded, and the model's papers will say so: {', '.join(missing.values())} "
             f"(here or later, in `ferconv build`: {' '.join(missing)})",
         )

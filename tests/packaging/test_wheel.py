@@ -52,7 +52,8 @@ def test_it_holds_both_packages_and_what_travels_with_them(wheel: Path) -> None:
         if path.is_file() and "__pycache__" not in path.parts
     }
     faces = json.loads((REPOSITORY / "fixtures/manifest.json").read_text(encoding="utf-8"))["files"]
-    fixtures = {"manifest.json", *(face["name"] for face in faces)}
+    clip = {"events/clip.json", "events/faces.png"}
+    fixtures = {"manifest.json", *clip, *(face["name"] for face in faces)}
     kit = {path.as_posix() for path in emotionkit_files(REPOSITORY / "swift/EmotionKit")}
     assert {"Package.swift", ".spi.yml", "README.md", f"{MODELS.as_posix()}/README.md"} <= kit
     assert {name for name in names if not name.startswith("fer_toolchain-")} == {
